@@ -1,0 +1,164 @@
+//! A build as clients see it. These types are also what `bdctl --json` prints.
+
+use crate::{OsText, Priority, Session};
+use serde::{Deserialize, Serialize};
+
+/// Where a build is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildState {
+    /// Accepted; nothing runs for it yet.
+    Waiting,
+    /// Its execution runs.
+    Running,
+    /// It has its outcome.
+    Ended,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How a build ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeStatus {
+    /// The command exited with 0.
+    Ok,
+    /// The command exited with another code, was killed by a signal, or could not be started.
+    Failed,
+    /// Somebody withdrew it.
+    Cancelled,
+    /// Its time ran out.
+    TimedOut,
+    /// The daemon ended before the command did.
+    Interrupted,
+    /// It was never started.
+    NotRun,
+    /// The daemon could not do its part.
+    Error,
+    /// A status that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Where an outcome comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeSource {
+    /// An execution was started for this build.
+    Executed,
+    /// An execution that was there already was shared.
+    Joined,
+    /// Outputs came from the cache.
+    Restored,
+    /// The earlier output was shown again.
+    Replayed,
+    /// A source that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a build waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// Stable, for programs: `resolving` or `workers`, or one that a newer daemon added.
+    pub reason: String,
+    /// The same in one sentence.
+    pub detail: String,
+    /// Place in the queue, from 1; `null` where there is no queue.
+    pub position: Option<u32>,
+    /// Expected time until it starts, in milliseconds; `null` where history does not tell.
+    pub estimate_ms: Option<u64>,
+}
+
+/// How a build ended, and at what cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: OutcomeStatus,
+    /// Exit code of the command; 126 and 127 as a shell has them.
+    pub exit_code: Option<i32>,
+    /// Number of the signal that ended the command.
+    pub signal: Option<i32>,
+    /// Paths, relative to the workspace root, that changed while the command ran; the outcome
+    /// then belongs to no single state. `null` where nothing changed or nobody looked, because
+    /// the command is not shared. At most [`INPUTS_MOVED_MAX`] are listed.
+    pub inputs_moved: Option<Vec<OsText>>,
+    /// How long the command ran, in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// Processor time of its whole process tree, in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// Largest memory of its whole process tree, in bytes.
+    pub peak_rss_bytes: Option<u64>,
+    /// Where the outcome comes from.
+    pub source: OutcomeSource,
+    /// What the daemon has to say about it, for people: why it could not be started, which
+    /// output was lost.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// Most paths listed in [`Outcome::inputs_moved`].
+pub const INPUTS_MOVED_MAX: usize = 100;
+
+/// One client's request and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Id, unique for this user: `b` and eleven digits and letters; later builds sort later.
+    pub id: String,
+    /// Where it is in its life.
+    pub state: BuildState,
+    /// Program and arguments.
+    pub command: Vec<OsText>,
+    /// Tasks it wants; empty for a plain command.
+    pub tasks: Vec<String>,
+    /// Directory the command runs in.
+    pub cwd: OsText,
+    /// Who asked.
+    pub session: Session,
+    /// Priority class it has, its own or inherited from whoever joined the same execution.
+    pub priority: Priority,
+    /// When it was accepted (RFC 3339, UTC).
+    pub submitted_at: String,
+    /// When its execution started, which is before `submitted_at` for a late joiner.
+    pub started_at: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<String>,
+    /// Why it waits, while it waits.
+    pub wait: Option<Wait>,
+    /// The execution it joined, where it did not start one itself.
+    pub joined: Option<String>,
+    /// The execution that runs or ran for it.
+    pub execution: Option<String>,
+    /// Why it shares or does not share executions, in one sentence.
+    #[serde(default)]
+    pub join_reason: Option<String>,
+    /// How long such a command took before, in milliseconds.
+    #[serde(default)]
+    pub estimate_ms: Option<u64>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+}
+
+impl Outcome {
+    /// The code `bdctl` exits with: that of the command; 128+n for signal n; 143 for a build that
+    /// was cancelled or timed out before it had a process, as if SIGTERM had ended it; 125 where
+    /// the daemon did not do its part.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        const DAEMON_FAILED: u8 = 125;
+        const TERMINATED: u8 = 128 + 15;
+        let shell = |code: i32| u8::try_from(code & 0xff).unwrap_or(DAEMON_FAILED);
+        match (self.status, self.exit_code, self.signal) {
+            (OutcomeStatus::Ok, ..) => 0,
+            (OutcomeStatus::Failed, Some(code), _) => shell(code),
+            (OutcomeStatus::Cancelled | OutcomeStatus::TimedOut, _, None) => TERMINATED,
+            (
+                OutcomeStatus::Failed | OutcomeStatus::Cancelled | OutcomeStatus::TimedOut,
+                _,
+                Some(signal),
+            ) => shell(128 + signal),
+            _ => DAEMON_FAILED,
+        }
+    }
+}

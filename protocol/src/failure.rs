@@ -1,0 +1,104 @@
+//! Why the daemon did not do what it was asked: a stable code, whose fault, a sentence and a
+//! remedy. A command that fails is not a failure but an [`Outcome`](crate::Outcome).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Whose move it is when something was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// The request was wrong; asking again the same way fails again.
+    User,
+    /// The machine or the daemon's state stood in the way: a full disk, a drain, a full queue.
+    Environment,
+    /// A defect of bd.
+    Internal,
+    /// A tier that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A refusal or an error of the daemon, as sent to clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable, for programs: one of [`codes`] or one that a newer daemon added.
+    pub code: String,
+    /// Whose move it is.
+    pub tier: Tier,
+    /// One sentence: what was not done and why.
+    pub message: String,
+    /// One sentence: what to do about it, where something can be done.
+    pub hint: Option<String>,
+}
+
+/// The codes this version sends.
+pub mod codes {
+    /// The request could not be understood.
+    pub const BAD_REQUEST: &str = "bad_request";
+    /// The daemon does not know the method asked for.
+    pub const UNSUPPORTED: &str = "unsupported";
+    /// No build, execution or log of that name.
+    pub const NOT_FOUND: &str = "not_found";
+    /// An abbreviated id fits several builds.
+    pub const AMBIGUOUS: &str = "ambiguous";
+    /// The daemon is stopping and takes no new work.
+    pub const DRAINING: &str = "draining";
+    /// More builds wait than the queue holds.
+    pub const QUEUE_FULL: &str = "queue_full";
+    /// The daemon could not write where it keeps its files.
+    pub const DISK: &str = "disk";
+    /// The history is not available.
+    pub const STORE: &str = "store";
+    /// The directory to run in is missing or not a directory.
+    pub const BAD_CWD: &str = "bad_cwd";
+    /// Client and daemon share no protocol version.
+    pub const PROTOCOL_MISMATCH: &str = "protocol_mismatch";
+    /// The peer belongs to another user.
+    pub const FOREIGN_PEER: &str = "foreign_peer";
+    /// The daemon serves as many connections as it may.
+    pub const TOO_MANY_CONNECTIONS: &str = "too_many_connections";
+    /// Asked to stop when idle, but builds are running.
+    pub const BUSY: &str = "busy";
+    /// A defect of bd.
+    pub const INTERNAL: &str = "internal";
+}
+
+impl Failure {
+    /// A failure that the asker can mend.
+    #[must_use]
+    pub fn user(code: &str, message: impl Into<String>) -> Self {
+        Self::new(code, Tier::User, message)
+    }
+
+    /// A failure of the surroundings.
+    #[must_use]
+    pub fn environment(code: &str, message: impl Into<String>) -> Self {
+        Self::new(code, Tier::Environment, message)
+    }
+
+    /// A defect of bd.
+    #[must_use]
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(codes::INTERNAL, Tier::Internal, message)
+    }
+
+    /// The same failure with a remedy.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn new(code: &str, tier: Tier, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), tier, message: message.into(), hint: None }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,105 @@
+//! The requests of the control channel, as a `tarpc` service. Each becomes one JSON message in
+//! an [`envelope`](crate::envelope).
+
+use crate::submit::{Explanation, Submit, Submitted, TerminalSize};
+use crate::{Build, Failure, OsText};
+use serde::{Deserialize, Serialize};
+
+/// Largest number of builds one `history` request returns.
+pub const HISTORY_MAX: u32 = 10_000;
+
+/// What the daemon answers. Every method may fail with a [`Failure`]; the ids of builds may be
+/// abbreviated to any prefix that fits one build only.
+#[tarpc::service(derive = [Serialize, Deserialize])]
+pub trait Bd {
+    /// Asks for one command to be run. The build belongs to this connection: when that ends, so
+    /// does the interest in the build, unless it was detached.
+    async fn submit(request: Submit) -> Result<Submitted, Failure>;
+    /// The daemon, its workspaces and the builds that have not ended.
+    async fn status() -> Result<Status, Failure>;
+    /// One build, ended or not.
+    async fn build(id: String) -> Result<Build, Failure>;
+    /// Withdraws the interest in a build. Answers when the build has ended: with its processes
+    /// gone, where nobody else wanted them.
+    async fn cancel(id: String) -> Result<Build, Failure>;
+    /// Keeps a build when the connection that submitted it ends.
+    async fn detach(id: String) -> Result<(), Failure>;
+    /// Builds of the past and present, newest first.
+    async fn history(query: HistoryQuery) -> Result<Vec<Build>, Failure>;
+    /// What a command would be, without running it.
+    async fn explain(request: Submit) -> Result<Explanation, Failure>;
+    /// Tells the pseudo-terminal of a build its new size.
+    async fn resize(id: String, size: TerminalSize) -> Result<(), Failure>;
+    /// Not a request on the wire: what a request becomes that this daemon does not understand.
+    async fn not_understood(failure: Failure) -> Result<(), Failure>;
+}
+
+/// Which builds `history` returns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryQuery {
+    /// At most so many; absent means 20. More than [`HISTORY_MAX`] are never returned.
+    #[serde(default)]
+    pub limit: Option<u32>,
+    /// Only those that ran in this directory or below it.
+    #[serde(default)]
+    pub under: Option<OsText>,
+}
+
+/// The daemon process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Its process id.
+    pub pid: u32,
+    /// Its product version.
+    pub version: String,
+    /// When it started (RFC 3339, UTC).
+    pub started_at: String,
+    /// For how long it has been running, in milliseconds.
+    pub uptime_ms: u64,
+    /// Its resident memory, in bytes.
+    pub rss_bytes: u64,
+    /// Most executions at once.
+    #[serde(default)]
+    pub max_executions: u32,
+    /// What the operator should know: a store that was set aside, logs that can not be written.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// One workspace, as the daemon knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workspace {
+    /// Always `bd.workspace/1`.
+    pub schema: String,
+    /// Its root directory.
+    pub root: OsText,
+    /// Files that are not ignored.
+    pub files: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Directories that are not ignored.
+    pub dirs: u64,
+    /// Watches held in the operating system.
+    pub watches: u64,
+    /// How changes are learned: `inotify`, `notify`, `poll` or `mixed`.
+    pub source: String,
+    /// Logical time of its changes; `null` where it has none.
+    pub clock: Option<String>,
+    /// Digest of all that is not ignored.
+    pub tree_digest: Option<String>,
+    /// How long the last synchronisation took, in milliseconds.
+    pub last_sync_ms: Option<u64>,
+    /// What limits the trust in the above.
+    pub warnings: Vec<String>,
+}
+
+/// Answer to `status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon process.
+    pub daemon: DaemonStatus,
+    /// The workspaces it knows.
+    pub workspaces: Vec<Workspace>,
+    /// The builds that have not ended, oldest first.
+    pub builds: Vec<Build>,
+}
