@@ -1,1 +1,1 @@
-
+//! The thin client of the build daemon.

@@ -1,1 +1,1 @@
-
+//! The build daemon.
