@@ -1,1 +1,5 @@
 //! The build daemon.
+
+pub mod engine;
+pub mod model;
+pub mod schedule;

@@ -1,1 +1,3 @@
 //! What the tests of the real binaries share.
+
+pub mod rng;

@@ -1,0 +1,12 @@
+//! The engine: a pure core that decides, and the loop that feeds it and carries out what it
+//! decided.
+
+mod build;
+pub mod core;
+mod execution;
+pub mod input;
+mod nesting;
+mod view;
+
+pub use self::core::{Core, Limits};
+pub use input::{Effect, Input, Join, Moved, Now, Refusal, Submission, Target};

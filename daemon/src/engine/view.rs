@@ -1,0 +1,116 @@
+//! Snapshots of builds for those outside.
+
+use super::build::Build;
+use super::core::Core;
+use super::execution::{Execution, Phase as Running};
+use super::input::Now;
+use crate::model::{BuildId, BuildView, ExecutionId, Outcome, Phase, Source, WaitReason};
+use crate::schedule::until_start;
+use std::collections::HashMap;
+
+/// Where each waiting execution stands. Made once for many views.
+struct Standing {
+    order: Vec<ExecutionId>,
+    place: HashMap<ExecutionId, usize>,
+}
+
+impl Core {
+    /// One build as it is now, unless it has ended or never was.
+    #[must_use]
+    pub fn view(&self, now: Now, id: BuildId) -> Option<BuildView> {
+        Some(self.render(now, self.builds.get(&id)?, &self.standing()))
+    }
+
+    /// All builds that have not ended, oldest first.
+    #[must_use]
+    pub fn views(&self, now: Now) -> Vec<BuildView> {
+        let standing = self.standing();
+        self.builds.values().map(|build| self.render(now, build, &standing)).collect()
+    }
+
+    pub(super) fn ended_view(
+        &self,
+        now: Now,
+        id: BuildId,
+        started_ms: Option<u64>,
+        outcome: Outcome,
+    ) -> BuildView {
+        let phase = Phase::Ended { started_ms, ended_ms: now.wall_ms, outcome };
+        self.with_phase(&self.builds[&id], phase)
+    }
+
+    fn standing(&self) -> Standing {
+        let order = self.queue.order();
+        let place = order.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+        Standing { order, place }
+    }
+
+    fn render(&self, now: Now, build: &Build, standing: &Standing) -> BuildView {
+        let execution = build.execution().map(|id| &self.executions[&id]);
+        let phase = match execution.and_then(Execution::started) {
+            Some(started) => Phase::Running { started_ms: started.wall_ms },
+            None => Phase::Waiting(self.wait_reason(now, execution, standing)),
+        };
+        self.with_phase(build, phase)
+    }
+
+    fn with_phase(&self, build: &Build, phase: Phase) -> BuildView {
+        let execution = build.execution();
+        let joined = match (&phase, &build.state) {
+            (Phase::Ended { outcome, .. }, _) if outcome.source == Source::Joined => true,
+            (_, super::build::State::Attached { joined, .. }) => *joined,
+            (_, super::build::State::Resolving) => false,
+        };
+        let shared = execution.filter(|id| self.executions.contains_key(id));
+        BuildView {
+            id: build.id,
+            command: build.asked.command.clone(),
+            session: build.asked.session.clone(),
+            priority: shared
+                .map_or(build.asked.priority, |id| self.priority(id).max(build.asked.priority)),
+            submitted_ms: build.submitted_ms,
+            phase,
+            execution,
+            joined,
+            join_reason: build.join_reason.clone(),
+            estimate_ms: self.estimates.of(build.asked.command.shape()),
+        }
+    }
+
+    fn wait_reason(
+        &self,
+        now: Now,
+        execution: Option<&Execution>,
+        standing: &Standing,
+    ) -> WaitReason {
+        let Some(execution) = execution else { return WaitReason::Resolving };
+        if let Some(before) = execution.after {
+            return WaitReason::Predecessor(before);
+        }
+        let Some(place) = standing.place.get(&execution.id).copied() else {
+            return WaitReason::Resolving;
+        };
+        let (running, limit) = self.queue.occupancy();
+        WaitReason::Workers {
+            position: u32::try_from(place + 1).unwrap_or(u32::MAX),
+            running,
+            limit,
+            estimate_ms: self.time_until(now, &standing.order[..place]),
+        }
+    }
+
+    fn time_until(&self, now: Now, ahead: &[ExecutionId]) -> Option<u64> {
+        let duration = |execution: &Execution| self.estimates.of(execution.command.shape());
+        let remaining: Vec<_> = self
+            .executions
+            .values()
+            .filter(|e| !e.nested && matches!(e.phase, Running::Running { .. } | Running::Rekeying))
+            .map(|execution| {
+                let spent = execution.started().map_or(0, |at| now.mono_ms - at.mono_ms);
+                duration(execution).map(|duration| duration.saturating_sub(spent))
+            })
+            .collect();
+        let ahead: Vec<_> = ahead.iter().map(|id| duration(&self.executions[id])).collect();
+        until_start(&remaining, &ahead)
+    }
+}

@@ -1,0 +1,121 @@
+//! Typed ids. An id is a time and a count, so later ones sort later and no store is needed to
+//! choose the next; rendered, it is a letter for its kind and eleven base-32 digits.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Ids given out in one millisecond before the next one is borrowed from.
+const PER_MS_BITS: u32 = 10;
+/// Digits of a rendered id: 55 bits, enough for milliseconds until the year 3084.
+const DIGITS: usize = 11;
+/// Crockford's alphabet: no letter that is mistaken for a digit or another letter.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Gives out numbers that never repeat, whatever the clock does.
+#[derive(Debug, Default)]
+pub struct IdSource {
+    last: u64,
+}
+
+impl IdSource {
+    /// The next number: later than every earlier one and, where the clock allows, than any that
+    /// an earlier daemon gave out.
+    pub fn next(&mut self, wall_ms: u64) -> u64 {
+        self.last = (wall_ms << PER_MS_BITS).max(self.last + 1);
+        self.last
+    }
+
+    /// Makes every later number later than `number`, which an earlier daemon gave out.
+    pub fn skip(&mut self, number: u64) {
+        self.last = self.last.max(number);
+    }
+}
+
+/// Text that is no id of the kind asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not an id")]
+pub struct ParseIdError(pub String);
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $letter:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                render($letter, self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                parse($letter, text).map(Self).ok_or_else(|| ParseIdError(text.to_owned()))
+            }
+        }
+    };
+}
+
+id!(
+    /// One client's request.
+    BuildId,
+    'b'
+);
+id!(
+    /// The running of one action, shared by all builds that want it.
+    ExecutionId,
+    'x'
+);
+id!(
+    /// One try of an execution.
+    AttemptId,
+    'a'
+);
+
+/// One control connection, numbered from 1 in this daemon's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+fn render(letter: char, number: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let digits: [u8; DIGITS] = std::array::from_fn(|at| {
+        let shift = 5 * (DIGITS - 1 - at);
+        ALPHABET[(number >> shift & 31) as usize]
+    });
+    write!(f, "{letter}{}", digits.map(char::from).iter().collect::<String>())
+}
+
+fn parse(letter: char, text: &str) -> Option<u64> {
+    let digits = text.strip_prefix(letter)?;
+    if digits.len() != DIGITS {
+        return None;
+    }
+    digits.bytes().try_fold(0, |number, digit| {
+        let value = ALPHABET.iter().position(|known| *known == digit)?;
+        Some(number << 5 | value as u64)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_as_they_are_written_and_sort_by_age() {
+        let mut source = IdSource::default();
+        let ids: Vec<_> = [5, 5, 1_790_000_000_000, 3].map(|now| BuildId(source.next(now))).into();
+        let texts: Vec<_> = ids.iter().map(BuildId::to_string).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b) && texts.is_sorted_by(|a, b| a < b), "{texts:?}");
+        for (id, text) in ids.iter().zip(&texts) {
+            assert_eq!(text.parse(), Ok(*id));
+        }
+    }
+
+    #[test]
+    fn other_words_are_no_ids() {
+        for text in ["", "b", "b0", "x00000000001", "b0000000000l", "b000000000001"] {
+            assert!(text.parse::<BuildId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The words of the domain: ids, digests, commands, actions, outcomes, builds. Pure: reads no
+//! clock, no file and no environment.
+
+pub mod action;
+pub mod build;
+pub mod command;
+pub mod digest;
+pub mod environment;
+pub mod ids;
+pub mod outcome;
+pub mod tool;
+
+pub use action::{ActionKey, StateId};
+pub use build::{BuildView, JoinReason, Phase, Priority, WaitReason};
+pub use command::Command;
+pub use digest::Digest;
+pub use ids::{AttemptId, BuildId, ClientId, ExecutionId};
+pub use outcome::{AttemptResult, Exit, Outcome, Source, Status};

@@ -1,0 +1,7 @@
+//! Who runs next, and how long things take. Pure; knows executions by their ids only.
+
+mod estimates;
+mod queue;
+
+pub use estimates::{Estimates, until_start};
+pub use queue::{Policy, PriorityQueue};

@@ -1,0 +1,469 @@
+//! The core under seeded simulation: a world of clients, edits and processes in virtual time,
+//! and an oracle that knows only the promises, not how they are kept.
+//!
+//! `BD_SIM_SEEDS=N` plays N seeds, `BD_SIM_SEED=S` just the one that failed.
+
+use bd_daemon::engine::{Core, Effect, Input, Join, Limits, Moved, Now, Submission, Target};
+use bd_daemon::model::{
+    AttemptId, AttemptResult, BuildId, BuildView, ClientId, Command, Digest, ExecutionId, Exit,
+    JoinReason, Phase, Priority, StateId, Status, WaitReason,
+};
+use bd_daemon::schedule::PriorityQueue;
+use bd_tests::rng::Rng;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+const DEFAULT_SEEDS: u64 = 12_000;
+/// A seed that has not come to rest after so many events never will: something waits for itself.
+const MOST_EVENTS: usize = 20_000;
+const GRACE_MS: u64 = 50;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Client,
+    Edit,
+    Resolved(Target),
+    Ends(AttemptId),
+    Checked(ExecutionId),
+    Wake,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    execution: ExecutionId,
+    owner: BuildId,
+    command: usize,
+    /// The state it was started from, where one was established for it.
+    state: Option<StateId>,
+    epoch: u64,
+    stopping: bool,
+    nested: bool,
+    alone: bool,
+}
+
+struct World {
+    seed: u64,
+    rng: Rng,
+    core: Core,
+    limit: u64,
+    now: u64,
+    events: BTreeMap<(u64, usize), Event>,
+    scheduled: usize,
+    tree: StateId,
+    commands: Vec<Arc<Command>>,
+    states: HashMap<Target, StateId>,
+    attempts: BTreeMap<AttemptId, Attempt>,
+    /// Start epoch of every execution that started.
+    started: HashMap<ExecutionId, u64>,
+    admitted: BTreeSet<ExecutionId>,
+    live: BTreeMap<BuildId, Asked>,
+    ended: BTreeMap<BuildId, Status>,
+    last_submitted: Option<BuildId>,
+    draining: bool,
+    drained: bool,
+}
+
+#[derive(Debug)]
+struct Asked {
+    client: ClientId,
+    epoch: u64,
+    inside: Option<AttemptId>,
+    cancelled: bool,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let limit = 1 + rng.below(4);
+        let queue = Box::new(PriorityQueue::new(limit as u32));
+        let commands = (0..4).map(|n| Arc::new(command(&format!("tool{n}")))).collect();
+        Self {
+            seed,
+            rng,
+            core: Core::new(Limits { builds: 25, stop_grace_ms: GRACE_MS }, queue),
+            limit,
+            now: 1_000,
+            events: BTreeMap::new(),
+            scheduled: 0,
+            tree: StateId { tree: Digest([0; 32]), epoch: 0 },
+            commands,
+            states: HashMap::new(),
+            attempts: BTreeMap::new(),
+            started: HashMap::new(),
+            admitted: BTreeSet::new(),
+            live: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            last_submitted: None,
+            draining: false,
+            drained: false,
+        }
+    }
+
+    fn play(mut self) -> Played {
+        for _ in 0..40 {
+            let at = self.rng.below(3_000);
+            self.after(at, Event::Client);
+        }
+        for _ in 0..self.rng.below(12) {
+            let at = self.rng.below(3_000);
+            self.after(at, Event::Edit);
+        }
+        let mut count = 0;
+        while let Some(((at, _), event)) = self.events.pop_first() {
+            self.now = at;
+            self.happen(event);
+            count += 1;
+            assert!(count < MOST_EVENTS, "seed {}: never comes to rest", self.seed);
+        }
+        let seed = self.seed;
+        assert!(self.live.is_empty(), "seed {seed}: without an outcome: {:?}", self.live);
+        assert!(self.attempts.is_empty(), "seed {seed}: still running: {:?}", self.attempts);
+        assert!(self.core.idle(), "seed {seed}: the core holds on to something: {:?}", self.core);
+        assert!(self.states.is_empty(), "seed {seed}: states never forgotten: {:?}", self.states);
+        assert_eq!(self.draining, self.drained, "seed {seed}: the drain");
+        Played { builds: self.ended.len(), executions: self.started.len() }
+    }
+
+    fn after(&mut self, delay: u64, event: Event) {
+        self.scheduled += 1;
+        self.events.insert((self.now + delay, self.scheduled), event);
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Client => self.client_acts(),
+            Event::Edit => {
+                // Few contents, so that edits are undone as often as not.
+                self.tree.tree = Digest([self.rng.below(3) as u8; 32]);
+                self.tree.epoch += 1;
+            }
+            Event::Resolved(target) => {
+                let state = if self.rng.one_in(30) {
+                    Err("the tree keeps changing".to_owned())
+                } else {
+                    self.states.insert(target, self.tree);
+                    Ok(self.tree)
+                };
+                self.step(Input::Resolved { target, state });
+            }
+            Event::Ends(attempt) => self.attempt_ends(attempt),
+            Event::Checked(execution) => {
+                let was = self.states[&Target::Execution(execution)];
+                let moved = if was.epoch == self.tree.epoch {
+                    Moved::Paths(vec![])
+                } else {
+                    Moved::Paths(vec!["moved".into()])
+                };
+                self.step(Input::Checked { execution, moved });
+            }
+            Event::Wake => self.step(Input::Tick),
+        }
+    }
+
+    fn client_acts(&mut self) {
+        let live: Vec<_> = self.live.keys().copied().collect();
+        match self.rng.below(12) {
+            0 | 1 => {
+                if let Some(build) = self.rng.pick(&live).copied() {
+                    self.live.get_mut(&build).unwrap().cancelled = true;
+                    self.step(Input::Cancel(build));
+                }
+            }
+            2 => {
+                if let Some(build) = self.rng.pick(&live).copied() {
+                    let client = self.live[&build].client;
+                    self.client_gone(client);
+                }
+            }
+            3 if self.rng.one_in(12) && !self.draining => {
+                self.draining = true;
+                self.step(Input::Drain { grace_ms: GRACE_MS });
+            }
+            _ => self.submit(),
+        }
+    }
+
+    fn client_gone(&mut self, client: ClientId) {
+        self.live.values_mut().filter(|a| a.client == client).for_each(|a| a.cancelled = true);
+        self.step(Input::ClientGone(client));
+    }
+
+    fn submit(&mut self) {
+        let running: Vec<_> =
+            self.attempts.iter().filter(|(_, a)| !a.stopping).map(|(id, _)| *id).collect();
+        let inside = if self.rng.one_in(3) { self.rng.pick(&running).copied() } else { None };
+        // A nested client lives in its own process; others have a few builds each.
+        let client = match inside {
+            Some(_) => ClientId(1_000 + self.scheduled as u64),
+            None => ClientId(self.rng.below(6)),
+        };
+        let command = self.rng.below(self.commands.len() as u64) as usize;
+        let classes = [Priority::Background, Priority::Agent, Priority::Editor, Priority::User];
+        let join = match command {
+            0 => Join::No(JoinReason::NotABuild),
+            _ => Join::Yes(JoinReason::Asked),
+        };
+        let submission = Submission {
+            client,
+            session: "agent:sim".into(),
+            command: self.commands[command].clone(),
+            priority: *self.rng.pick(&classes).unwrap(),
+            timeout_ms: self.rng.one_in(5).then(|| 1 + self.rng.below(800)),
+            join,
+            detach: false,
+            parent: inside.map(|attempt| self.attempts[&attempt].owner),
+        };
+        self.last_submitted = None;
+        self.step(Input::Submit(submission));
+        if let Some(build) = self.last_submitted {
+            let asked = self.live.get_mut(&build);
+            if let Some(asked) = asked {
+                (asked.client, asked.inside) = (client, inside);
+            }
+        }
+    }
+
+    /// A command ends when its time has come, but not before what it asked for has ended.
+    fn attempt_ends(&mut self, attempt: AttemptId) {
+        let Some(running) = self.attempts.get(&attempt) else { return };
+        let asked_inside: Vec<_> =
+            self.live.values().filter(|a| a.inside == Some(attempt)).map(|a| a.client).collect();
+        if running.stopping {
+            asked_inside.into_iter().for_each(|client| self.client_gone(client));
+        } else if !asked_inside.is_empty() {
+            return self.after(7, Event::Ends(attempt));
+        }
+        self.attempts.remove(&attempt);
+        let exit = match self.rng.below(5) {
+            0 => Exit::Code(1),
+            1 => Exit::Signal(9),
+            2 => Exit::NotFound("no such program".into()),
+            _ => Exit::Code(0),
+        };
+        let result = AttemptResult { exit, duration_ms: 5, cpu_ms: 5, peak_rss_bytes: 1 };
+        self.step(Input::AttemptEnded { attempt, result });
+    }
+
+    fn step(&mut self, input: Input) {
+        let now = Now { mono_ms: self.now, wall_ms: self.now };
+        let before: HashMap<_, _> =
+            self.core.views(now).into_iter().map(|view| (view.id, view)).collect();
+        let effects = self.core.step(now, input);
+        let views = self.core.views(now);
+        for effect in effects {
+            self.carry_out(effect, &views, &before);
+        }
+        if let Some(at) = self.core.wake_at() {
+            self.after(at.saturating_sub(self.now), Event::Wake);
+        }
+        self.check(&views);
+    }
+
+    fn carry_out(
+        &mut self,
+        effect: Effect,
+        views: &[BuildView],
+        before: &HashMap<BuildId, BuildView>,
+    ) {
+        match effect {
+            Effect::Submitted(Ok(build)) => {
+                let asked = Asked {
+                    client: ClientId(u64::MAX),
+                    epoch: self.tree.epoch,
+                    inside: None,
+                    cancelled: false,
+                };
+                assert!(self.live.insert(build, asked).is_none(), "seed {}: id twice", self.seed);
+                self.last_submitted = Some(build);
+            }
+            Effect::Submitted(Err(_)) | Effect::Changed(_) | Effect::Closed(_) => {}
+            Effect::Resolve { target, .. } => {
+                if let Target::Execution(execution) = target {
+                    self.admits(execution, views);
+                }
+                let delay = self.rng.below(40);
+                self.after(delay, Event::Resolved(target));
+            }
+            Effect::Adopt { from, execution } => {
+                if let Some(state) = self.states.remove(&from) {
+                    self.states.insert(Target::Execution(execution), state);
+                }
+            }
+            Effect::Forget(target) => {
+                self.states.remove(&target);
+            }
+            Effect::Start { execution, attempt, build, command } => {
+                self.starts(execution, attempt, build, &command, views);
+            }
+            Effect::Stop { attempt, grace_ms } => {
+                self.attempts.get_mut(&attempt).expect("stopping what runs").stopping = true;
+                let delay = self.rng.below(grace_ms + 5);
+                self.after(delay, Event::Ends(attempt));
+            }
+            Effect::Check { execution } => {
+                let delay = self.rng.below(40);
+                self.after(delay, Event::Checked(execution));
+            }
+            Effect::Ended(view) => self.ends(&view, before),
+            Effect::Drained => {
+                assert!(!self.drained, "seed {}: drained twice", self.seed);
+                self.drained = true;
+            }
+        }
+    }
+
+    /// Whoever gets a place, nobody of a higher class may be left waiting for one.
+    fn admits(&mut self, execution: ExecutionId, views: &[BuildView]) {
+        if !self.admitted.insert(execution) {
+            return;
+        }
+        let wanted = |view: &&BuildView| view.execution == Some(execution);
+        let Some(class) = views.iter().filter(wanted).map(|view| view.priority).max() else {
+            return;
+        };
+        let passed_over = views.iter().find(|view| {
+            matches!(view.phase, Phase::Waiting(WaitReason::Workers { .. }))
+                && view.priority > class
+        });
+        if !self.is_nested(execution, views) {
+            assert!(
+                passed_over.is_none(),
+                "seed {}: {execution} before {passed_over:?}",
+                self.seed
+            );
+        }
+    }
+
+    fn is_nested(&self, execution: ExecutionId, views: &[BuildView]) -> bool {
+        let inside = |build| self.live.get(&build).is_some_and(|asked| asked.inside.is_some());
+        views.iter().any(|view| {
+            // A build submitted in this very step is not known to be inside anything yet.
+            view.execution == Some(execution)
+                && (inside(view.id) || self.last_submitted == Some(view.id))
+        })
+    }
+
+    fn starts(
+        &mut self,
+        execution: ExecutionId,
+        attempt: AttemptId,
+        owner: BuildId,
+        command: &Arc<Command>,
+        views: &[BuildView],
+    ) {
+        let seed = self.seed;
+        assert!(!self.draining, "seed {seed}: started while draining");
+        self.admits(execution, views);
+        let command = self.commands.iter().position(|known| known == command).unwrap();
+        let wanted: Vec<_> = views.iter().filter(|v| v.execution == Some(execution)).collect();
+        let alone = wanted.iter().any(|view| {
+            matches!(view.join_reason, JoinReason::WouldWaitForItself | JoinReason::NoState(_))
+        });
+        let state = self.states.get(&Target::Execution(execution)).copied();
+        let nested = self.is_nested(execution, views);
+        assert!(!wanted.is_empty(), "seed {seed}: {execution} started for nobody");
+        if let Some(state) = state {
+            assert!(alone || state == self.tree, "seed {seed}: {execution} started on a stale key");
+        }
+        if self.started.insert(execution, self.tree.epoch).is_some() {
+            panic!("seed {seed}: {execution} started twice");
+        }
+        let started = Attempt {
+            execution,
+            owner,
+            command,
+            state,
+            epoch: self.tree.epoch,
+            stopping: false,
+            nested,
+            alone,
+        };
+        self.attempts.insert(attempt, started);
+        let delay = 1 + self.rng.below(400);
+        self.after(delay, Event::Ends(attempt));
+    }
+
+    fn ends(&mut self, view: &BuildView, before: &HashMap<BuildId, BuildView>) {
+        let seed = self.seed;
+        let outcome = view.outcome().expect("an ended build has an outcome");
+        let asked = self.live.remove(&view.id);
+        let asked = asked.unwrap_or_else(|| panic!("seed {seed}: {} ended twice", view.id));
+        assert!(self.ended.insert(view.id, outcome.status).is_none());
+        match outcome.status {
+            Status::Cancelled => assert!(asked.cancelled, "seed {seed}: {} was not", view.id),
+            Status::NotRun | Status::Interrupted => assert!(self.draining, "seed {seed}"),
+            _ => {}
+        }
+        if outcome.result.is_none() {
+            return;
+        }
+        let execution = view.execution.expect("a result has an execution");
+        let epoch = self.started[&execution];
+        let keyed =
+            before.get(&view.id).is_some_and(|view| matches!(view.join_reason, JoinReason::Asked));
+        if keyed {
+            assert!(epoch >= asked.epoch, "seed {seed}: {} got what was older than it", view.id);
+        }
+        if let Some(moved) = &outcome.moved {
+            let changed = epoch != self.tree.epoch;
+            assert!(!moved.is_empty() <= changed, "seed {seed}: moved without a change");
+        }
+    }
+
+    fn check(&self, views: &[BuildView]) {
+        let seed = self.seed;
+        let placed = self.attempts.values().filter(|a| !a.nested).count() as u64;
+        assert!(placed <= self.limit, "seed {seed}: {placed} run in {} places", self.limit);
+        for attempt in self.attempts.values() {
+            let wanted = views.iter().any(|view| view.execution == Some(attempt.execution));
+            assert!(wanted, "seed {seed}: nobody wants {attempt:?}");
+        }
+        let keyed = |a: &&Attempt| a.state.is_some() && !a.alone;
+        let mut seen = BTreeSet::new();
+        for attempt in self.attempts.values().filter(keyed) {
+            let work = (attempt.command, attempt.state.map(|s| s.tree), attempt.epoch);
+            assert!(seen.insert(work), "seed {seed}: the same work twice: {:#?}", self.attempts);
+        }
+        for view in views {
+            assert!(self.live.contains_key(&view.id), "seed {seed}: {} is undead", view.id);
+        }
+    }
+}
+
+struct Played {
+    builds: usize,
+    executions: usize,
+}
+
+fn command(name: &str) -> Command {
+    Command {
+        argv: vec![name.into()],
+        cwd: "/ws".into(),
+        environment: vec![],
+        umask: None,
+        stdin: false,
+        tty: None,
+        root: "/ws".into(),
+        program: None,
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn the_core_keeps_its_promises_whatever_happens() {
+    let seeds = match number("BD_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("BD_SIM_SEEDS").unwrap_or(DEFAULT_SEEDS),
+    };
+    let (mut builds, mut executions) = (0, 0);
+    for seed in seeds.clone() {
+        let played = World::new(seed).play();
+        builds += played.builds;
+        executions += played.executions;
+    }
+    println!("{} seeds, {builds} builds, {executions} executions", seeds.end - seeds.start);
+    assert!(executions < builds, "a simulation in which nothing ever joins shows nothing");
+}
