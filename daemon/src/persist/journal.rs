@@ -1,0 +1,321 @@
+//! The thread that owns the store: writes what it is told in groups, and answers questions about
+//! the past. The daemon never waits for it to open.
+
+use super::record::{AttemptRecord, BuildRecord, ExecutionRecord, Raw};
+use super::store::{Store, StoreError};
+use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, Digest, ExecutionId, Phase};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+/// Writes between two looks for what is too old.
+const WRITES_BETWEEN_PRUNES: u32 = 2_000;
+
+/// Builds whose durations are learned when the store is opened.
+const REMEMBERED: usize = 2_000;
+
+/// Which builds are asked for.
+#[derive(Clone, Debug)]
+pub enum Query {
+    /// The newest ones, at most so many, only those that ran below a directory if one is given.
+    Newest {
+        /// Most builds.
+        limit: usize,
+        /// The directory.
+        under: Option<PathBuf>,
+    },
+    /// Those whose ids lie in this inclusive range, at most two: one is the answer, two are too
+    /// many.
+    Between(BuildId, BuildId),
+}
+
+/// What the store told when it was opened.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Durations of past builds, by command shape, in milliseconds, oldest first.
+    pub durations: Vec<(Digest, u64)>,
+    /// The largest number that any id has.
+    pub last_id: u64,
+    /// Whether the daemon before ended without closing the store.
+    pub unclean: bool,
+    /// Builds that were not ended and now are, as interrupted.
+    pub interrupted: usize,
+    /// What the operator should know.
+    pub warning: Option<String>,
+}
+
+enum Message {
+    Build(Box<BuildRecord>),
+    Execution(ExecutionRecord),
+    Attempt(AttemptRecord),
+    Ask(Query, Box<dyn FnOnce(Result<Vec<BuildView>, String>) + Send>),
+    Close,
+}
+
+/// The way to the store.
+#[derive(Debug)]
+pub struct Journal {
+    send: mpsc::Sender<Message>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Journal {
+    /// Starts to open the store in `dir`; `recovered` is called when that is done, and again with
+    /// a warning should writing fail later.
+    ///
+    /// # Panics
+    ///
+    /// When the system gives no thread: there is no daemon without one.
+    pub fn open(dir: PathBuf, now_ms: u64, recovered: impl Fn(Recovered) + Send + 'static) -> Self {
+        let (send, inbox) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || serve(&dir, now_ms, &inbox, &recovered))
+            .expect("a thread for the store");
+        Self { send, thread: Some(thread) }
+    }
+
+    /// Writes a build as it is now.
+    pub fn build(&self, view: &BuildView) {
+        self.tell(Message::Build(Box::new(BuildRecord::of(view))));
+    }
+
+    /// Writes that an execution and its attempt have started.
+    pub fn started(
+        &self,
+        execution: ExecutionId,
+        attempt: AttemptId,
+        build: BuildId,
+        root: &Path,
+        started_ms: u64,
+    ) {
+        self.tell(Message::Execution(ExecutionRecord {
+            id: execution.0,
+            build: build.0,
+            root: Raw::from_path(root),
+            started_ms,
+        }));
+        self.tell(Message::Attempt(AttemptRecord::of(attempt, execution, None)));
+    }
+
+    /// Writes what an attempt came to.
+    pub fn attempt(&self, attempt: AttemptId, execution: ExecutionId, result: &AttemptResult) {
+        self.tell(Message::Attempt(AttemptRecord::of(attempt, execution, Some(result))));
+    }
+
+    /// Asks for builds of the past, newest first; answered after everything written before.
+    pub fn ask(
+        &self,
+        query: Query,
+        answer: impl FnOnce(Result<Vec<BuildView>, String>) + Send + 'static,
+    ) {
+        if let Err(mpsc::SendError(Message::Ask(_, answer))) =
+            self.send.send(Message::Ask(query, Box::new(answer)))
+        {
+            answer(Err("the store is closed".to_owned()));
+        }
+    }
+
+    /// Writes all that was told and closes the store.
+    pub fn close(&mut self) {
+        self.tell(Message::Close);
+        if let Some(thread) = self.thread.take() {
+            // It panics only where sled does; what it had is lost then, and that is logged.
+            let _ = thread.join();
+        }
+    }
+
+    /// The thread ends early only when the store failed, which was told then.
+    fn tell(&self, message: Message) {
+        let _ = self.send.send(message);
+    }
+}
+
+fn serve(dir: &Path, now_ms: u64, inbox: &mpsc::Receiver<Message>, recovered: &dyn Fn(Recovered)) {
+    let (store, warning) = match Store::open(dir) {
+        Ok((store, warning)) => (Some(store), warning),
+        Err(error) => (None, Some(format!("there is no history: {error}"))),
+    };
+    let mut facts =
+        Recovered { durations: vec![], last_id: 0, unclean: true, interrupted: 0, warning };
+    if let Some(store) = &store {
+        facts.unclean = store.unclean;
+        facts.last_id = store.last_id();
+        facts.durations = durations(store);
+        match end_unended(store, now_ms) {
+            Ok(interrupted) => facts.interrupted = interrupted,
+            Err(error) => facts.warning = Some(error.to_string()),
+        }
+    }
+    recovered(facts);
+    let failed = |error: &StoreError| {
+        recovered(Recovered {
+            durations: vec![],
+            last_id: 0,
+            unclean: false,
+            interrupted: 0,
+            warning: Some(format!("history is not written: {error}")),
+        });
+    };
+    let mut clerk = Clerk { store, writes: 0, told: false };
+    while let Ok(first) = inbox.recv() {
+        let mut open = true;
+        // All that came meanwhile is one group, flushed once.
+        for message in std::iter::once(first).chain(inbox.try_iter()) {
+            open &= !matches!(message, Message::Close);
+            clerk.take(message, &failed);
+        }
+        clerk.flush(&failed);
+        if !open {
+            break;
+        }
+    }
+    if let Some(store) = &clerk.store
+        && let Err(error) = store.close()
+    {
+        tracing::warn!(%error, "the store was not closed");
+    }
+}
+
+/// Builds of a daemon that was killed never ended; they are told apart from those of a drain.
+fn end_unended(store: &Store, now_ms: u64) -> Result<usize, StoreError> {
+    if !store.unclean {
+        return Ok(0);
+    }
+    let unended: Vec<_> = store.builds().filter(|record| record.end.is_none()).collect();
+    let count = unended.len();
+    for record in unended {
+        store.put_build(&record.interrupted(now_ms))?;
+    }
+    store.flush()?;
+    Ok(count)
+}
+
+fn durations(store: &Store) -> Vec<(Digest, u64)> {
+    let mut durations: Vec<_> = store
+        .builds()
+        .take(REMEMBERED)
+        .filter_map(|record| {
+            let view = record.into_view();
+            let Phase::Ended { outcome, .. } = &view.phase else { return None };
+            let result = outcome.result.as_ref()?;
+            matches!(result.exit, crate::model::Exit::Code(_))
+                .then(|| (view.command.shape(), result.duration_ms))
+        })
+        .collect();
+    durations.reverse();
+    durations
+}
+
+struct Clerk {
+    store: Option<Store>,
+    writes: u32,
+    /// Whether a failure was told already: a full disk fails every write.
+    told: bool,
+}
+
+impl Clerk {
+    fn take(&mut self, message: Message, failed: &dyn Fn(&StoreError)) {
+        let Some(store) = &self.store else {
+            if let Message::Ask(_, answer) = message {
+                answer(Err("the store could not be opened; see bdctl status".to_owned()));
+            }
+            return;
+        };
+        let written = match message {
+            Message::Build(record) => store.put_build(&record),
+            Message::Execution(record) => store.put_execution(&record),
+            Message::Attempt(record) => store.put_attempt(&record),
+            Message::Ask(query, answer) => {
+                answer(Ok(find(store, &query)));
+                return;
+            }
+            Message::Close => return,
+        };
+        self.writes += 1;
+        self.note(written, failed);
+    }
+
+    fn flush(&mut self, failed: &dyn Fn(&StoreError)) {
+        let Some(store) = &self.store else { return };
+        let mut done = Ok(());
+        if self.writes >= WRITES_BETWEEN_PRUNES {
+            self.writes = 0;
+            done = store.prune();
+        }
+        let done = done.and_then(|()| store.flush());
+        self.note(done, failed);
+    }
+
+    fn note(&mut self, done: Result<(), StoreError>, failed: &dyn Fn(&StoreError)) {
+        match done {
+            Ok(()) => {}
+            Err(error) if !self.told => {
+                self.told = true;
+                failed(&error);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn find(store: &Store, query: &Query) -> Vec<BuildView> {
+    match query {
+        Query::Newest { limit, under } => store
+            .builds()
+            .filter(|record| under.as_deref().is_none_or(|dir| record.under(dir)))
+            .take(*limit)
+            .map(BuildRecord::into_view)
+            .collect(),
+        Query::Between(from, to) => {
+            store.builds_between(from.0, to.0).take(2).map(BuildRecord::into_view).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::ended;
+    use super::*;
+    use crate::model::Status;
+
+    fn history(journal: &Journal) -> Vec<BuildView> {
+        let (send, receive) = mpsc::channel();
+        let query = Query::Newest { limit: 9, under: None };
+        journal.ask(query, move |found| send.send(found).expect("the test listens"));
+        receive.recv().expect("an answer").expect("a store")
+    }
+
+    #[test]
+    fn a_build_that_a_killed_daemon_left_is_interrupted() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("store");
+        let (store, _) = Store::open(&path).expect("a store");
+        let running = BuildView { phase: Phase::Running { started_ms: 11 }, ..ended(2) };
+        store.put_build(&BuildRecord::of(&ended(1))).expect("written");
+        store.put_build(&BuildRecord::of(&running)).expect("written");
+        store.flush().expect("flushed");
+        drop(store);
+        let (send, receive) = mpsc::channel();
+        let mut journal = Journal::open(path, 99, move |facts| {
+            send.send(facts).expect("the test listens");
+        });
+        let facts = receive.recv().expect("recovered");
+        assert_eq!((facts.unclean, facts.interrupted, facts.last_id), (true, 1, 2));
+        let [newest, oldest] = &history(&journal)[..] else { panic!("two builds") };
+        assert_eq!(newest.outcome().map(|outcome| outcome.status), Some(Status::Interrupted));
+        assert_eq!(oldest, &ended(1));
+        journal.close();
+    }
+
+    #[test]
+    fn questions_see_what_was_told_before() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut journal = Journal::open(dir.path().join("store"), 99, |_| {});
+        for id in 1..=5 {
+            journal.build(&ended(id));
+        }
+        assert_eq!(history(&journal).len(), 5);
+        journal.close();
+    }
+}
