@@ -6,6 +6,7 @@ pub mod core;
 mod execution;
 pub mod input;
 mod nesting;
+pub mod run;
 mod view;
 
 pub use self::core::{Core, Limits};

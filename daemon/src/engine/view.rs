@@ -18,7 +18,7 @@ impl Core {
     /// One build as it is now, unless it has ended or never was.
     #[must_use]
     pub fn view(&self, now: Now, id: BuildId) -> Option<BuildView> {
-        Some(self.render(now, self.builds.get(&id)?, &self.standing()))
+        self.views_of(now, &[id]).pop()
     }
 
     /// All builds that have not ended, oldest first.
@@ -26,6 +26,14 @@ impl Core {
     pub fn views(&self, now: Now) -> Vec<BuildView> {
         let standing = self.standing();
         self.builds.values().map(|build| self.render(now, build, &standing)).collect()
+    }
+
+    /// Those of these builds that have not ended.
+    #[must_use]
+    pub fn views_of(&self, now: Now, ids: &[BuildId]) -> Vec<BuildView> {
+        let standing = self.standing();
+        let builds = ids.iter().filter_map(|id| self.builds.get(id));
+        builds.map(|build| self.render(now, build, &standing)).collect()
     }
 
     pub(super) fn ended_view(
