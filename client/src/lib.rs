@@ -1,1 +1,38 @@
-//! The thin client of the build daemon.
+//! The client side of the build daemon, for `bdctl` and for whoever embeds it: finding the daemon
+//! or starting it, typed requests, the stream of events. Blocking throughout; knows nothing of
+//! command lines and prints nothing.
+//!
+//! ```no_run
+//! use bd_client::{Client, StartPolicy, recognise};
+//! use bd_protocol::rendezvous::Home;
+//!
+//! # fn main() -> Result<(), bd_client::ClientError> {
+//! let client = Client::new(Home::from_env()?, recognise(None)?, StartPolicy::IfNeeded);
+//! println!("{} builds", client.ask_status()?.builds.len());
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod connect;
+mod control;
+mod error;
+mod frames;
+mod input;
+mod replace;
+mod session;
+mod start;
+mod stop;
+mod stream;
+mod version;
+
+pub use client::{Client, StartPolicy};
+pub use connect::{Connection, Welcome};
+pub use control::{Control, Sender};
+pub use error::{ClientError, StartError};
+pub use frames::{Frames, readable};
+pub use input::Input;
+pub use session::{recognise, recognise_with};
+pub use stop::Stopped;
+pub use stream::{Cursor, Event, Events};
+pub use version::newer;

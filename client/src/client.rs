@@ -1,0 +1,266 @@
+//! The entry to the library: opens channels to the daemon of one home, starting or replacing it
+//! where that is needed. Knows nothing of what is said on a channel.
+
+use crate::connect::{self, Connection, Greeting, Notes, PATIENCE, Welcome};
+use crate::replace::{self, ShutdownReply};
+use crate::{ClientError, Control, Events, Input, newer, start};
+use bd_protocol::events::Subscribe;
+use bd_protocol::failure::codes;
+use bd_protocol::hello::{Channel, PRODUCT_VERSION, ShutdownWhen};
+use bd_protocol::rendezvous::Home;
+use bd_protocol::{Failure, Session, limits};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// Whether a daemon is started when none listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartPolicy {
+    /// Started, unless `BD_NO_AUTOSTART` is set to something other than `0`.
+    IfNeeded,
+    /// Started, whatever `BD_NO_AUTOSTART` says: the user asked for a daemon.
+    Always,
+    /// Not started.
+    Never,
+}
+
+/// A client of one home's daemon.
+pub struct Client {
+    home: Home,
+    session: Session,
+    start: StartPolicy,
+    notes: Notes,
+    /// Whether the daemon's version was looked at: only the first channel may replace a daemon,
+    /// for the later ones rely on what the first has asked for.
+    met: Cell<bool>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("home", &self.home)
+            .field("session", &self.session)
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tries after a daemon ended just as we came; with growing pauses they take two seconds.
+const TRIES: u32 = 20;
+
+impl Client {
+    /// A client that asks as `session`. Nothing happens before the first channel is opened.
+    #[must_use]
+    pub fn new(home: Home, session: Session, start: StartPolicy) -> Self {
+        let notes: Notes = std::sync::Arc::new(|_| {});
+        Self { home, session, start, notes, met: Cell::new(false) }
+    }
+
+    /// The same, with a place for notes: that it takes long, that the daemon is old.
+    #[must_use]
+    pub fn with_notes(mut self, notes: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.notes = std::sync::Arc::new(notes);
+        self
+    }
+
+    /// The same client, but one that only talks to a daemon that runs already, and leaves it as
+    /// it is.
+    #[must_use]
+    pub fn never_starting(&self) -> Self {
+        Self {
+            home: self.home.clone(),
+            session: self.session.clone(),
+            start: StartPolicy::Never,
+            notes: self.notes.clone(),
+            met: Cell::new(true),
+        }
+    }
+
+    /// Where the daemon is met.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Opens a channel for requests.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the daemon from being reached, started or understood.
+    pub fn control(&self) -> Result<Control, ClientError> {
+        Ok(Control::new(self.open(Channel::Control, None)?, self.notes.clone()))
+    }
+
+    /// Opens a channel for events and subscribes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::control`].
+    pub fn events(&self, subscribe: Subscribe) -> Result<Events, ClientError> {
+        let first = connect::json(&subscribe);
+        Ok(Events::new(self.open(Channel::Events, Some(&first))?, subscribe))
+    }
+
+    /// Opens a channel for the standard input of a build.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::control`].
+    pub fn input(&self, build: &str) -> Result<Input, ClientError> {
+        let feed = bd_protocol::events::Feed { build: build.to_owned() };
+        let first = connect::json(&feed);
+        Input::new(self.open(Channel::Input, Some(&first))?)
+    }
+
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    /// Opens a channel; `first` is its first frame, sent along with the hello. It must be one
+    /// that may be lost or read twice: the daemon that reads it may be replaced.
+    pub(crate) fn open(
+        &self,
+        channel: Channel,
+        first: Option<&[u8]>,
+    ) -> Result<Connection, ClientError> {
+        self.home.verify()?;
+        let opening = connect::opening(channel, &self.session, first);
+        let max = match channel {
+            Channel::Events => limits::EVENTS_MAX_BYTES,
+            Channel::Control | Channel::Input => limits::CONTROL_MAX_BYTES,
+        };
+        let mut deadline = Instant::now() + PATIENCE;
+        let mut closed = 0;
+        loop {
+            let (stream, started) = match connect::connect(&self.home.socket(), deadline)? {
+                Some(stream) => (stream, None),
+                None => self.start_one()?,
+            };
+            match connect::greet(stream, &opening, max, deadline, &self.notes)? {
+                Greeting::Welcome(connection) => {
+                    if !self.meet(&connection.welcome)? {
+                        return Ok(connection);
+                    }
+                    deadline = Instant::now() + PATIENCE;
+                }
+                Greeting::Refused { failure, .. }
+                    if failure.code == codes::DRAINING && Instant::now() < deadline =>
+                {
+                    // The next daemon can be started when this one has ended.
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Greeting::Refused { failure, version, .. }
+                    if failure.code == codes::PROTOCOL_MISMATCH
+                        && newer(PRODUCT_VERSION, &version)
+                        && !self.met.replace(true) =>
+                {
+                    self.replace_or_fail(failure, &version)?;
+                    deadline = Instant::now() + PATIENCE;
+                }
+                Greeting::Refused { failure, protocol, version } => {
+                    let failure = advise(failure, &version);
+                    return Err(ClientError::Refused { failure, protocol, version });
+                }
+                Greeting::Ending(_) => {
+                    return Err(connect::misunderstood("hello", "it ends, though nobody asked"));
+                }
+                Greeting::Closed => {
+                    if let Some(started) = started {
+                        return Err(started.died().into());
+                    }
+                    // It ended just as we came; nothing was done for us.
+                    closed += 1;
+                    if closed == TRIES {
+                        return Err(ClientError::Closed);
+                    }
+                    std::thread::sleep(Duration::from_millis(10) * closed);
+                }
+            }
+        }
+    }
+
+    fn start_one(
+        &self,
+    ) -> Result<(std::os::unix::net::UnixStream, Option<start::Started>), ClientError> {
+        if !self.may_start() {
+            let forbidden = self.start == StartPolicy::IfNeeded;
+            return Err(ClientError::NotRunning { forbidden });
+        }
+        start::start(&self.home)
+    }
+
+    fn may_start(&self) -> bool {
+        match self.start {
+            StartPolicy::IfNeeded => std::env::var_os("BD_NO_AUTOSTART")
+                .is_none_or(|value| value.is_empty() || value == "0"),
+            StartPolicy::Always => true,
+            StartPolicy::Never => false,
+        }
+    }
+
+    /// Looks at the version of a daemon that let us in. Says whether it was replaced.
+    fn meet(&self, welcome: &Welcome) -> Result<bool, ClientError> {
+        if self.met.replace(true)
+            || !newer(PRODUCT_VERSION, &welcome.version)
+            || self.start == StartPolicy::Never
+        {
+            return Ok(false);
+        }
+        if welcome.idle && self.may_start() {
+            let deadline = Instant::now() + PATIENCE;
+            match replace::ask_to_end(&self.home, ShutdownWhen::Idle, deadline, &self.notes)? {
+                ShutdownReply::Ended | ShutdownReply::NobodyListens => return Ok(true),
+                ShutdownReply::Refused(_) | ShutdownReply::TimedOut => {}
+            }
+        }
+        (self.notes)(&format!(
+            "the daemon is older ({}) than bdctl ({PRODUCT_VERSION}); it is replaced when it is idle",
+            welcome.version
+        ));
+        Ok(false)
+    }
+
+    /// Replaces a daemon that shares no protocol version with us, if it is idle.
+    fn replace_or_fail(&self, failure: Failure, version: &str) -> Result<(), ClientError> {
+        if self.may_start() {
+            let deadline = Instant::now() + PATIENCE;
+            match replace::ask_to_end(&self.home, ShutdownWhen::Idle, deadline, &self.notes)? {
+                ShutdownReply::Ended | ShutdownReply::NobodyListens => return Ok(()),
+                ShutdownReply::Refused(_) | ShutdownReply::TimedOut => {}
+            }
+        }
+        Err(Failure {
+            message: format!(
+                "the daemon is older ({version}) than bdctl ({PRODUCT_VERSION}), shares no protocol \
+                 version with it, and has builds to finish"
+            ),
+            hint: Some(
+                "wait for its builds, or end it with `bdctl daemon stop`; the next command starts \
+                 the new one"
+                    .to_owned(),
+            ),
+            ..failure
+        }
+        .into())
+    }
+}
+
+/// A refusal with the remedy that only this side knows.
+fn advise(failure: Failure, version: &str) -> Failure {
+    if failure.code != codes::PROTOCOL_MISMATCH {
+        return failure;
+    }
+    if newer(version, PRODUCT_VERSION) {
+        let hint = format!("upgrade bdctl ({PRODUCT_VERSION}) to {version}, the daemon's version");
+        return failure.hint(hint);
+    }
+    if failure.hint.is_some() {
+        return failure;
+    }
+    failure.hint("`bdctl daemon restart` starts the bdd that belongs to this bdctl")
+}

@@ -1,0 +1,114 @@
+//! `bdctl daemon start|stop|restart|status`. Only the first and the third start one.
+
+use super::{Caller, CommandError, print};
+use crate::render::document::document;
+use crate::render::paint::{Paint, Style};
+use crate::render::text::{duration, size};
+use bd_client::{Client, ClientError, StartPolicy, Stopped};
+use bd_protocol::OsText;
+use bd_protocol::hello::ShutdownWhen;
+use bd_protocol::service::DaemonStatus;
+use serde::Serialize;
+
+/// Body of `bd.daemon/1`. All but the first, the socket and the directory are `null` where no
+/// daemon says otherwise.
+#[derive(Serialize)]
+struct Daemon {
+    running: bool,
+    /// Whether it answers; one that runs may be stopped, starting or ending.
+    answering: bool,
+    pid: Option<u32>,
+    version: Option<String>,
+    socket: OsText,
+    log_dir: OsText,
+    started_at: Option<String>,
+    uptime_ms: Option<u64>,
+    rss_bytes: Option<u64>,
+    max_executions: Option<u32>,
+    warnings: Vec<String>,
+}
+
+impl Daemon {
+    fn new(client: &Client, pid: Option<u32>, status: Option<DaemonStatus>) -> Self {
+        let home = client.home();
+        let (answering, warnings) =
+            (status.is_some(), status.clone().map(|status| status.warnings));
+        let status = status.as_ref();
+        Self {
+            running: pid.is_some() || answering,
+            answering,
+            pid: status.map(|status| status.pid).or(pid),
+            version: status.map(|status| status.version.clone()),
+            socket: home.socket().into(),
+            log_dir: home.log_dir().to_path_buf().into(),
+            started_at: status.map(|status| status.started_at.clone()),
+            uptime_ms: status.map(|status| status.uptime_ms),
+            rss_bytes: status.map(|status| status.rss_bytes),
+            max_executions: status.map(|status| status.max_executions),
+            warnings: warnings.unwrap_or_default(),
+        }
+    }
+
+    fn page(&self, paint: Paint) -> String {
+        let socket = self.socket.as_path().display();
+        let mut text = match (self.running, self.pid) {
+            (false, _) => format!("not running (socket {socket})\n"),
+            (true, Some(pid)) if !self.answering => format!("pid {pid} runs and does not answer\n"),
+            (true, _) if !self.answering => "runs and does not answer\n".to_owned(),
+            (true, pid) => format!(
+                "bdd {} runs · pid {} · up {} · {} · socket {socket}\n",
+                self.version.as_deref().unwrap_or("?"),
+                pid.unwrap_or_default(),
+                duration(self.uptime_ms.unwrap_or_default()),
+                size(self.rss_bytes.unwrap_or_default()),
+            ),
+        };
+        for warning in &self.warnings {
+            text.push_str(&paint.apply(Style::Yellow, &format!("warning: {warning}")));
+            text.push('\n');
+        }
+        text
+    }
+}
+
+pub(super) fn start(json: bool, caller: &Caller) -> Result<u8, CommandError> {
+    let client = caller.client(StartPolicy::Always)?;
+    let status = client.ask_status()?;
+    show(&Daemon::new(&client, None, Some(status.daemon)), json, caller)
+}
+
+pub(super) fn stop(when_idle: bool, caller: &Caller) -> Result<u8, CommandError> {
+    let client = caller.client(StartPolicy::Never)?;
+    let when = if when_idle { ShutdownWhen::Idle } else { ShutdownWhen::Now };
+    match client.stop(when)? {
+        Stopped::NotRunning => print("not running\n")?,
+        Stopped::Ended => print("stopped\n")?,
+        Stopped::Killed { pid } => {
+            print(&format!("killed (pid {pid} did not end when it was asked to)\n"))?;
+        }
+    }
+    Ok(0)
+}
+
+pub(super) fn restart(when_idle: bool, caller: &Caller) -> Result<u8, CommandError> {
+    stop(when_idle, caller)?;
+    start(false, caller)
+}
+
+pub(super) fn status(json: bool, caller: &Caller) -> Result<u8, CommandError> {
+    let client = caller.client(StartPolicy::Never)?;
+    let daemon = match client.ask_status() {
+        Ok(status) => Daemon::new(&client, None, Some(status.daemon)),
+        Err(ClientError::NotRunning { .. } | ClientError::Silent { .. } | ClientError::Closed) => {
+            Daemon::new(&client, client.living_pid()?, None)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    show(&daemon, json, caller)
+}
+
+fn show(daemon: &Daemon, json: bool, caller: &Caller) -> Result<u8, CommandError> {
+    let paint = Paint::new(caller.color, &std::io::stdout());
+    print(&if json { document("bd.daemon/1", daemon) } else { daemon.page(paint) })?;
+    Ok(0)
+}

@@ -1,0 +1,127 @@
+//! `bdctl daemon logs`: the newest file in the daemon's log directory. Asks no daemon.
+
+use super::{Caller, CommandError};
+use bd_client::StartPolicy;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Between two looks at a log that is followed.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+pub(super) fn logs(follow: bool, tail: Option<usize>, caller: &Caller) -> Result<u8, CommandError> {
+    let client = caller.client(StartPolicy::Never)?;
+    let home = client.home();
+    let Some(mut path) = newest(home.log_dir())? else {
+        eprintln!("bdctl: no log yet in {}", home.log_dir().display());
+        return Ok(0);
+    };
+    let mut file = open(&path)?;
+    let mut stdout = io::stdout().lock();
+    match tail {
+        Some(lines) => stdout.write_all(&last_lines(&mut file, lines).map_err(read(&path))?)?,
+        None => copy(&mut file, &path, &mut stdout)?,
+    }
+    stdout.flush()?;
+    if !follow {
+        return Ok(0);
+    }
+    loop {
+        std::thread::sleep(LOOK_EVERY);
+        copy(&mut file, &path, &mut stdout)?;
+        if let Some(newer) = newest(home.log_dir())?.filter(|newer| *newer != path) {
+            (file, path) = (open(&newer)?, newer);
+        }
+        stdout.flush()?;
+    }
+}
+
+/// The log that was written to last. What the daemon said before it had a log counts only where
+/// there is none.
+fn newest(dir: &Path) -> Result<Option<PathBuf>, CommandError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(read(dir)(error)),
+    };
+    let file = |entry: fs::DirEntry| {
+        let meta = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+        let is_log = entry.file_name() != "bdd.stderr";
+        Some(((is_log, meta.modified().unwrap_or(SystemTime::UNIX_EPOCH)), entry.path()))
+    };
+    Ok(entries.flatten().filter_map(file).max().map(|(_, path)| path))
+}
+
+fn open(path: &Path) -> Result<File, CommandError> {
+    File::open(path).map_err(read(path))
+}
+
+fn read(path: &Path) -> impl FnOnce(io::Error) -> CommandError {
+    CommandError::io(format!("read {}", path.display()))
+}
+
+fn copy(file: &mut File, path: &Path, to: &mut impl io::Write) -> Result<(), CommandError> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer).map_err(read(path))? {
+            0 => return Ok(()),
+            count => to.write_all(&buffer[..count])?,
+        }
+    }
+}
+
+/// Reads backwards until enough lines are there; leaves the file at its end.
+fn last_lines(file: &mut File, lines: usize) -> io::Result<Vec<u8>> {
+    const STEP: u64 = 64 * 1024;
+    let mut from = file.seek(SeekFrom::End(0))?;
+    let end = from;
+    let mut found = Vec::new();
+    loop {
+        let breaks: Vec<_> = found
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n')
+            .map(|(at, _)| at)
+            .collect();
+        let ended = found.last() == Some(&b'\n');
+        let wanted = lines + usize::from(ended);
+        if lines > 0 && breaks.len() >= wanted {
+            found.drain(..=breaks[breaks.len() - wanted]);
+            break;
+        }
+        if from == 0 || lines == 0 {
+            break;
+        }
+        let step = STEP.min(from);
+        from -= step;
+        file.seek(SeekFrom::Start(from))?;
+        let mut piece = vec![0; usize::try_from(step).unwrap_or(usize::MAX)];
+        file.read_exact(&mut piece)?;
+        piece.extend_from_slice(&found);
+        found = piece;
+    }
+    file.seek(SeekFrom::Start(end))?;
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_found_from_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let text: String = (0..20_000).map(|n| format!("line {n}\n")).collect();
+        fs::write(&path, &text).unwrap();
+        for (lines, expected) in
+            [(0, ""), (1, "line 19999\n"), (2, "line 19998\nline 19999\n"), (30_000, &*text)]
+        {
+            let found = last_lines(&mut File::open(&path).unwrap(), lines).unwrap();
+            assert_eq!(String::from_utf8(found).unwrap(), expected);
+        }
+        fs::write(&path, "a\nb").unwrap();
+        assert_eq!(last_lines(&mut File::open(&path).unwrap(), 1).unwrap(), b"b");
+    }
+}

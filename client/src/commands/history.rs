@@ -1,0 +1,41 @@
+//! `bdctl history`.
+
+use super::{Caller, CommandError, print, request};
+use crate::cli::HistoryArgs;
+use crate::render::document::{Builds, document};
+use crate::render::paint::Paint;
+use crate::render::{builds, table};
+use bd_client::{Client, StartPolicy};
+use bd_protocol::Build;
+use bd_protocol::service::{HISTORY_MAX, HistoryQuery};
+
+pub(super) fn history(args: &HistoryArgs, caller: &Caller) -> Result<u8, CommandError> {
+    let client = caller.client(StartPolicy::IfNeeded)?;
+    let under = args.under.as_deref().map(request::directory).transpose()?;
+    let limit = args.limit.or(args.all.then_some(HISTORY_MAX));
+    let found = client.ask_history(HistoryQuery { limit, under: under.map(Into::into) })?;
+    if args.json {
+        print(&document("bd.history/1", &Builds { builds: &found }))?;
+    } else if found.is_empty() {
+        print("no builds\n")?;
+    } else {
+        let stdout = std::io::stdout();
+        let paint = Paint::new(caller.color, &stdout);
+        print(&builds::past(&found, paint, table::width_of(&stdout)))?;
+    }
+    Ok(0)
+}
+
+/// The newest build below this directory, else the newest of all.
+pub(super) fn newest(client: &Client) -> Result<Build, CommandError> {
+    let ask = |under| -> Result<Option<Build>, CommandError> {
+        let query = HistoryQuery { limit: Some(1), under };
+        Ok(client.ask_history(query)?.into_iter().next())
+    };
+    let here = std::env::current_dir().ok();
+    let found = here.map(|here| ask(Some(here.into()))).transpose()?.flatten();
+    match found {
+        Some(build) => Ok(build),
+        None => ask(None)?.ok_or(CommandError::NoBuild),
+    }
+}

@@ -1,0 +1,214 @@
+//! `bdctl logs`.
+
+use super::follow::{Ended, Next, Watcher, follow};
+use super::output::{Output, Route};
+use super::{Caller, CommandError, history, print};
+use crate::cli::LogsArgs;
+use crate::render::document::document;
+use crate::render::text::size;
+use bd_client::{Event, StartPolicy};
+use bd_protocol::Build;
+use bd_protocol::events::Subscribe;
+use serde::Serialize;
+use std::collections::VecDeque;
+
+/// A line that is longer is handled in pieces: it must fit in memory.
+const LINE_MAX_BYTES: usize = 1024 * 1024;
+
+/// One of a command's two streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Stdout,
+    Stderr,
+}
+
+pub(super) fn logs(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> {
+    let client = caller.client(StartPolicy::IfNeeded)?;
+    let build = match &args.id {
+        Some(id) => client.ask_build(id)?,
+        None => history::newest(&client)?,
+    };
+    let id = build.id.clone();
+    let mut events = client.events(Subscribe::Build { build: id.clone(), from: 0 })?;
+    let open_failed = CommandError::io("open the output");
+    let mut reader = Reader {
+        args,
+        build,
+        lines: args.tail.is_some() || args.grep.is_some(),
+        partial: [Vec::new(), Vec::new()],
+        kept: VecDeque::new(),
+        caught_up: false,
+        document: [Vec::new(), Vec::new()],
+        left_out: 0,
+        output: Output::new(Route::Apart).map_err(open_failed)?,
+    };
+    let ended = follow(&client, None, &mut events, None, &mut reader)?;
+    reader.finish()?;
+    match ended {
+        Ended::Gone => Err(CommandError::DaemonGone { build: id }),
+        Ended::Enough | Ended::Expired => Ok(0),
+    }
+}
+
+/// Picks what is wanted of the output.
+struct Reader<'a> {
+    args: &'a LogsArgs,
+    build: Build,
+    /// Whether single lines are looked at; else bytes go through as they are.
+    lines: bool,
+    /// The begun line of each stream.
+    partial: [Vec<u8>; 2],
+    /// The last lines, until all that is old has been read.
+    kept: VecDeque<(Stream, Vec<u8>)>,
+    caught_up: bool,
+    /// Both streams, for `--json`.
+    document: [Vec<u8>; 2],
+    left_out: u64,
+    output: Output,
+}
+
+impl Reader<'_> {
+    fn bytes(&mut self, stream: Stream, mut bytes: &[u8]) -> Result<(), CommandError> {
+        let wanted = match stream {
+            Stream::Stdout => !self.args.stderr,
+            Stream::Stderr => !self.args.stdout,
+        };
+        if !wanted {
+            return Ok(());
+        }
+        if !self.lines {
+            return self.emit(stream, bytes);
+        }
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            let (head, rest) = bytes.split_at(end + 1);
+            let mut line = std::mem::take(&mut self.partial[stream as usize]);
+            line.extend_from_slice(head);
+            self.line(stream, line)?;
+            bytes = rest;
+        }
+        let partial = &mut self.partial[stream as usize];
+        partial.extend_from_slice(bytes);
+        if partial.len() >= LINE_MAX_BYTES {
+            let line = std::mem::take(partial);
+            self.line(stream, line)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, stream: Stream, line: Vec<u8>) -> Result<(), CommandError> {
+        if let Some(regex) = &self.args.grep {
+            let text = String::from_utf8_lossy(&line);
+            if !regex.is_match(text.trim_end_matches(['\n', '\r'])) {
+                return Ok(());
+            }
+        }
+        match self.args.tail {
+            Some(most) if !self.caught_up => {
+                self.kept.push_back((stream, line));
+                if self.kept.len() > most {
+                    self.kept.pop_front();
+                }
+                Ok(())
+            }
+            _ => self.emit(stream, &line),
+        }
+    }
+
+    fn emit(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), CommandError> {
+        if self.args.json {
+            self.document[stream as usize].extend_from_slice(bytes);
+            return Ok(());
+        }
+        let event = match stream {
+            Stream::Stdout => Event::Stdout(bytes),
+            Stream::Stderr => Event::Stderr(bytes),
+        };
+        Ok(self.output.take(&event)?)
+    }
+
+    /// All that was there before has been read.
+    fn catch_up(&mut self) -> Result<(), CommandError> {
+        self.caught_up = true;
+        std::mem::take(&mut self.kept)
+            .iter()
+            .try_for_each(|(stream, line)| self.emit(*stream, line))
+    }
+
+    fn finish(&mut self) -> Result<(), CommandError> {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let line = std::mem::take(&mut self.partial[stream as usize]);
+            if !line.is_empty() {
+                self.line(stream, line)?;
+            }
+        }
+        self.catch_up()?;
+        self.output.flush()?;
+        if self.left_out > 0 {
+            eprintln!("bdctl: warning: {} of output were left out", size(self.left_out));
+        }
+        if self.args.json {
+            let [stdout, stderr] = &self.document;
+            let (stdout, stderr) = (Text::new(stdout), Text::new(stderr));
+            print(&document(
+                "bd.logs/1",
+                &Logs {
+                    build: &self.build,
+                    stdout: stdout.text,
+                    stdout_base64: stdout.base64,
+                    stderr: stderr.text,
+                    stderr_base64: stderr.base64,
+                    left_out_bytes: self.left_out,
+                },
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+impl Watcher for Reader<'_> {
+    fn event(&mut self, event: &Event<'_>) -> Result<Next, CommandError> {
+        match event {
+            Event::Stdout(bytes) => self.bytes(Stream::Stdout, bytes)?,
+            Event::Stderr(bytes) => self.bytes(Stream::Stderr, bytes)?,
+            Event::Build(build) => self.build = (**build).clone(),
+            Event::Lagged(lagged) => self.left_out += lagged.to.saturating_sub(lagged.from),
+            Event::Done => return Ok(Next::Enough),
+            Event::Current if self.args.follow => self.catch_up()?,
+            Event::Current => return Ok(Next::Enough),
+        }
+        Ok(Next::More)
+    }
+
+    fn pause(&mut self) -> Result<(), CommandError> {
+        Ok(self.output.flush()?)
+    }
+}
+
+/// Body of `bd.logs/1`.
+#[derive(Serialize)]
+struct Logs<'a> {
+    build: &'a Build,
+    /// What was written to standard output; what is not UTF-8 in it is replaced by U+FFFD.
+    stdout: String,
+    /// The exact bytes, where something was replaced; else `null`.
+    stdout_base64: Option<String>,
+    stderr: String,
+    stderr_base64: Option<String>,
+    left_out_bytes: u64,
+}
+
+struct Text {
+    text: String,
+    base64: Option<String>,
+}
+
+impl Text {
+    fn new(bytes: &[u8]) -> Self {
+        use base64::{Engine as _, prelude::BASE64_STANDARD};
+        let exact = std::str::from_utf8(bytes).is_ok();
+        Self {
+            text: String::from_utf8_lossy(bytes).into_owned(),
+            base64: (!exact).then(|| BASE64_STANDARD.encode(bytes)),
+        }
+    }
+}

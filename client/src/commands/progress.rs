@@ -1,0 +1,133 @@
+//! Watches one build for `run` and `wait`: its output goes where it belongs, its state is kept
+//! and shown, its end told. Knows nothing of how events arrive.
+
+use super::follow::{Next, Watcher};
+use super::output::{Output, Route};
+use super::{Caller, CommandError};
+use crate::render::builds::{moved_inputs, summary};
+use crate::render::live::{Manner, Progress};
+use crate::render::paint::{Paint, Style};
+use crate::render::text::{harmless, size};
+use bd_client::{Client, Event};
+use bd_protocol::{Build, Outcome, SessionKind};
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+/// One build that is watched.
+pub(super) struct Watched {
+    /// As last seen.
+    pub(super) build: Option<Build>,
+    output: Option<Output>,
+    progress: Progress,
+    paint: Paint,
+    left_out: u64,
+}
+
+/// How much is said on standard error.
+pub(super) fn manner(client: &Client, quiet: bool, route: Option<Route>) -> Manner {
+    if quiet || route == Some(Route::Lines) {
+        return Manner::Silent;
+    }
+    let person = client.session().kind != SessionKind::Agent;
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if person && !dumb && std::io::stderr().is_terminal() { Manner::Live } else { Manner::Plain }
+}
+
+impl Watched {
+    /// Without a route, the output is not wanted.
+    pub(super) fn new(
+        caller: &Caller,
+        manner: Manner,
+        route: Option<Route>,
+    ) -> Result<Self, CommandError> {
+        let paint = Paint::new(caller.color, &std::io::stderr());
+        let open_failed = CommandError::io("open the output");
+        Ok(Self {
+            build: None,
+            output: route.map(Output::new).transpose().map_err(open_failed)?,
+            progress: Progress::new(manner, paint),
+            paint,
+            left_out: 0,
+        })
+    }
+
+    /// The build at its end.
+    pub(super) fn ended(&self) -> Result<(&Build, &Outcome), CommandError> {
+        let build = self.build.as_ref();
+        build
+            .and_then(|build| Some((build, build.outcome.as_ref()?)))
+            .ok_or(CommandError::Broken("the build ended without an outcome"))
+    }
+
+    /// Tells how it ended; the answer is the exit code.
+    pub(super) fn conclude(&mut self) -> Result<u8, CommandError> {
+        self.tell_left_out();
+        let (_, outcome) = self.ended()?;
+        let code = outcome.exit_status();
+        let mut lines = Vec::new();
+        lines.extend(
+            outcome.message.as_ref().map(|message| format!("bdctl: {}", harmless(message))),
+        );
+        lines.extend(moved_inputs(outcome).map(|moved| format!("bdctl: {moved}")));
+        if self.progress.is_live() {
+            let summary = summary(outcome, self.paint);
+            lines.push(format!("{} {summary}", self.paint.apply(Style::Dim, "bdctl:")));
+        }
+        lines.iter().for_each(|line| self.progress.say(line));
+        Ok(code)
+    }
+
+    /// Tells what has to be told when it is left early.
+    pub(super) fn leave(&mut self) {
+        self.tell_left_out();
+        self.progress.make_way();
+    }
+
+    fn tell_left_out(&mut self) {
+        let bytes = std::mem::take(&mut self.left_out);
+        if bytes > 0 {
+            let all = if bytes < 1024 { String::new() } else { format!(" ({bytes} bytes)") };
+            let line = format!("bdctl: warning: {}{all} of output were left out", size(bytes));
+            self.progress.say(&line);
+        }
+    }
+}
+
+impl Watcher for Watched {
+    fn event(&mut self, event: &Event<'_>) -> Result<Next, CommandError> {
+        match event {
+            Event::Build(build) => {
+                self.build = Some((**build).clone());
+                self.progress.changed(build);
+            }
+            Event::Lagged(lagged) => {
+                self.left_out += lagged.to.saturating_sub(lagged.from);
+            }
+            Event::Stdout(_) | Event::Stderr(_) => self.progress.make_way(),
+            Event::Done | Event::Current => {}
+        }
+        if let Some(output) = &mut self.output {
+            output.take(event)?;
+            if matches!(event, Event::Stdout(_) | Event::Stderr(_)) {
+                self.progress.wrote(output.line_free());
+            }
+        }
+        Ok(if *event == Event::Done { Next::Enough } else { Next::More })
+    }
+
+    fn pause(&mut self) -> Result<(), CommandError> {
+        match &mut self.output {
+            Some(output) => Ok(output.flush()?),
+            None => Ok(()),
+        }
+    }
+
+    fn next_tick(&self) -> Option<Duration> {
+        self.progress.next_tick()
+    }
+
+    fn tick(&mut self) -> Result<(), CommandError> {
+        self.progress.tick(self.build.as_ref());
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! What is sent of this process's surroundings with a command: directory, environment, mask,
+//! parent.
+
+use super::CommandError;
+use crate::cli::Place;
+use bd_protocol::OsText;
+use bd_protocol::submit::Submit;
+use nix::sys::stat::{Mode, umask};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// A request for `command` with everything this process passes on. To be called while there is
+/// one thread: the umask can only be read by setting it.
+pub(super) fn submit(command: Vec<OsString>, place: Place) -> Result<Submit, CommandError> {
+    let mut environment: Vec<(OsText, OsText)> = std::env::vars_os()
+        .filter(|(name, _)| !place.env.iter().any(|(set, _)| set == name))
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    for (index, (name, value)) in place.env.iter().enumerate() {
+        // The last one of a name wins.
+        if !place.env[index + 1..].iter().any(|(later, _)| later == name) {
+            environment.push((name.clone().into(), value.clone().into()));
+        }
+    }
+    let mask = umask(Mode::empty());
+    umask(mask);
+    Ok(Submit {
+        command: command.into_iter().map(OsText).collect(),
+        cwd: directory(place.cwd.as_deref().unwrap_or(Path::new(".")))?.into(),
+        environment,
+        umask: Some(mask.bits()),
+        parent: std::env::var("BD_BUILD").ok().filter(|build| !build.is_empty()),
+        ..Submit::default()
+    })
+}
+
+/// An absolute path without links; one that does not exist is only made absolute, so that the
+/// daemon can say what is wrong with it.
+pub(super) fn directory(given: &Path) -> Result<PathBuf, CommandError> {
+    let here = || CommandError::io("find the current directory");
+    if given == Path::new(".") {
+        return std::env::current_dir().map_err(here());
+    }
+    match given.canonicalize() {
+        Ok(path) => Ok(path),
+        Err(_) => std::path::absolute(given).map_err(here()),
+    }
+}

@@ -1,0 +1,166 @@
+//! `bdctl status`.
+
+use super::follow::{Ended, Next, Watcher, follow};
+use super::{Caller, CommandError, print};
+use crate::cli::StatusArgs;
+use crate::render::document::{EventLine, document, event_line};
+use crate::render::paint::{Paint, Style};
+use crate::render::text::{command, count, duration, harmless, size};
+use crate::render::{builds, table};
+use bd_client::{Event, StartPolicy};
+use bd_protocol::events::Subscribe;
+use bd_protocol::service::Status;
+use bd_protocol::{Build, BuildState};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, stdout};
+use std::time::Duration;
+
+/// Elapsed times are drawn anew so often.
+const REDRAW: Duration = Duration::from_secs(1);
+
+pub(super) fn status(args: &StatusArgs, caller: &Caller) -> Result<u8, CommandError> {
+    let client = caller.client(StartPolicy::IfNeeded)?;
+    let paint = Paint::new(caller.color, &stdout());
+    if !args.watch {
+        let status = client.ask_status()?;
+        print(&if args.json { document("bd.status/1", &status) } else { page(&status, paint) })?;
+        return Ok(0);
+    }
+    let mut events = client.events(Subscribe::Feed { after: None })?;
+    let mut feed = Feed {
+        manner: match (args.json, stdout().is_terminal()) {
+            (true, _) => Manner::Json,
+            (_, true) => Manner::Screen { drawn: 0 },
+            _ => Manner::Lines,
+        },
+        paint,
+        builds: BTreeMap::new(),
+        current: false,
+        lines: String::new(),
+    };
+    match follow(&client, None, &mut events, None, &mut feed)? {
+        Ended::Gone => {
+            eprintln!("bdctl: the daemon ended");
+            Ok(super::DAEMON_FAILED)
+        }
+        Ended::Enough | Ended::Expired => Ok(0),
+    }
+}
+
+fn page(status: &Status, paint: Paint) -> String {
+    let daemon = &status.daemon;
+    let mut text = format!(
+        "bdd {} · pid {} · up {} · {} · {} at once\n",
+        daemon.version,
+        daemon.pid,
+        duration(daemon.uptime_ms),
+        size(daemon.rss_bytes),
+        count(daemon.max_executions as usize, "execution"),
+    );
+    let workspaces = status.workspaces.iter().flat_map(|workspace| &workspace.warnings);
+    for warning in daemon.warnings.iter().chain(workspaces) {
+        let line = format!("warning: {}", harmless(warning));
+        text.push_str(&paint.apply(Style::Yellow, &line));
+        text.push('\n');
+    }
+    for workspace in &status.workspaces {
+        text.push_str(&format!(
+            "workspace {} · {} · {}\n",
+            harmless(&workspace.root.0.to_string_lossy()),
+            count(usize::try_from(workspace.files).unwrap_or(usize::MAX), "file"),
+            size(workspace.bytes),
+        ));
+    }
+    text.push_str(&builds::tally(&status.builds));
+    text.push('\n');
+    if !status.builds.is_empty() {
+        text.push_str(&builds::active(&status.builds, paint, table::width_of(stdout())));
+    }
+    text
+}
+
+/// How changes are shown.
+enum Manner {
+    /// A table that is drawn over, of so many lines.
+    Screen { drawn: usize },
+    /// A line a change.
+    Lines,
+    /// A JSON line a change.
+    Json,
+}
+
+struct Feed {
+    manner: Manner,
+    paint: Paint,
+    /// Those that have not ended.
+    builds: BTreeMap<String, Build>,
+    /// Whether what existed at the start is known.
+    current: bool,
+    /// Lines to be written.
+    lines: String,
+}
+
+impl Feed {
+    fn draw(&mut self) -> Result<(), CommandError> {
+        let Manner::Screen { drawn } = &mut self.manner else { return Ok(()) };
+        let shown: Vec<_> = self.builds.values().cloned().collect();
+        let mut text = builds::tally(&shown);
+        text.push('\n');
+        if !shown.is_empty() {
+            text.push_str(&builds::active(&shown, self.paint, table::width_of(stdout())));
+        }
+        // What does not fit on the screen can not be drawn over.
+        let rows = terminal_size::terminal_size_of(stdout()).map_or(24, |(_, rows)| rows.0.into());
+        let text: String = text.split_inclusive('\n').take(usize::max(rows, 2) - 1).collect();
+        let up = if *drawn > 0 { format!("\x1b[{drawn}A") } else { String::new() };
+        *drawn = text.lines().count();
+        print(&format!("{up}\r\x1b[J{text}"))
+    }
+}
+
+impl Watcher for Feed {
+    fn event(&mut self, event: &Event<'_>) -> Result<Next, CommandError> {
+        match event {
+            Event::Build(build) => {
+                match self.manner {
+                    Manner::Json => self.lines.push_str(&event_line(&EventLine::Build { build })),
+                    Manner::Lines => {
+                        let (state, style) = builds::state(build);
+                        self.lines.push_str(&format!(
+                            "{} {} {} {} {}\n",
+                            build.id,
+                            self.paint.apply(style, &state),
+                            builds::elapsed(build),
+                            build.session,
+                            command(&build.command),
+                        ));
+                    }
+                    Manner::Screen { .. } => {}
+                }
+                if build.state == BuildState::Ended {
+                    self.builds.remove(&build.id);
+                } else {
+                    self.builds.insert(build.id.clone(), (**build).clone());
+                }
+            }
+            Event::Current => self.current = true,
+            _ => {}
+        }
+        Ok(Next::More)
+    }
+
+    fn pause(&mut self) -> Result<(), CommandError> {
+        if !self.lines.is_empty() {
+            print(&std::mem::take(&mut self.lines))?;
+        }
+        Ok(())
+    }
+
+    fn next_tick(&self) -> Option<Duration> {
+        matches!(self.manner, Manner::Screen { .. }).then_some(REDRAW)
+    }
+
+    fn tick(&mut self) -> Result<(), CommandError> {
+        if self.current { self.draw() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,55 @@
+//! `bdctl version`. Does not start a daemon.
+
+use super::{Caller, CommandError, print};
+use crate::cli::VersionArgs;
+use crate::render::document::document;
+use bd_client::{ClientError, StartPolicy};
+use bd_protocol::hello::{OUR_RANGE, PRODUCT_VERSION, ProtocolRange};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Versions {
+    version: &'static str,
+    protocol: ProtocolRange,
+    /// `null` when none is running.
+    daemon: Option<DaemonVersion>,
+}
+
+#[derive(Serialize)]
+struct DaemonVersion {
+    version: String,
+    /// `null` when it refused us.
+    pid: Option<u32>,
+    /// Protocol version in use; `null` when there is none in common.
+    protocol: Option<u32>,
+}
+
+pub(super) fn version(args: &VersionArgs, caller: &Caller) -> Result<u8, CommandError> {
+    let daemon = match caller.client(StartPolicy::Never)?.control() {
+        Ok(control) => {
+            let welcome = control.welcome();
+            Some(DaemonVersion {
+                version: welcome.version.clone(),
+                pid: Some(welcome.pid),
+                protocol: Some(welcome.protocol),
+            })
+        }
+        Err(ClientError::Refused { version, .. }) => {
+            Some(DaemonVersion { version, pid: None, protocol: None })
+        }
+        Err(ClientError::NotRunning { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let versions = Versions { version: PRODUCT_VERSION, protocol: OUR_RANGE, daemon };
+    if args.json {
+        print(&document("bd.version/1", &versions))?;
+        return Ok(0);
+    }
+    let daemon = match versions.daemon {
+        Some(DaemonVersion { version, pid: Some(pid), .. }) => format!("{version} (pid {pid})"),
+        Some(DaemonVersion { version, .. }) => format!("{version} (shares no protocol with bdctl)"),
+        None => "not running".to_owned(),
+    };
+    print(&format!("bdctl {PRODUCT_VERSION}\nbdd   {daemon}\n"))?;
+    Ok(0)
+}

@@ -1,0 +1,46 @@
+//! The standard input of a build, sent from here. Knows nothing of where the bytes come from.
+
+use crate::ClientError;
+use crate::connect::Connection;
+use bd_protocol::{frame, limits};
+use std::io::{self, Write as _};
+
+/// A channel for the standard input of one build. Dropping it ends the input.
+#[derive(Debug)]
+pub struct Input {
+    connection: Connection,
+}
+
+impl Input {
+    pub(crate) fn new(connection: Connection) -> Result<Self, ClientError> {
+        // A command may take its time to read: that is no fault of the daemon.
+        let unbounded = connection.frames.stream().set_write_timeout(None);
+        unbounded.map_err(ClientError::io("prepare the input channel"))?;
+        Ok(Self { connection })
+    }
+
+    /// Sends some input, waiting while the command does not read.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::BrokenPipe`] when the command takes no more.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // An empty frame would be the end.
+        bytes.chunks(limits::INPUT_MAX_BYTES).try_for_each(|chunk| self.frame(chunk))
+    }
+
+    /// Says that there is no more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub fn end(mut self) -> io::Result<()> {
+        self.frame(&[])
+    }
+
+    fn frame(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut framed = Vec::with_capacity(frame::PREFIX_BYTES + bytes.len());
+        frame::write(&mut framed, bytes)?;
+        self.connection.frames.stream().write_all(&framed)
+    }
+}

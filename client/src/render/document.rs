@@ -1,0 +1,95 @@
+//! The JSON documents of `--json`: a body and the name of its schema. `docs/` lists the fields.
+
+use bd_protocol::Build;
+use serde::Serialize;
+
+/// One document: `{"schema": "bd.NAME/1", …}` and a newline.
+pub(crate) fn document(schema: &'static str, body: &impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Document<'a, T> {
+        schema: &'static str,
+        #[serde(flatten)]
+        body: &'a T,
+    }
+    let document = Document { schema, body };
+    let mut text = serde_json::to_string(&document).expect("BUG: a document that has no JSON");
+    text.push('\n');
+    text
+}
+
+/// Body with one build.
+#[derive(Serialize)]
+pub(crate) struct OneBuild<'a> {
+    pub(crate) build: &'a Build,
+}
+
+/// Body with several builds.
+#[derive(Serialize)]
+pub(crate) struct Builds<'a> {
+    pub(crate) builds: &'a [Build],
+}
+
+/// Bytes in JSON: `text` where they are UTF-8, else `base64`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Bytes<'a> {
+    Text(&'a str),
+    Base64(String),
+}
+
+impl<'a> Bytes<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        use base64::{Engine as _, prelude::BASE64_STANDARD};
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text),
+            Err(_) => Self::Base64(BASE64_STANDARD.encode(bytes)),
+        }
+    }
+}
+
+/// Body of one line of `--events`, tagged by `event`.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum EventLine<'a> {
+    /// A build as it is now.
+    Build { build: &'a Build },
+    Stdout {
+        #[serde(flatten)]
+        bytes: Bytes<'a>,
+    },
+    Stderr {
+        #[serde(flatten)]
+        bytes: Bytes<'a>,
+    },
+    /// Something was left out.
+    Lagged { from: u64, to: u64, reason: &'a str },
+    /// The last line: the build has ended.
+    Done,
+}
+
+/// One line of `--events`.
+pub(crate) fn event_line(line: &EventLine<'_>) -> String {
+    document("bd.event/1", line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_carry_text_or_base64() {
+        let line = |bytes| event_line(&EventLine::Stdout { bytes: Bytes::new(bytes) });
+        assert_eq!(
+            line(b"a\n"),
+            "{\"schema\":\"bd.event/1\",\"event\":\"stdout\",\"text\":\"a\\n\"}\n"
+        );
+        assert_eq!(
+            line(b"\xff"),
+            "{\"schema\":\"bd.event/1\",\"event\":\"stdout\",\"base64\":\"/w==\"}\n"
+        );
+        assert_eq!(
+            event_line(&EventLine::Done),
+            "{\"schema\":\"bd.event/1\",\"event\":\"done\"}\n"
+        );
+    }
+}

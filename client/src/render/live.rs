@@ -1,0 +1,173 @@
+//! What a person or an agent sees on standard error while a build waits or is silent: a line that
+//! is drawn over and over on a terminal, a few plain lines elsewhere. Never writes into the
+//! middle of the command's own output.
+
+use super::paint::{Paint, Style};
+use super::text::{command, elapsed_ms, harmless, millis, shorten, whole_seconds};
+use bd_protocol::{Build, BuildState};
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+/// After so long without output the live line appears.
+const QUIET: Duration = Duration::from_secs(1);
+/// Between two drawings of it.
+const REDRAW: Duration = Duration::from_millis(200);
+/// After so long in the queue a plain line says so: nobody waits for nothing they know of.
+const TELL_WAITING: Duration = Duration::from_secs(2);
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// A live line, on a terminal.
+    Live,
+    /// A few plain lines.
+    Plain,
+    /// Not at all.
+    Silent,
+}
+
+/// Shows how a build goes.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    manner: Manner,
+    paint: Paint,
+    began: Instant,
+    last_output: Instant,
+    /// Whether the live line is on the screen.
+    shown: bool,
+    /// Whether the command's output has ended its last line, so that the screen's line is free.
+    line_free: bool,
+    told_joined: bool,
+    told_waiting: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(manner: Manner, paint: Paint) -> Self {
+        let now = Instant::now();
+        Self {
+            manner,
+            paint,
+            began: now,
+            last_output: now,
+            shown: false,
+            line_free: true,
+            told_joined: false,
+            told_waiting: false,
+        }
+    }
+
+    /// When [`Self::tick`] has something to do next, if ever.
+    pub(crate) fn next_tick(&self) -> Option<Duration> {
+        let until = |at: Instant| Some(at.saturating_duration_since(Instant::now()));
+        match self.manner {
+            Manner::Live if self.shown => Some(REDRAW),
+            Manner::Live if self.line_free => until(self.last_output + QUIET),
+            Manner::Plain if !self.told_waiting => until(self.began + TELL_WAITING),
+            _ => None,
+        }
+    }
+
+    /// Shows what time has made worth showing.
+    pub(crate) fn tick(&mut self, build: Option<&Build>) {
+        let Some(build) = build else { return };
+        match self.manner {
+            Manner::Live if self.line_free && self.last_output.elapsed() >= QUIET => {
+                self.draw(build);
+            }
+            Manner::Plain if !self.told_waiting && self.began.elapsed() >= TELL_WAITING => {
+                // Told once; a build that starts in time needs no word.
+                self.told_waiting = true;
+                if build.state == BuildState::Waiting {
+                    eprintln!("bdctl: {} ({})", waiting(build), build.id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells what a change of the build makes worth telling.
+    pub(crate) fn changed(&mut self, build: &Build) {
+        if self.manner == Manner::Plain && build.joined.is_some() && !self.told_joined {
+            self.told_joined = true;
+            eprintln!("bdctl: {} ({})", joined(build), build.id);
+        }
+        if self.shown {
+            self.draw(build);
+        }
+    }
+
+    /// Clears the screen for what is written next.
+    pub(crate) fn make_way(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = std::io::stderr().write_all(b"\r\x1b[2K");
+        }
+    }
+
+    /// Notes that the command wrote; `ends_line` if nothing of its line is left open.
+    pub(crate) fn wrote(&mut self, ends_line: bool) {
+        if self.manner == Manner::Live {
+            self.last_output = Instant::now();
+            self.line_free = ends_line;
+        }
+    }
+
+    /// A line of our own, on a line of its own.
+    pub(crate) fn say(&mut self, line: &str) {
+        self.make_way();
+        let start = if self.manner == Manner::Live && !self.line_free { "\n" } else { "" };
+        self.line_free = true;
+        eprintln!("{start}{line}");
+    }
+
+    /// Whether a person watches.
+    pub(crate) fn is_live(&self) -> bool {
+        self.manner == Manner::Live
+    }
+
+    fn draw(&mut self, build: &Build) {
+        let text = match build.state {
+            BuildState::Waiting => waiting(build),
+            _ => running(build, millis(self.began.elapsed())),
+        };
+        // A line that wraps could not be erased.
+        let width = super::table::width_of(std::io::stderr()).unwrap_or(80).saturating_sub(1);
+        let text = shorten(&format!("{text} · {}", command(&build.command)), width);
+        let line = format!("\r\x1b[2K{}", self.paint.apply(Style::Dim, &text));
+        let _ = std::io::stderr().write_all(line.as_bytes());
+        self.shown = true;
+    }
+}
+
+fn waiting(build: &Build) -> String {
+    let Some(wait) = &build.wait else { return "waiting".to_owned() };
+    let mut text = format!("waiting: {}", harmless(&wait.detail));
+    if let Some(position) = wait.position {
+        text.push_str(&format!(", position {position}"));
+    }
+    if let Some(ms) = wait.estimate_ms {
+        text.push_str(&format!(", about {} to go", whole_seconds(ms)));
+    }
+    text
+}
+
+fn running(build: &Build, since_asked_ms: u64) -> String {
+    let since_start = build.started_at.as_deref().and_then(|at| elapsed_ms(at, None));
+    let mut text = format!("running {}", whole_seconds(since_start.unwrap_or(since_asked_ms)));
+    if let Some(ms) = build.estimate_ms {
+        text.push_str(&format!(" of about {}", whole_seconds(ms)));
+    }
+    if build.joined.is_some() {
+        text.push_str(" · joined");
+    }
+    text
+}
+
+fn joined(build: &Build) -> String {
+    let since = build.started_at.as_deref().and_then(|at| elapsed_ms(at, None));
+    match since {
+        Some(ms) => {
+            format!("joined the same command, which has been running for {}", whole_seconds(ms))
+        }
+        None => "joined the same command, which is about to start".to_owned(),
+    }
+}

@@ -1,0 +1,8 @@
+//! How things look: text, colours, tables, the live line, JSON documents. Asks nobody anything.
+
+pub(crate) mod builds;
+pub(crate) mod document;
+pub(crate) mod live;
+pub(crate) mod paint;
+pub(crate) mod table;
+pub(crate) mod text;
