@@ -37,7 +37,8 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Protocol`] when a payload is not what its kind says.
+    /// [`ClientError::Protocol`] when a payload is not what its kind says, and the daemon's own
+    /// failure when there is nothing to follow.
     pub fn event<'a>(&mut self, record: Record<'a>) -> Result<Option<Event<'a>>, ClientError> {
         let Record { kind, position, payload } = record;
         let json = |error: serde_json::Error| misunderstood("event", error);
@@ -55,6 +56,9 @@ impl Cursor {
             }
             Some(Kind::Done) => Some(Event::Done),
             Some(Kind::Current) => Some(Event::Current),
+            Some(Kind::Refused) => {
+                return Err(ClientError::Failure(serde_json::from_slice(payload).map_err(json)?));
+            }
             None => None,
         })
     }

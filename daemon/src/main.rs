@@ -1,1 +1,45 @@
-fn main() {}
+//! `bdd`: the daemon's command line, which is read before anything costly is begun, because every
+//! attempt starts this program once more as its supervisor.
+
+use bd_daemon::lifecycle::{Start, run};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The build daemon. bdctl starts it by itself; run it by hand to see it fail.
+
+Usage: bdd [--socket-from-stdin]
+
+  --socket-from-stdin   take over the listening socket from standard input
+  --version             print the version
+  --help                print this
+
+Environment: BD_HOME puts everything under one directory; BD_LOG filters the log.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or("\u{fffd}")).collect();
+    let start = match words[..] {
+        [bd_daemon::exec::ARGUMENT] => return bd_daemon::exec::supervise(),
+        [] => Start::Bind,
+        ["--socket-from-stdin"] => Start::SocketFromStdin,
+        ["--version" | "-V"] => {
+            println!("bdd {}", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        ["--help" | "-h"] => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("bdd: '{}' is not understood\n\n{HELP}", words.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match run(start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bdd: failed to start: {error}");
+            ExitCode::from(125)
+        }
+    }
+}

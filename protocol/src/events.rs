@@ -36,17 +36,26 @@ pub enum Kind {
     Lagged = 17,
     /// The last record: the build has ended and all its output was sent. Empty.
     Done = 18,
-    /// What exists at the start of a feed was sent; changes follow. Empty.
+    /// What existed when the subscription began was sent; changes follow. Empty.
     Current = 19,
+    /// The last record: there is nothing to follow. JSON [`Failure`](crate::Failure).
+    Refused = 20,
 }
 
 impl Kind {
     /// The kind with this number, if this version knows it.
     #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Stdout, Self::Stderr, Self::Build, Self::Lagged, Self::Done, Self::Current]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        const ALL: [Kind; 7] = [
+            Kind::Stdout,
+            Kind::Stderr,
+            Kind::Build,
+            Kind::Lagged,
+            Kind::Done,
+            Kind::Current,
+            Kind::Refused,
+        ];
+        ALL.into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 

@@ -2,7 +2,7 @@
 //! and limits. Knows nothing of how either side works.
 //!
 //! Every connection is a sequence of frames: a big-endian `u32` length and so many bytes. The
-//! first frame of each side is the [hello](hello); it chooses the channel:
+//! first frame of each side is the [`hello`]; it chooses the channel:
 //!
 //! - **control**: requests and replies, JSON ([`service`], [`envelope`]);
 //! - **events**: one subscription, then frames of binary [records](events);

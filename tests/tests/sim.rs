@@ -56,6 +56,7 @@ struct World {
     /// Start epoch of every execution that started.
     started: HashMap<ExecutionId, u64>,
     admitted: BTreeSet<ExecutionId>,
+    stopped: BTreeSet<ExecutionId>,
     live: BTreeMap<BuildId, Asked>,
     ended: BTreeMap<BuildId, Status>,
     last_submitted: Option<BuildId>,
@@ -91,6 +92,7 @@ impl World {
             attempts: BTreeMap::new(),
             started: HashMap::new(),
             admitted: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             live: BTreeMap::new(),
             ended: BTreeMap::new(),
             last_submitted: None,
@@ -165,7 +167,7 @@ impl World {
         match self.rng.below(12) {
             0 | 1 => {
                 if let Some(build) = self.rng.pick(&live).copied() {
-                    self.live.get_mut(&build).unwrap().cancelled = true;
+                    self.live.get_mut(&build).expect("a live build").cancelled = true;
                     self.step(Input::Cancel(build));
                 }
             }
@@ -207,7 +209,7 @@ impl World {
             client,
             session: "agent:sim".into(),
             command: self.commands[command].clone(),
-            priority: *self.rng.pick(&classes).unwrap(),
+            priority: *self.rng.pick(&classes).expect("a class"),
             timeout_ms: self.rng.one_in(5).then(|| 1 + self.rng.below(800)),
             join,
             detach: false,
@@ -296,7 +298,9 @@ impl World {
                 self.starts(execution, attempt, build, &command, views);
             }
             Effect::Stop { attempt, grace_ms } => {
-                self.attempts.get_mut(&attempt).expect("stopping what runs").stopping = true;
+                let stopping = self.attempts.get_mut(&attempt).expect("stopping what runs");
+                stopping.stopping = true;
+                self.stopped.insert(stopping.execution);
                 let delay = self.rng.below(grace_ms + 5);
                 self.after(delay, Event::Ends(attempt));
             }
@@ -354,7 +358,8 @@ impl World {
         let seed = self.seed;
         assert!(!self.draining, "seed {seed}: started while draining");
         self.admits(execution, views);
-        let command = self.commands.iter().position(|known| known == command).unwrap();
+        let command =
+            self.commands.iter().position(|known| known == command).expect("a known command");
         let wanted: Vec<_> = views.iter().filter(|v| v.execution == Some(execution)).collect();
         let alone = wanted.iter().any(|view| {
             matches!(view.join_reason, JoinReason::WouldWaitForItself | JoinReason::NoState(_))
@@ -398,6 +403,14 @@ impl World {
             return;
         }
         let execution = view.execution.expect("a result has an execution");
+        let wanted =
+            !matches!(outcome.status, Status::Cancelled | Status::TimedOut | Status::Interrupted);
+        let stopped = self.stopped.contains(&execution);
+        assert!(
+            !(wanted && stopped),
+            "seed {seed}: {} got the end of what others gave up",
+            view.id
+        );
         let epoch = self.started[&execution];
         let keyed =
             before.get(&view.id).is_some_and(|view| matches!(view.join_reason, JoinReason::Asked));

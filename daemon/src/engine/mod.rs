@@ -7,6 +7,8 @@ mod execution;
 pub mod input;
 mod nesting;
 pub mod run;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use self::core::{Core, Limits};

@@ -109,6 +109,12 @@ impl<R> Reports<R> {
 pub struct Gone;
 
 impl<H: Hands> Engine<H> {
+    /// Where the hands report to.
+    #[must_use]
+    pub fn reports(&self) -> Reports<H::Report> {
+        Reports(self.facts.clone())
+    }
+
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask<H>) -> Result<T, Gone> {
         let (send, receive) = oneshot::channel();
         self.asks.send(ask(send)).await.map_err(|_| Gone)?;
@@ -163,26 +169,37 @@ impl<H: Hands> Engine<H> {
     }
 }
 
-/// Makes an engine: the way to it, and the loop, which ends when every way to it is gone.
-pub fn engine<H: Hands>(
-    core: Core,
-    hands: impl FnOnce(Reports<H::Report>) -> H,
-) -> (Engine<H>, impl Future<Output = ()> + Send) {
+/// What was told and asked, for the loop to take.
+#[derive(Debug)]
+pub struct Inbox<H: Hands> {
+    asked: mpsc::Receiver<Ask<H>>,
+    happened: mpsc::UnboundedReceiver<Fact<H::Report>>,
+}
+
+/// The way to an engine, and what comes that way.
+#[must_use]
+pub fn channels<H: Hands>() -> (Engine<H>, Inbox<H>) {
     let (asks, asked) = mpsc::channel(QUESTIONS);
     let (facts, happened) = mpsc::unbounded_channel();
-    let hands = hands(Reports(facts.clone()));
-    let running = Loop {
-        core,
-        hands,
-        begun: Instant::now(),
-        followed: HashMap::new(),
-        recent: VecDeque::new(),
-        ring: VecDeque::new(),
-        changes: broadcast::Sender::new(FEED),
-        seq: 0,
-        changed: Vec::new(),
-    };
-    (Engine { asks, facts }, running.run(asked, happened))
+    (Engine { asks, facts }, Inbox { asked, happened })
+}
+
+impl<H: Hands> Inbox<H> {
+    /// Runs the engine until every way to it is gone.
+    pub async fn run(self, core: Core, hands: H) {
+        let running = Loop {
+            core,
+            hands,
+            begun: Instant::now(),
+            followed: HashMap::new(),
+            recent: VecDeque::new(),
+            ring: VecDeque::new(),
+            changes: broadcast::Sender::new(FEED),
+            seq: 0,
+            changed: Vec::new(),
+        };
+        running.run(self.asked, self.happened).await;
+    }
 }
 
 struct Loop<H: Hands> {

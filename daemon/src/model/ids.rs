@@ -74,6 +74,20 @@ id!(
     'a'
 );
 
+impl BuildId {
+    /// The ids that an abbreviated one may stand for: first and last, inclusive.
+    #[must_use]
+    pub fn range(text: &str) -> Option<(Self, Self)> {
+        let digits = text.strip_prefix('b')?;
+        if digits.is_empty() || digits.len() > DIGITS {
+            return None;
+        }
+        let fill =
+            |digit: &str| parse('b', &format!("{text}{}", digit.repeat(DIGITS - digits.len())));
+        Some((Self(fill("0")?), Self(fill("z")?)))
+    }
+}
+
 /// One control connection, numbered from 1 in this daemon's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u64);
@@ -109,6 +123,19 @@ mod tests {
         assert!(ids.is_sorted_by(|a, b| a < b) && texts.is_sorted_by(|a, b| a < b), "{texts:?}");
         for (id, text) in ids.iter().zip(&texts) {
             assert_eq!(text.parse(), Ok(*id));
+        }
+    }
+
+    #[test]
+    fn an_abbreviation_stands_for_all_ids_that_begin_so() {
+        let id: BuildId = "b0123456789a".parse().expect("an id");
+        for len in 2..=12 {
+            let (from, to) = BuildId::range(&"b0123456789a"[..len]).expect("a range");
+            assert!(from <= id && id <= to, "{len}");
+            assert_eq!(from == to, len == 12, "{len}");
+        }
+        for text in ["", "b", "x01", "b!", "b0123456789ab"] {
+            assert_eq!(BuildId::range(text), None, "{text}");
         }
     }
 

@@ -31,7 +31,7 @@ pub struct AttemptResult {
 }
 
 /// How a build ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// The command exited with 0.
     Ok,

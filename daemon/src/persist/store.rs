@@ -5,6 +5,7 @@ use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Version of the schema: which trees there are and what their keys mean.
 const SCHEMA: u32 = 1;
@@ -15,6 +16,9 @@ const CACHE_BYTES: u64 = 4 << 20;
 /// Size of the database's segments, in bytes; sled's default of 512 KiB keeps several of them in
 /// memory for a database that is usually smaller than one.
 const SEGMENT_BYTES: usize = 64 << 10;
+
+/// How long a database may be held by who is about to let go of it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Damaged stores that are kept for whoever wants to look into them.
 const SET_ASIDE_KEPT: usize = 2;
@@ -86,7 +90,7 @@ impl Store {
     /// Opens the store in `dir`, begun if there is none. One that does not open or fails its
     /// checks is set aside, which the second value says.
     pub(super) fn open(dir: &Path) -> Result<(Self, Option<String>), StoreError> {
-        match Self::open_checked(dir) {
+        match Self::open_when_free(dir) {
             Ok(store) => Ok((store, None)),
             Err(error) if is_about_the_disk(&error) => Err(error),
             Err(error) => {
@@ -94,6 +98,20 @@ impl Store {
                 let said =
                     format!("history was set aside as {} and begun anew: {error}", aside.display());
                 Ok((Self::open_checked(dir)?, Some(said)))
+            }
+        }
+    }
+
+    /// sled lets go of a database a moment after it was dropped, and the system of that of a killed
+    /// process a moment after the process is gone.
+    fn open_when_free(dir: &Path) -> Result<Self, StoreError> {
+        let until = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match Self::open_checked(dir) {
+                Err(error) if is_locked(&error) && Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                opened => return opened,
             }
         }
     }
@@ -228,16 +246,29 @@ fn damaged(path: &Path, tree: &'static str, key: &[u8], source: FrameError) -> S
 /// A full or read-only disk and a held lock are not the store's fault, and a new one would fare
 /// no better.
 fn is_about_the_disk(error: &StoreError) -> bool {
-    let (StoreError::Open { source, .. } | StoreError::Io(source)) = error else { return false };
-    let sled::Error::Io(io) = source else { return false };
-    let held = io.to_string().contains("could not acquire lock");
-    held || matches!(
-        io.kind(),
-        io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::ReadOnlyFilesystem
-            | io::ErrorKind::PermissionDenied
-    )
+    is_locked(error)
+        || io_error(error).is_some_and(|io| {
+            matches!(
+                io.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::PermissionDenied
+            )
+        })
+}
+
+/// sled has no kind of its own for this.
+fn is_locked(error: &StoreError) -> bool {
+    io_error(error).is_some_and(|io| io.to_string().contains("could not acquire lock"))
+}
+
+fn io_error(error: &StoreError) -> Option<&io::Error> {
+    match error {
+        StoreError::Open { source: sled::Error::Io(io), .. }
+        | StoreError::Io(sled::Error::Io(io)) => Some(io),
+        _ => None,
+    }
 }
 
 /// Renames the store, and removes all but the newest of those renamed before.

@@ -1,0 +1,296 @@
+//! The core by examples: one story a test, told in inputs and read off effects. What holds in all
+//! stories is the simulation's business (`tests/tests/sim.rs`).
+
+use super::{Core, Effect, Input, Join, Limits, Moved, Now, Refusal, Submission, Target};
+use crate::model::command::tests::command;
+use crate::model::{
+    AttemptId, AttemptResult, BuildId, BuildView, ClientId, Digest, ExecutionId, Exit, JoinReason,
+    Phase, Priority, Source, StateId, Status, WaitReason,
+};
+use crate::schedule::PriorityQueue;
+use std::sync::Arc;
+
+struct Story {
+    core: Core,
+    now: u64,
+    effects: Vec<Effect>,
+}
+
+fn asking(word: &str) -> Submission {
+    Submission {
+        client: ClientId(1),
+        session: "agent:a".into(),
+        command: Arc::new(command(&[word])),
+        priority: Priority::Agent,
+        timeout_ms: None,
+        join: Join::Yes(JoinReason::Asked),
+        detach: false,
+        parent: None,
+    }
+}
+
+impl Story {
+    fn new(places: u32) -> Self {
+        let limits = Limits { builds: 5, stop_grace_ms: 100 };
+        Self {
+            core: Core::new(limits, Box::new(PriorityQueue::new(places))),
+            now: 0,
+            effects: vec![],
+        }
+    }
+
+    fn tell(&mut self, input: Input) -> &[Effect] {
+        self.now += 1;
+        let now = Now { mono_ms: self.now, wall_ms: self.now };
+        self.effects = self.core.step(now, input);
+        &self.effects
+    }
+
+    fn submit(&mut self, word: &str, change: impl FnOnce(&mut Submission)) -> BuildId {
+        let mut submission = asking(word);
+        change(&mut submission);
+        match self.tell(Input::Submit(submission)).first() {
+            Some(Effect::Submitted(Ok(build))) => *build,
+            other => panic!("not accepted: {other:?}"),
+        }
+    }
+
+    /// A shared build, with the state of its files established.
+    fn shared(&mut self, word: &str, epoch: u64) -> BuildId {
+        let build = self.submit(word, |_| {});
+        self.resolve(Target::Build(build), epoch);
+        build
+    }
+
+    fn resolve(&mut self, target: Target, epoch: u64) {
+        let state = StateId { tree: Digest([7; 32]), epoch };
+        self.tell(Input::Resolved { target, state: Ok(state) });
+    }
+
+    fn started(&self) -> Option<(ExecutionId, AttemptId)> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::Start { execution, attempt, .. } => Some((*execution, *attempt)),
+            _ => None,
+        })
+    }
+
+    fn ends(&mut self, attempt: AttemptId, exit: Exit) {
+        let result = AttemptResult { exit, duration_ms: 10, cpu_ms: 5, peak_rss_bytes: 1 };
+        self.tell(Input::AttemptEnded { attempt, result });
+    }
+
+    fn ended(&self) -> Vec<BuildView> {
+        let ended = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Ended(view) => Some(BuildView::clone(view)),
+            _ => None,
+        });
+        ended.collect()
+    }
+
+    fn statuses(&self) -> Vec<(BuildId, Status)> {
+        let status = |view: BuildView| (view.id, view.outcome().expect("an outcome").status);
+        self.ended().into_iter().map(status).collect()
+    }
+
+    fn view(&self, build: BuildId) -> BuildView {
+        let now = Now { mono_ms: self.now, wall_ms: self.now };
+        self.core.view(now, build).expect("a build that has not ended")
+    }
+
+    fn stops(&self, attempt: AttemptId) -> bool {
+        self.effects.iter().any(|e| matches!(e, Effect::Stop { attempt: a, .. } if *a == attempt))
+    }
+}
+
+#[test]
+fn the_same_work_on_the_same_state_runs_once() {
+    let mut story = Story::new(9);
+    let first = story.shared("cargo", 1);
+    let (execution, attempt) = story.started().expect("it starts");
+    let second = story.shared("cargo", 1);
+    assert_eq!(story.started(), None);
+    assert!(story.view(second).joined && !story.view(first).joined);
+    story.ends(attempt, Exit::Code(0));
+    assert!(story.statuses().is_empty(), "an outcome before it is known what moved");
+    story.tell(Input::Checked { execution, moved: Moved::Paths(vec![]) });
+    assert_eq!(story.statuses(), [(first, Status::Ok), (second, Status::Ok)]);
+    let sources: Vec<_> = story.ended().iter().map(|v| v.outcome().expect("one").source).collect();
+    assert_eq!(sources, [Source::Executed, Source::Joined]);
+}
+
+#[test]
+fn another_state_or_another_command_is_other_work() {
+    let mut story = Story::new(9);
+    story.shared("cargo", 1);
+    story.shared("cargo", 2);
+    assert!(story.started().is_some(), "the files had changed");
+    story.shared("make", 2);
+    assert!(story.started().is_some(), "another command");
+    story.submit("deploy", |s| s.join = Join::No(JoinReason::NotABuild));
+    assert!(story.started().is_some());
+    story.submit("deploy", |s| s.join = Join::No(JoinReason::NotABuild));
+    assert!(story.started().is_some(), "what is not shared runs as often as it is asked");
+}
+
+#[test]
+fn one_of_two_leaves_and_the_last_one_takes_the_processes_along() {
+    let mut story = Story::new(9);
+    let first = story.shared("cargo", 1);
+    let (_, attempt) = story.started().expect("it starts");
+    let second = story.shared("cargo", 1);
+    story.tell(Input::Cancel(first));
+    assert_eq!(story.statuses(), [(first, Status::Cancelled)]);
+    assert!(!story.stops(attempt));
+    story.tell(Input::ClientGone(ClientId(1)));
+    assert!(story.stops(attempt));
+    assert!(story.statuses().is_empty(), "acknowledged before the processes were gone");
+    story.ends(attempt, Exit::Signal(15));
+    assert_eq!(story.statuses(), [(second, Status::Cancelled)]);
+}
+
+#[test]
+fn work_that_is_being_stopped_is_not_joined_and_not_run_twice_at_once() {
+    let mut story = Story::new(9);
+    let first = story.shared("cargo", 1);
+    let (execution, attempt) = story.started().expect("it starts");
+    story.tell(Input::Cancel(first));
+    let second = story.shared("cargo", 1);
+    assert_eq!(story.started(), None);
+    assert_eq!(story.view(second).phase, Phase::Waiting(WaitReason::Predecessor(execution)));
+    story.ends(attempt, Exit::Signal(15));
+    let successor = story.view(second).execution.expect("its own execution");
+    story.resolve(Target::Execution(successor), 1);
+    assert_eq!(story.started().map(|(execution, _)| execution), Some(successor));
+}
+
+#[test]
+fn who_waited_is_looked_at_again_and_meets_who_wants_the_same() {
+    let mut story = Story::new(1);
+    let blocker = story.submit("blocker", |s| s.join = Join::No(JoinReason::NotABuild));
+    let (_, attempt) = story.started().expect("it starts");
+    let early = story.shared("cargo", 1);
+    let late = story.shared("cargo", 2);
+    let (one, two) = (story.view(early).execution, story.view(late).execution);
+    assert_ne!(one, two, "they were asked for on different states");
+    story.ends(attempt, Exit::Code(0));
+    assert_eq!(story.statuses(), [(blocker, Status::Ok)]);
+    story.resolve(Target::Execution(one.expect("an execution")), 2);
+    assert_eq!(story.view(early).execution, two, "by now they want the same");
+    story.resolve(Target::Execution(two.expect("an execution")), 2);
+    assert_eq!(story.started().map(|(execution, _)| execution), two);
+}
+
+#[test]
+fn a_joiner_lends_its_priority_and_takes_it_along() {
+    let mut story = Story::new(1);
+    story.submit("blocker", |s| s.join = Join::No(JoinReason::NotABuild));
+    let waiting = story.submit("make", |s| s.join = Join::No(JoinReason::NotABuild));
+    let shared = story.submit("cargo", |s| s.priority = Priority::Background);
+    story.resolve(Target::Build(shared), 1);
+    let place = |story: &Story, build| match story.view(build).phase {
+        Phase::Waiting(WaitReason::Workers { position, .. }) => position,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((place(&story, waiting), place(&story, shared)), (1, 2));
+    let person = story.submit("cargo", |s| s.priority = Priority::User);
+    story.resolve(Target::Build(person), 1);
+    assert_eq!((place(&story, shared), place(&story, waiting)), (1, 2));
+    assert_eq!(story.view(shared).priority, Priority::User);
+    story.tell(Input::Cancel(person));
+    assert_eq!((place(&story, waiting), place(&story, shared)), (1, 2));
+}
+
+#[test]
+fn a_build_inside_a_build_needs_no_place() {
+    let mut story = Story::new(1);
+    let outer = story.submit("make", |s| s.join = Join::No(JoinReason::NotABuild));
+    story.submit("cargo", |s| {
+        s.join = Join::No(JoinReason::NotABuild);
+        s.parent = Some(outer);
+    });
+    assert!(story.started().is_some(), "it waits for the place of its parent, for ever");
+}
+
+#[test]
+fn a_build_does_not_join_what_waits_for_it() {
+    let mut story = Story::new(9);
+    let outer = story.shared("make", 1);
+    let inner = story.submit("make", |s| s.parent = Some(outer));
+    story.resolve(Target::Build(inner), 1);
+    assert!(story.started().is_some(), "it waits for itself, for ever");
+    assert_eq!(story.view(inner).join_reason, JoinReason::WouldWaitForItself);
+}
+
+#[test]
+fn time_runs_out_for_who_waits_and_for_who_runs() {
+    let mut story = Story::new(1);
+    let runs = story.submit("make", |s| {
+        s.join = Join::No(JoinReason::NotABuild);
+        s.timeout_ms = Some(50);
+    });
+    let (_, attempt) = story.started().expect("it starts");
+    let waits = story.submit("make", |s| {
+        s.join = Join::No(JoinReason::NotABuild);
+        s.timeout_ms = Some(20);
+    });
+    story.now = story.core.wake_at().expect("a deadline");
+    story.tell(Input::Tick);
+    assert_eq!(story.statuses(), [(waits, Status::TimedOut)]);
+    while !story.stops(attempt) {
+        story.now = story.core.wake_at().expect("a deadline");
+        story.tell(Input::Tick);
+    }
+    story.ends(attempt, Exit::Signal(15));
+    assert_eq!(story.statuses(), [(runs, Status::TimedOut)]);
+    assert_eq!(story.core.wake_at().filter(|at| *at > story.now + 1_000), None);
+}
+
+#[test]
+fn a_drain_refuses_the_new_drops_the_waiting_and_stops_the_running() {
+    let mut story = Story::new(1);
+    let runs = story.shared("cargo", 1);
+    let (_, attempt) = story.started().expect("it starts");
+    let waits = story.submit("make", |s| s.join = Join::No(JoinReason::NotABuild));
+    let resolves = story.submit("make", |_| {});
+    story.tell(Input::Drain { grace_ms: 9 });
+    let mut dropped = story.statuses();
+    dropped.sort();
+    assert_eq!(dropped, [(waits, Status::NotRun), (resolves, Status::NotRun)]);
+    assert!(story.stops(attempt) && story.started().is_none());
+    let refused = story.tell(Input::Submit(asking("true"))).first();
+    assert!(matches!(refused, Some(Effect::Submitted(Err(Refusal::Draining)))));
+    story.ends(attempt, Exit::Signal(15));
+    assert_eq!(story.statuses(), [(runs, Status::Interrupted)]);
+    assert!(matches!(story.effects.last(), Some(Effect::Drained)));
+}
+
+#[test]
+fn what_moved_is_told_to_all_and_doubt_is_told_as_doubt() {
+    for (moved, paths, message) in [
+        (Moved::Paths(vec!["a".into()]), Some(vec!["a".into()]), false),
+        (Moved::Unknown("why".into()), None, true),
+    ] {
+        let mut story = Story::new(1);
+        story.shared("cargo", 1);
+        let (execution, attempt) = story.started().expect("it starts");
+        story.shared("cargo", 1);
+        story.ends(attempt, Exit::Code(0));
+        story.tell(Input::Checked { execution, moved });
+        let ended = story.ended();
+        assert_eq!(ended.len(), 2);
+        for view in ended {
+            let outcome = view.outcome().expect("an outcome").clone();
+            assert_eq!((outcome.moved, outcome.message.is_some()), (paths.clone(), message));
+        }
+    }
+}
+
+#[test]
+fn a_full_house_refuses() {
+    let mut story = Story::new(1);
+    for _ in 0..5 {
+        story.submit("make", |_| {});
+    }
+    let refused = story.tell(Input::Submit(asking("true"))).first();
+    assert!(matches!(refused, Some(Effect::Submitted(Err(Refusal::QueueFull(5))))));
+}

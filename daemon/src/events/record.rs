@@ -1,0 +1,96 @@
+//! The header in front of every piece of output, in the file as on the wire.
+
+/// Bytes of a record's header: length of the payload (big-endian `u32`), kind, three zero bytes,
+/// position (big-endian `u64`).
+pub const HEADER_BYTES: usize = 16;
+
+/// Largest payload of a record, in bytes: two of them do not fit in a frame of the wire, one does.
+pub const RECORD_BYTES: usize = 256 * 1024;
+
+/// Which stream a record's payload came from; the number is that of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Standard output, or the terminal.
+    Stdout = 1,
+    /// Standard error.
+    Stderr = 2,
+}
+
+/// The header of a record with `len` bytes of payload at `position`.
+#[must_use]
+pub fn header(kind: Kind, position: u64, len: u32) -> [u8; HEADER_BYTES] {
+    with_kind(kind as u8, position, len)
+}
+
+fn with_kind(kind: u8, position: u64, len: u32) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..4].copy_from_slice(&len.to_be_bytes());
+    header[4] = kind;
+    header[8..].copy_from_slice(&position.to_be_bytes());
+    header
+}
+
+/// A header that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    kind: u8,
+    pub(super) position: u64,
+    /// Bytes of payload.
+    pub(super) len: u32,
+}
+
+impl Head {
+    /// Parses what must be the header of the record at `position`. Nothing else is one: not the
+    /// remains of an older file, nor a header that was not written to its end.
+    pub(super) fn parse(bytes: &[u8], position: u64) -> Option<Self> {
+        let (&[l0, l1, l2, l3, kind, 0, 0, 0, ref found @ ..], _) =
+            bytes.split_first_chunk::<HEADER_BYTES>()?
+        else {
+            return None;
+        };
+        let len = u32::from_be_bytes([l0, l1, l2, l3]);
+        let known = kind == Kind::Stdout as u8 || kind == Kind::Stderr as u8;
+        let fits = (1..=RECORD_BYTES).contains(&(len as usize));
+        (known && fits && *found == position.to_be_bytes()).then_some(Self { kind, position, len })
+    }
+
+    /// Bytes of header and payload.
+    pub(super) fn whole(self) -> u64 {
+        HEADER_BYTES as u64 + u64::from(self.len)
+    }
+
+    /// Position after the record.
+    pub(super) fn end(self) -> u64 {
+        self.position + u64::from(self.len)
+    }
+
+    /// The header of the record's part from `position` on.
+    pub(super) fn from(self, position: u64) -> [u8; HEADER_BYTES] {
+        let left = u32::try_from(self.end() - position).expect("BUG: not a part of the record");
+        with_kind(self.kind, position, left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_header_of_its_position_is_one() {
+        let good = header(Kind::Stderr, 7, 5);
+        let head = Head::parse(&good, 7).expect("a header");
+        assert_eq!((head.len, head.whole(), head.end()), (5, 21, 12));
+        assert_eq!(Head::parse(&head.from(9), 9).map(|part| part.end()), Some(12));
+        assert_eq!(Head::parse(&good, 8), None);
+        assert_eq!(Head::parse(&good[..15], 7), None);
+        assert_eq!(Head::parse(&[0; 16], 0), None, "a hole");
+        assert_eq!(Head::parse(&header(Kind::Stdout, 7, 0), 7), None);
+        assert_eq!(Head::parse(&header(Kind::Stdout, 7, u32::MAX), 7), None);
+        for byte in 4..8 {
+            let mut bad = good;
+            bad[byte] = 9;
+            assert_eq!(Head::parse(&bad, 7), None, "byte {byte}");
+        }
+    }
+}

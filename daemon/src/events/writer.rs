@@ -1,0 +1,202 @@
+//! Appends output to a log. Knows nothing of who reads it: it only asks which old segments are
+//! still needed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::log::{Limits, Log, LogError, Shared, State};
+use super::record::{HEADER_BYTES, Kind, RECORD_BYTES, header};
+use super::segments::Segment;
+
+/// After a failed write, output is dropped for this long before the next attempt: a full disk
+/// must not cost the command a failing system call for each of its own.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The one writer of a log. Dropping it finishes the log.
+#[derive(Debug)]
+pub struct Writer {
+    shared: Arc<Shared>,
+    /// The segment that is written; none at the start, and after a failure.
+    current: Option<Current>,
+    /// Position after everything that was appended.
+    position: u64,
+    /// What came just before was lost.
+    after_loss: bool,
+    retry: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Current {
+    file: File,
+    /// Bytes of whole records.
+    bytes: u64,
+    /// It still has the bytes of an older segment after them.
+    recycled: bool,
+}
+
+impl Writer {
+    /// Creates the directory, private to the user, and a log without output in it.
+    ///
+    /// # Errors
+    ///
+    /// When the directory can not be created or is there already.
+    pub fn create(dir: &Path, limits: Limits) -> Result<(Self, Log), LogError> {
+        std::fs::DirBuilder::new()
+            .recursive(false)
+            .mode(0o700)
+            .create(dir)
+            .map_err(LogError::io("create the log", dir))?;
+        let log = Log::new(dir.to_owned(), limits, State::default());
+        let shared = Arc::clone(&log.shared);
+        let writer = Self { shared, current: None, position: 0, after_loss: false, retry: None };
+        Ok((writer, log))
+    }
+
+    /// Appends output. What can not be written is dropped and counted, and readers are told.
+    pub fn append(&mut self, kind: Kind, bytes: &[u8]) {
+        for payload in bytes.chunks(RECORD_BYTES) {
+            if self.retry.is_some_and(|retry| Instant::now() < retry) {
+                self.lose(payload, None);
+            } else if let Err(error) = self.record(kind, payload) {
+                self.lose(payload, Some(error));
+            }
+        }
+    }
+
+    /// Ends the log: readers that have everything are told so.
+    pub fn finish(&mut self) {
+        self.close();
+        let mut state = self.shared.lock();
+        if !state.finished {
+            state.finished = true;
+            state.waiting = false;
+            self.shared.trim_ended(state);
+            self.shared.more.notify_waiters();
+        }
+    }
+
+    fn record(&mut self, kind: Kind, payload: &[u8]) -> Result<(), LogError> {
+        let whole = (HEADER_BYTES + payload.len()) as u64;
+        let room = |current: &Current| {
+            current.bytes == 0 || current.bytes + whole <= self.shared.limits.segment()
+        };
+        let mut current = match self.current.take_if(|current| room(current)) {
+            Some(current) => current,
+            None => self.next_segment()?,
+        };
+        let len = u32::try_from(payload.len()).expect("BUG: a record is bounded");
+        let header = header(kind, self.position, len);
+        if let Err(source) = current.write(&header, payload) {
+            self.current = Some(current);
+            return Err(LogError::io("write to the log", &self.shared.dir)(source));
+        }
+        current.bytes += whole;
+        self.position += u64::from(len);
+        self.publish(current.bytes);
+        self.current = Some(current);
+        self.retry = None;
+        self.after_loss = false;
+        Ok(())
+    }
+
+    fn publish(&self, bytes: u64) {
+        let mut state = self.shared.lock();
+        state.end = self.position;
+        let segment = state.segments.last_mut().expect("BUG: a segment is written");
+        segment.end = self.position;
+        segment.bytes = bytes;
+        if std::mem::take(&mut state.waiting) {
+            drop(state);
+            self.shared.more.notify_waiters();
+        }
+    }
+
+    /// Begins the next segment, in the file of an old one if one is free: its pages are in memory
+    /// already, which saves the kernel finding and clearing new ones.
+    fn next_segment(&mut self) -> Result<Current, LogError> {
+        self.close();
+        let segment = Segment::new(self.position, self.after_loss);
+        let path = segment.path(&self.shared.dir);
+        let (mut free, forced) = self.shared.lock().segments.trim(&self.shared.limits);
+        // No reader has passed them, so one may be reading: the file is left as it is.
+        self.shared.remove(&forced);
+        let old = free.pop().map(|old| old.path(&self.shared.dir));
+        self.shared.remove(&free);
+        let recycled = old.is_some_and(|old| std::fs::rename(old, &path).is_ok());
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(!recycled)
+            .mode(0o600)
+            .open(&path)
+            .map_err(LogError::io("create", &path))?;
+        self.shared.lock().segments.push(segment);
+        Ok(Current { file, bytes: 0, recycled })
+    }
+
+    /// Ends the current segment.
+    fn close(&mut self) {
+        if let Some(current) = self.current.take() {
+            // When this fails, the bytes after the last record are passed over by whoever opens
+            // the log: they are not records of these positions.
+            let _ = current.file.set_len(current.bytes);
+        }
+    }
+
+    fn lose(&mut self, payload: &[u8], error: Option<LogError>) {
+        let len = payload.len() as u64;
+        self.position += len;
+        self.after_loss = true;
+        if error.is_some() {
+            self.retry = Some(Instant::now() + RETRY);
+            self.close();
+        }
+        let mut state = self.shared.lock();
+        state.end = self.position;
+        state.lost_bytes += len;
+        if let Some(error) = error {
+            state.first_error.get_or_insert_with(|| error.to_string());
+            // One that was begun and got nothing is begun again at a later position.
+            if state.segments.last_mut().is_some_and(|last| last.bytes == 0) {
+                let empty = state.segments.pop();
+                drop(state);
+                self.shared.remove(empty.as_slice());
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Current {
+    fn write(&mut self, header: &[u8], payload: &[u8]) -> io::Result<()> {
+        let at = self.bytes;
+        let payload_at = at + header.len() as u64;
+        if self.recycled {
+            // The header comes last: if the daemon is killed before it, what is there is no
+            // record, for the position is not right.
+            self.file.write_all_at(payload, payload_at)?;
+            return self.file.write_all_at(header, at);
+        }
+        // The file ends here, so one that is cut short shows.
+        let written =
+            (&self.file).write_vectored(&[IoSlice::new(header), IoSlice::new(payload)])?;
+        if written < header.len() + payload.len() {
+            let header_left = header.get(written..).unwrap_or_default();
+            self.file.write_all_at(header_left, at + written as u64)?;
+            let done = written.saturating_sub(header.len());
+            self.file.write_all_at(&payload[done..], payload_at + done as u64)?;
+            // The file's own position is not moved by that.
+            io::Seek::seek(&mut &self.file, io::SeekFrom::End(0))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,442 @@
+//! What carries out the core's effects: joins the rooms that do I/O to the engine. Decides
+//! nothing; every answer goes back to the core as an input.
+
+use crate::changes::{State, Tree};
+use crate::engine::run::{self, Reports};
+use crate::engine::{Effect, Input, Moved, Now, Target};
+use crate::events::{self, Log, Writer};
+use crate::exec::{self, Launch, OutputSink, Running, Stream, TerminalSize};
+use crate::model::{
+    AttemptId, AttemptResult, BuildId, BuildView, Command, ExecutionId, Exit, Phase, StateId,
+};
+use crate::persist::{Journal, Query, Recovered};
+use crate::watch::{Crawled, Desk, Summary};
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Executions between two collections of old logs.
+const EXECUTIONS_BETWEEN_COLLECTIONS: u32 = 100;
+
+/// Warnings that `status` shows; older ones are in the log.
+const WARNINGS: usize = 10;
+
+/// The engine with these hands.
+pub type Engine = run::Engine<Hands>;
+
+/// What is reported to the engine from other threads.
+#[derive(Debug)]
+pub enum Report {
+    /// The state of a workspace was established.
+    Crawled(Target, Crawled),
+    /// The workspace of an execution was looked at again.
+    Rechecked(ExecutionId, Crawled),
+    /// An attempt is over.
+    Ended(AttemptId, exec::Ended),
+    /// The store is open.
+    Recovered(Recovered),
+}
+
+/// What others ask of the hands.
+#[derive(Debug)]
+pub enum Question {
+    /// The state of a workspace now.
+    State {
+        /// Its root.
+        root: PathBuf,
+        /// Where to answer.
+        reply: oneshot::Sender<Result<StateId, String>>,
+    },
+    /// The workspaces that were looked at.
+    Workspaces(oneshot::Sender<Vec<Summary>>),
+    /// The output of an execution; `None` when there is none any more.
+    Output(ExecutionId, oneshot::Sender<Option<Log>>),
+    /// Builds of the past.
+    History(Query, oneshot::Sender<Result<Vec<BuildView>, String>>),
+    /// The pseudo-terminal of a build has a new size: rows, columns.
+    Resize(BuildId, (u16, u16)),
+    /// What the operator should know.
+    Warnings(oneshot::Sender<Vec<String>>),
+}
+
+/// What the hands are made from.
+#[derive(Debug)]
+pub struct HandsParts {
+    /// Where states of workspaces are asked for.
+    pub desk: Desk,
+    /// The program that supervises attempts: `bdd` itself.
+    pub supervisor: PathBuf,
+    /// Where output goes, one directory an execution.
+    pub output_dir: PathBuf,
+    /// How much output is kept.
+    pub limits: events::Limits,
+    /// How much output of all executions is kept, in bytes, and for how long.
+    pub kept: (u64, Duration),
+    /// First part of the mark that every process of a build has in its environment; unique for
+    /// this daemon.
+    pub mark: String,
+    /// Limit of open files that builds get: soft, hard.
+    pub open_files: Option<(u64, u64)>,
+    /// History.
+    pub journal: Journal,
+    /// Told when a drain is complete.
+    pub drained: oneshot::Sender<Journal>,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Hands {
+    reports: Reports<Report>,
+    desk: Desk,
+    supervisor: PathBuf,
+    output_dir: PathBuf,
+    limits: events::Limits,
+    kept: (u64, Duration),
+    mark: String,
+    open_files: Option<(u64, u64)>,
+    /// Gone once the drain is complete.
+    ending: Option<(Journal, oneshot::Sender<Journal>)>,
+    states: HashMap<Target, Arc<Tree>>,
+    attempts: HashMap<AttemptId, Attempt>,
+    logs: HashMap<ExecutionId, Log>,
+    inputs: HashMap<BuildId, OwnedFd>,
+    workspaces: BTreeMap<PathBuf, Summary>,
+    /// What was last written of each live build: whether it ran, and for which execution.
+    written: HashMap<BuildId, (bool, Option<ExecutionId>)>,
+    roots: HashMap<ExecutionId, PathBuf>,
+    warnings: Vec<String>,
+    until_collection: u32,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    execution: ExecutionId,
+    build: BuildId,
+    running: Running,
+}
+
+impl Hands {
+    /// Hands that report to `reports`.
+    #[must_use]
+    pub fn new(parts: HandsParts, reports: Reports<Report>) -> Self {
+        Self {
+            reports,
+            desk: parts.desk,
+            supervisor: parts.supervisor,
+            output_dir: parts.output_dir,
+            limits: parts.limits,
+            kept: parts.kept,
+            mark: parts.mark,
+            open_files: parts.open_files,
+            ending: Some((parts.journal, parts.drained)),
+            states: HashMap::new(),
+            attempts: HashMap::new(),
+            logs: HashMap::new(),
+            inputs: HashMap::new(),
+            workspaces: BTreeMap::new(),
+            written: HashMap::new(),
+            roots: HashMap::new(),
+            warnings: Vec::new(),
+            until_collection: 0,
+        }
+    }
+
+    fn journal(&self) -> Option<&Journal> {
+        self.ending.as_ref().map(|(journal, _)| journal)
+    }
+
+    fn resolve(&mut self, target: Target, command: &Command) {
+        let reports = self.reports.clone();
+        self.desk.ask(&command.root, move |crawled| reports.send(Report::Crawled(target, crawled)));
+    }
+
+    fn check(&mut self, execution: ExecutionId) {
+        let reports = self.reports.clone();
+        let Some(root) = self.roots.get(&execution) else { return };
+        self.desk.ask(root, move |crawled| reports.send(Report::Rechecked(execution, crawled)));
+    }
+
+    fn start(
+        &mut self,
+        now: Now,
+        execution: ExecutionId,
+        attempt: AttemptId,
+        build: BuildId,
+        command: &Command,
+    ) {
+        tracing::info!(%execution, %attempt, %build, "start");
+        self.roots.insert(execution, command.root.clone());
+        if let Some(journal) = self.journal() {
+            journal.started(execution, attempt, build, &command.root, now.wall_ms);
+        }
+        match self.launch(execution, attempt, build, command) {
+            Ok(running) => {
+                self.attempts.insert(attempt, Attempt { execution, build, running });
+            }
+            Err(why) => {
+                tracing::error!(%execution, %attempt, %build, %why, "not started");
+                let ended = exec::Ended {
+                    exit: exec::Exit::Unstartable { message: why },
+                    duration: Duration::ZERO,
+                    cpu: Duration::ZERO,
+                    peak_rss_bytes: 0,
+                };
+                self.reports.send(Report::Ended(attempt, ended));
+            }
+        }
+    }
+
+    fn launch(
+        &mut self,
+        execution: ExecutionId,
+        attempt: AttemptId,
+        build: BuildId,
+        command: &Command,
+    ) -> Result<Running, String> {
+        let dir = self.output_dir.join(execution.to_string());
+        let (writer, log) = Writer::create(&dir, self.limits).map_err(|error| error.to_string())?;
+        self.logs.insert(execution, log);
+        let marker = format!("{}{attempt}", self.mark);
+        let mut environment = command.environment.clone();
+        environment.retain(|(name, _)| name != "BD_BUILD");
+        environment.push(("BD_BUILD".into(), build.to_string().into()));
+        let launch = Launch {
+            argv: command.argv.clone(),
+            cwd: command.cwd.clone(),
+            environment,
+            umask: command.umask,
+            nofile: self.open_files,
+            stdin: self.inputs.remove(&build),
+            terminal: command.tty.map(|(rows, columns)| TerminalSize { rows, columns }),
+            marker,
+        };
+        let reports = self.reports.clone();
+        exec::start(&self.supervisor, launch, Box::new(Spool(writer)), move |report| {
+            if let exec::Report::Ended(ended) = report {
+                reports.send(Report::Ended(attempt, ended));
+            }
+        })
+        .map_err(|error| error.to_string())
+    }
+
+    fn closed(&mut self, execution: ExecutionId) {
+        self.logs.remove(&execution);
+        self.roots.remove(&execution);
+        if self.until_collection > 0 {
+            self.until_collection -= 1;
+            return;
+        }
+        self.until_collection = EXECUTIONS_BETWEEN_COLLECTIONS;
+        let (dir, (bytes, age)) = (self.output_dir.clone(), self.kept);
+        let live: Vec<_> = self.logs.keys().map(ExecutionId::to_string).collect();
+        // Should there be no thread, the next collection does it.
+        let _ = std::thread::Builder::new().name("collect".into()).spawn(move || {
+            let keep = |name: &str| live.iter().any(|live| live == name);
+            if let Err(error) = events::collect(&dir, bytes, age, &keep) {
+                tracing::warn!(%error, "old output was not collected");
+            }
+        });
+    }
+
+    fn crawled(&mut self, target: Target, crawled: Crawled) -> Input {
+        let state = self.state(crawled).map(|state| {
+            self.states.insert(target, state.tree);
+            state.id
+        });
+        Input::Resolved { target, state }
+    }
+
+    fn state(&mut self, crawled: Crawled) -> Result<State, String> {
+        let (state, summary) = crawled?;
+        self.workspaces.insert(summary.root.clone(), summary);
+        Ok(state)
+    }
+
+    fn rechecked(&mut self, execution: ExecutionId, crawled: Crawled) -> Input {
+        let moved = match (self.state(crawled), self.states.get(&Target::Execution(execution))) {
+            (Ok(state), Some(before)) => Moved::Paths(state.tree.moved_since(before)),
+            (Err(why), _) => Moved::Unknown(why),
+            (Ok(_), None) => Moved::Unknown("the state it started from is not known".into()),
+        };
+        if let Moved::Paths(paths) = &moved
+            && !paths.is_empty()
+        {
+            tracing::info!(%execution, paths = paths.len(), "inputs moved");
+        }
+        Input::Checked { execution, moved }
+    }
+
+    fn ended(&mut self, attempt: AttemptId, ended: exec::Ended) -> Input {
+        let result = result(ended);
+        if let Some(Attempt { execution, build, .. }) = self.attempts.remove(&attempt) {
+            tracing::info!(%execution, %attempt, %build, exit = ?result.exit, "end");
+            if let Some(journal) = self.journal() {
+                journal.attempt(attempt, execution, &result);
+            }
+            if let Some(error) = self.logs.get(&execution).and_then(Log::first_error) {
+                self.warn(format!("output of {build} was lost: {error}"));
+            }
+        }
+        Input::AttemptEnded { attempt, result }
+    }
+
+    fn warn(&mut self, warning: String) {
+        tracing::warn!("{warning}");
+        if self.warnings.len() == WARNINGS {
+            self.warnings.remove(0);
+        }
+        self.warnings.push(warning);
+    }
+
+    fn recovered(&mut self, recovered: Recovered) -> Input {
+        if let Some(warning) = recovered.warning {
+            self.warn(warning);
+        }
+        if recovered.interrupted > 0 {
+            tracing::warn!(builds = recovered.interrupted, "an earlier daemon left builds behind");
+        }
+        Input::Remembered { durations: recovered.durations, last_id: recovered.last_id }
+    }
+}
+
+impl run::Hands for Hands {
+    type Attachment = Option<OwnedFd>;
+    type Report = Report;
+    type Question = Question;
+
+    fn accept(&mut self, build: BuildId, attachment: Option<OwnedFd>) {
+        self.inputs.extend(attachment.map(|input| (build, input)));
+    }
+
+    fn act(&mut self, now: Now, effect: Effect) {
+        match effect {
+            Effect::Resolve { target, command } => self.resolve(target, &command),
+            Effect::Adopt { from, execution } => {
+                if let Some(tree) = self.states.remove(&from) {
+                    self.states.insert(Target::Execution(execution), tree);
+                }
+            }
+            Effect::Start { execution, attempt, build, command } => {
+                self.start(now, execution, attempt, build, &command);
+            }
+            Effect::Stop { attempt, grace_ms } => {
+                if let Some(Attempt { running, .. }) = self.attempts.get(&attempt) {
+                    tracing::info!(%attempt, grace_ms, "stop");
+                    running.stop(Duration::from_millis(grace_ms));
+                }
+            }
+            Effect::Check { execution } => self.check(execution),
+            Effect::Forget(target) => {
+                self.states.remove(&target);
+            }
+            Effect::Closed(execution) => self.closed(execution),
+            Effect::Drained => {
+                if let Some((journal, drained)) = self.ending.take() {
+                    // Nobody waits for it only when the daemon is past waiting.
+                    let _ = drained.send(journal);
+                }
+            }
+            Effect::Submitted(_) | Effect::Changed(_) | Effect::Ended(_) => {
+                unreachable!("BUG: an effect that is the loop's")
+            }
+        }
+    }
+
+    /// Writes a build when it entered another phase, not when only its place in the queue moved.
+    fn changed(&mut self, view: &BuildView) {
+        let ended = matches!(view.phase, Phase::Ended { .. });
+        let now = (matches!(view.phase, Phase::Running { .. }), view.execution);
+        if ended {
+            self.written.remove(&view.id);
+            self.inputs.remove(&view.id);
+        } else if self.written.insert(view.id, now) == Some(now) {
+            return;
+        }
+        if let Some(journal) = self.journal() {
+            journal.build(view);
+        }
+    }
+
+    fn report(&mut self, report: Report) -> Option<Input> {
+        Some(match report {
+            Report::Crawled(target, crawled) => self.crawled(target, crawled),
+            Report::Rechecked(execution, crawled) => self.rechecked(execution, crawled),
+            Report::Ended(attempt, ended) => self.ended(attempt, ended),
+            Report::Recovered(recovered) => self.recovered(recovered),
+        })
+    }
+
+    fn question(&mut self, question: Question) {
+        // Whoever does not wait for the answer any more needs none.
+        match question {
+            Question::State { root, reply } => self.desk.ask(&root, move |crawled| {
+                let _ = reply.send(crawled.map(|(state, _)| state.id));
+            }),
+            Question::Workspaces(reply) => {
+                let _ = reply.send(self.workspaces.values().cloned().collect());
+            }
+            Question::Output(execution, reply) => {
+                if let Some(live) = self.logs.get(&execution) {
+                    let _ = reply.send(Some(live.clone()));
+                    return;
+                }
+                let (dir, limits) = (self.output_dir.join(execution.to_string()), self.limits);
+                tokio::task::spawn_blocking(move || reply.send(Log::open(&dir, limits).ok()));
+            }
+            Question::History(query, reply) => match self.journal() {
+                Some(journal) => journal.ask(query, |found| {
+                    let _ = reply.send(found);
+                }),
+                None => {
+                    let _ = reply.send(Err("the daemon is stopping".to_owned()));
+                }
+            },
+            Question::Resize(build, (rows, columns)) => {
+                let theirs = |attempt: &&Attempt| attempt.build == build;
+                if let Some(attempt) = self.attempts.values().find(theirs) {
+                    attempt.running.resize(TerminalSize { rows, columns });
+                }
+            }
+            Question::Warnings(reply) => {
+                let _ = reply.send(self.warnings.clone());
+            }
+        }
+    }
+}
+
+/// Output of an attempt on its way into the log.
+struct Spool(Writer);
+
+impl OutputSink for Spool {
+    fn append(&mut self, stream: Stream, bytes: &[u8]) {
+        let kind = match stream {
+            Stream::Stdout => events::Kind::Stdout,
+            Stream::Stderr => events::Kind::Stderr,
+        };
+        self.0.append(kind, bytes);
+    }
+
+    fn finish(&mut self) {
+        self.0.finish();
+    }
+}
+
+fn result(ended: exec::Ended) -> AttemptResult {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    AttemptResult {
+        exit: match ended.exit {
+            exec::Exit::Code(code) => Exit::Code(code),
+            exec::Exit::Signal(signal) => Exit::Signal(signal),
+            exec::Exit::NotFound { message } => Exit::NotFound(message),
+            exec::Exit::NotExecutable { message } => Exit::NotExecutable(message),
+            exec::Exit::Unstartable { message } => Exit::Error(message),
+            exec::Exit::SupervisorLost => Exit::Error("its supervisor was killed".into()),
+        },
+        duration_ms: ms(ended.duration),
+        cpu_ms: ms(ended.cpu),
+        peak_rss_bytes: ended.peak_rss_bytes,
+    }
+}

@@ -1,0 +1,103 @@
+//! The lock that a daemon holds while it lives. Whether a daemon is alive is asked of the lock
+//! and of nothing else; the pid in it is only for those who have to kill a daemon that hangs.
+
+use bd_protocol::rendezvous::Home;
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long somebody may hold the lock who only looks whether a daemon does.
+const PROBE: Duration = Duration::from_millis(100);
+
+/// Why the lock is not ours.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another daemon is alive.
+    #[error("another bdd is running (it holds {})", .0.display())]
+    Held(PathBuf),
+    /// The system said no.
+    #[error("cannot lock {}: {source}", path.display())]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's own words.
+        source: io::Error,
+    },
+}
+
+/// The held lock. Released when dropped, or when the process ends in whatever way.
+#[derive(Debug)]
+pub struct DaemonLock {
+    file: File,
+    /// Whether the daemon before was killed: then its builds may have left processes.
+    pub unclean: bool,
+}
+
+impl DaemonLock {
+    /// Takes the lock and writes our pid into it.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`].
+    pub fn take(home: &Home) -> Result<Self, LockError> {
+        let path = home.daemon_lock();
+        let io = |source| LockError::Io { path: path.clone(), source };
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
+        let until = Instant::now() + PROBE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Err(TryLockError::WouldBlock) => return Err(LockError::Held(path)),
+                Err(TryLockError::Error(source)) => return Err(io(source)),
+            }
+        }
+        let mut left = String::new();
+        // What cannot be read was not written by a daemon that ended well.
+        let unclean = file.read_to_string(&mut left).is_err() || !left.is_empty();
+        let write = |file: &mut File| {
+            file.set_len(0)?;
+            file.rewind()?;
+            writeln!(file, "{}", std::process::id())
+        };
+        write(&mut file).map_err(io)?;
+        Ok(Self { file, unclean })
+    }
+
+    /// Says that all builds ended before the daemon did, and releases the lock.
+    pub fn release_clean(self) {
+        // Should this fail, the next daemon looks for what is not there: that costs time only.
+        let _ = self.file.set_len(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_daemon_at_a_time_and_the_next_one_knows_how_the_last_one_ended() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = Home::under(dir.path().join("home")).expect("absolute");
+        home.prepare().expect("created");
+        let first = DaemonLock::take(&home).expect("free");
+        assert!(!first.unclean);
+        assert!(matches!(DaemonLock::take(&home), Err(LockError::Held(_))));
+        drop(first);
+        let second = DaemonLock::take(&home).expect("free again");
+        assert!(second.unclean, "the first one did not say goodbye");
+        second.release_clean();
+        assert!(!DaemonLock::take(&home).expect("free again").unclean);
+    }
+}

@@ -1,0 +1,254 @@
+//! One connection: who is it, what does it speak, which channel does it want.
+
+use super::wire::{Frames, Wire};
+use super::{input, listen, rpc, stream};
+use crate::hands::Engine;
+use crate::model::{BuildId, ClientId};
+use bd_protocol::Session;
+use bd_protocol::failure::{Failure, codes};
+use bd_protocol::hello::{
+    Channel, ClientHello, OUR_RANGE, PRODUCT_VERSION, ProtocolRange, ServerHello, ShutdownWhen,
+};
+use bd_protocol::limits::{CONTROL_MAX_BYTES, HELLO_MAX_BYTES, HELLO_TIMEOUT, INPUT_MAX_BYTES};
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use interprocess::local_socket::tokio::{Listener, Stream};
+use interprocess::local_socket::traits::StreamCommon as _;
+use nix::unistd::geteuid;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::codec::LengthDelimitedCodec;
+
+/// Most connections at once: a client has two, and a thousand clients are served.
+const MOST_CONNECTIONS: usize = 4096;
+
+/// What the server is made from.
+#[derive(Debug)]
+pub struct ServerParts {
+    /// The way to the engine.
+    pub engine: Engine,
+    /// When the daemon started, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// Most executions at once, for `status`.
+    pub max_executions: u32,
+    /// Where events channels are served, apart from requests, so that a gigabyte of output
+    /// delays no answer.
+    pub streams: tokio::runtime::Handle,
+    /// Told when a client asks the daemon to end.
+    pub shutdown: mpsc::Sender<()>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) parts: ServerParts,
+    pub(super) begun: Instant,
+    /// Ends of pipes into builds that read from their clients, until the client comes for them.
+    pub(super) inputs: Mutex<HashMap<BuildId, OwnedFd>>,
+    connections: Arc<Semaphore>,
+    next: AtomicU64,
+    /// Events channels that are open.
+    pub(super) following: AtomicUsize,
+    /// When somebody last came or went.
+    active: Mutex<Instant>,
+}
+
+/// A channel that was opened, behind the hello.
+pub(super) struct Opened {
+    pub(super) frames: Frames,
+    pub(super) session: Session,
+    pub(super) client: ClientId,
+    /// Given back when the connection ends.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+impl Server {
+    /// A server with these parts.
+    #[must_use]
+    pub fn new(parts: ServerParts) -> Arc<Self> {
+        Arc::new(Self {
+            parts,
+            begun: Instant::now(),
+            inputs: Mutex::default(),
+            connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            next: AtomicU64::new(1),
+            following: AtomicUsize::new(0),
+            active: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Serves connections until the socket fails.
+    ///
+    /// # Errors
+    ///
+    /// The socket's own.
+    pub async fn run(self: Arc<Self>, listener: Listener) -> io::Result<()> {
+        loop {
+            let stream = listen::accept(&listener).await?;
+            let server = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = server.clone().connection(stream).await {
+                    tracing::debug!(%error, "connection");
+                }
+                server.touch();
+            });
+        }
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        MOST_CONNECTIONS - self.connections.available_permits()
+    }
+
+    /// Events channels that are open.
+    #[must_use]
+    pub fn following(&self) -> usize {
+        self.following.load(Ordering::Relaxed)
+    }
+
+    /// Notes that somebody is there.
+    pub fn touch(&self) {
+        *self.active.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// For how long nobody has been there.
+    #[must_use]
+    pub fn quiet_for(&self) -> Duration {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// The pipe into a build, once.
+    pub(super) fn take_input(&self, build: BuildId) -> Option<OwnedFd> {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).remove(&build)
+    }
+
+    pub(super) fn keep_input(&self, build: BuildId, pipe: OwnedFd) {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).insert(build, pipe);
+    }
+
+    async fn connection(self: Arc<Self>, stream: Stream) -> io::Result<()> {
+        let peer = stream.peer_creds()?.euid();
+        let mut codec = LengthDelimitedCodec::new();
+        codec.set_max_frame_length(HELLO_MAX_BYTES);
+        let mut frames = Frames::new(stream, codec);
+        if peer != Some(geteuid().as_raw()) {
+            tracing::warn!(?peer, "a connection of another user was refused");
+            let failure = Failure::user(codes::FOREIGN_PEER, "this daemon belongs to another user")
+                .hint("set BD_HOME to a directory of your own");
+            return refuse(&mut frames, failure).await;
+        }
+        let Ok(place) = self.connections.clone().try_acquire_owned() else {
+            let failure = Failure::environment(
+                codes::TOO_MANY_CONNECTIONS,
+                format!("the daemon serves {MOST_CONNECTIONS} connections already"),
+            );
+            return refuse(&mut frames, failure.hint("ask again when some have ended")).await;
+        };
+        match tokio::time::timeout(HELLO_TIMEOUT, frames.next()).await {
+            // It left, or said nothing: there is nobody to answer.
+            Err(_) | Ok(None) => Ok(()),
+            Ok(Some(Err(error))) => {
+                let failure = Failure::user(codes::BAD_REQUEST, format!("no hello: {error}"));
+                refuse(&mut frames, failure).await
+            }
+            Ok(Some(Ok(frame))) => match serde_json::from_slice(&frame) {
+                Ok(hello) => self.hello(frames, hello, place).await,
+                Err(error) => {
+                    let failure = Failure::user(codes::BAD_REQUEST, format!("no hello: {error}"));
+                    refuse(&mut frames, failure).await
+                }
+            },
+        }
+    }
+
+    async fn hello(
+        self: Arc<Self>,
+        mut frames: Frames,
+        hello: ClientHello,
+        place: OwnedSemaphorePermit,
+    ) -> io::Result<()> {
+        match hello {
+            ClientHello::Shutdown { when } => self.shutdown(frames, when).await,
+            ClientHello::Hello { protocol, version, channel, session, .. } => {
+                let Some(common) = OUR_RANGE.common(protocol) else {
+                    return refuse(&mut frames, mismatch(protocol, &version)).await;
+                };
+                let client = ClientId(self.next.fetch_add(1, Ordering::Relaxed));
+                let idle =
+                    channel == Channel::Control && self.parts.engine.idle().await.unwrap_or(false);
+                let welcome = ServerHello::Welcome {
+                    protocol: common,
+                    version: PRODUCT_VERSION.to_owned(),
+                    pid: std::process::id(),
+                    connection: client.0,
+                    idle,
+                    capabilities: Vec::new(),
+                };
+                send(&mut frames, &welcome).await?;
+                self.open(channel, Opened { frames, session, client, place }).await
+            }
+        }
+    }
+
+    async fn open(self: Arc<Self>, channel: Channel, mut opened: Opened) -> io::Result<()> {
+        let codec = opened.frames.codec_mut();
+        match channel {
+            Channel::Control => {
+                codec.set_max_frame_length(CONTROL_MAX_BYTES);
+                let (session, client) = (opened.session, opened.client);
+                rpc::serve(&self, Wire(opened.frames), session, client).await;
+                drop(opened.place);
+                Ok(())
+            }
+            Channel::Events => stream::hand_over(self, opened),
+            Channel::Input => {
+                codec.set_max_frame_length(INPUT_MAX_BYTES);
+                input::serve(&self, opened).await
+            }
+        }
+    }
+
+    async fn shutdown(&self, mut frames: Frames, when: ShutdownWhen) -> io::Result<()> {
+        if when == ShutdownWhen::Idle && !self.parts.engine.idle().await.unwrap_or(true) {
+            let failure = Failure::environment(codes::BUSY, "builds are waiting or running");
+            return refuse(&mut frames, failure.hint("bdctl status lists them")).await;
+        }
+        send(&mut frames, &ServerHello::Ending).await?;
+        // A second request changes nothing, so a full channel is as good as a sent word.
+        let _ = self.parts.shutdown.try_send(());
+        // The end of the connection is the end of the daemon.
+        while let Some(Ok(_)) = frames.next().await {}
+        Ok(())
+    }
+}
+
+fn mismatch(theirs: ProtocolRange, version: &str) -> Failure {
+    let failure = Failure::user(
+        codes::PROTOCOL_MISMATCH,
+        format!(
+            "client {version} speaks protocol {} to {}, daemon {PRODUCT_VERSION} speaks {} to {}",
+            theirs.min, theirs.max, OUR_RANGE.min, OUR_RANGE.max
+        ),
+    );
+    if theirs.min > OUR_RANGE.max {
+        failure.hint("restart the daemon with the newer version: bdctl daemon restart")
+    } else {
+        failure.hint("the client is older than the daemon: upgrade bdctl")
+    }
+}
+
+pub(super) async fn send(frames: &mut Frames, hello: &ServerHello) -> io::Result<()> {
+    frames.send(Bytes::from(serde_json::to_vec(hello)?)).await
+}
+
+pub(super) async fn refuse(frames: &mut Frames, failure: Failure) -> io::Result<()> {
+    let refused =
+        ServerHello::Refused { failure, protocol: OUR_RANGE, version: PRODUCT_VERSION.to_owned() };
+    send(frames, &refused).await
+}

@@ -1,0 +1,201 @@
+//! Between the model and the wire: the only place that sees both.
+
+use crate::engine::Refusal;
+use crate::model::{self, BuildView, Exit, JoinReason, Phase, WaitReason};
+use crate::watch::Summary;
+use bd_protocol::build::INPUTS_MOVED_MAX;
+use bd_protocol::failure::{Failure, codes};
+use bd_protocol::service::Workspace;
+use bd_protocol::{
+    Build, BuildState, OsText, Outcome, OutcomeSource, OutcomeStatus, Priority, Session,
+    SessionKind, Wait,
+};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A time in milliseconds since 1970, as the wire has it.
+pub(super) fn time(ms: u64) -> String {
+    // The latest time that has four digits for its year; a clock beyond that is broken.
+    const LATEST_MS: u64 = 253_402_300_799_999;
+    let at = UNIX_EPOCH + Duration::from_millis(ms.min(LATEST_MS));
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
+pub(super) fn priority_in(priority: Priority) -> model::Priority {
+    match priority {
+        Priority::Background => model::Priority::Background,
+        Priority::Agent => model::Priority::Agent,
+        Priority::Editor => model::Priority::Editor,
+        Priority::User => model::Priority::User,
+    }
+}
+
+fn priority_out(priority: model::Priority) -> Priority {
+    match priority {
+        model::Priority::Background => Priority::Background,
+        model::Priority::Agent => Priority::Agent,
+        model::Priority::Editor => Priority::Editor,
+        model::Priority::User => Priority::User,
+    }
+}
+
+pub(super) fn refusal(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Draining => {
+            Failure::environment(codes::DRAINING, "the daemon is stopping and takes no new work")
+                .hint("ask again; a new daemon is started")
+        }
+        Refusal::QueueFull(builds) => Failure::environment(
+            codes::QUEUE_FULL,
+            format!("{builds} builds are waiting or running already"),
+        )
+        .hint("wait for some to end; bdctl status lists them"),
+    }
+}
+
+/// A build, as clients see it.
+pub(super) fn build(view: &BuildView) -> Build {
+    let (state, started_ms, ended_ms) = match &view.phase {
+        Phase::Waiting(_) => (BuildState::Waiting, None, None),
+        Phase::Running { started_ms } => (BuildState::Running, Some(*started_ms), None),
+        Phase::Ended { started_ms, ended_ms, .. } => {
+            (BuildState::Ended, *started_ms, Some(*ended_ms))
+        }
+    };
+    let execution = view.execution.map(|id| id.to_string());
+    Build {
+        id: view.id.to_string(),
+        state,
+        command: view.command.argv.iter().cloned().map(OsText).collect(),
+        tasks: Vec::new(),
+        cwd: OsText(view.command.cwd.clone().into()),
+        // It was rendered from a session, or read from a store that was checked.
+        session: view.session.parse().unwrap_or(Session { kind: SessionKind::User, id: None }),
+        priority: priority_out(view.priority),
+        submitted_at: time(view.submitted_ms),
+        started_at: started_ms.map(time),
+        ended_at: ended_ms.map(time),
+        wait: match &view.phase {
+            Phase::Waiting(reason) => Some(wait(reason)),
+            Phase::Running { .. } | Phase::Ended { .. } => None,
+        },
+        joined: execution.clone().filter(|_| view.joined),
+        execution,
+        join_reason: Some(join_reason(&view.join_reason)),
+        estimate_ms: view.estimate_ms,
+        outcome: view.outcome().map(outcome),
+    }
+}
+
+fn wait(reason: &WaitReason) -> Wait {
+    match reason {
+        WaitReason::Resolving => Wait {
+            reason: "resolving".into(),
+            detail: "looking at the files of the workspace".into(),
+            position: None,
+            estimate_ms: None,
+        },
+        WaitReason::Predecessor(execution) => Wait {
+            reason: "predecessor".into(),
+            detail: format!("{execution}, the same work, was cancelled and is still ending"),
+            position: None,
+            estimate_ms: None,
+        },
+        WaitReason::Workers { position, running, limit, estimate_ms } => Wait {
+            reason: "workers".into(),
+            detail: format!(
+                "{running} of {limit} executions are running, number {position} in the queue"
+            ),
+            position: Some(*position),
+            estimate_ms: *estimate_ms,
+        },
+    }
+}
+
+/// Why a build shares its execution or does not, in one sentence.
+pub(super) fn join_reason(reason: &JoinReason) -> String {
+    match reason {
+        JoinReason::KnownTool(tool) => format!("shared: {tool} is known to build"),
+        JoinReason::Asked => "shared: asked for with --join".into(),
+        JoinReason::NotABuild => {
+            "not shared: the command is not known to be a build (--join shares it)".into()
+        }
+        JoinReason::Refused => "not shared: asked for with --no-join".into(),
+        JoinReason::Interactive => "not shared: it reads from its client".into(),
+        JoinReason::NoState(why) => {
+            format!("not shared: the state of its files is not known ({why})")
+        }
+        JoinReason::WouldWaitForItself => {
+            "not shared: the same work waits for the build this one was asked for in".into()
+        }
+    }
+}
+
+fn outcome(outcome: &model::Outcome) -> Outcome {
+    let result = outcome.result.as_ref();
+    let (exit_code, signal) = match result.map(|result| &result.exit) {
+        Some(Exit::Code(code)) => (Some(*code), None),
+        Some(Exit::Signal(signal)) => (None, Some(*signal)),
+        Some(Exit::NotFound(_)) => (Some(127), None),
+        Some(Exit::NotExecutable(_)) => (Some(126), None),
+        Some(Exit::Error(_)) | None => (None, None),
+    };
+    Outcome {
+        status: match outcome.status {
+            model::Status::Ok => OutcomeStatus::Ok,
+            model::Status::Failed => OutcomeStatus::Failed,
+            model::Status::Cancelled => OutcomeStatus::Cancelled,
+            model::Status::TimedOut => OutcomeStatus::TimedOut,
+            model::Status::Interrupted => OutcomeStatus::Interrupted,
+            model::Status::NotRun => OutcomeStatus::NotRun,
+            model::Status::Error => OutcomeStatus::Error,
+        },
+        exit_code,
+        signal,
+        inputs_moved: outcome
+            .moved
+            .as_ref()
+            .filter(|paths| !paths.is_empty())
+            .map(|paths| paths.iter().take(INPUTS_MOVED_MAX).cloned().map(OsText::from).collect()),
+        duration_ms: result.map(|result| result.duration_ms),
+        cpu_ms: result.map(|result| result.cpu_ms),
+        peak_rss_bytes: result.map(|result| result.peak_rss_bytes),
+        source: match outcome.source {
+            model::Source::Executed => OutcomeSource::Executed,
+            model::Source::Joined => OutcomeSource::Joined,
+        },
+        message: outcome.message.clone(),
+    }
+}
+
+pub(super) fn workspace(summary: &Summary) -> Workspace {
+    Workspace {
+        schema: "bd.workspace/1".into(),
+        root: summary.root.clone().into(),
+        files: summary.files,
+        bytes: summary.bytes,
+        dirs: summary.dirs,
+        watches: 0,
+        source: "poll".into(),
+        clock: None,
+        tree_digest: Some(summary.tree_digest.clone()),
+        last_sync_ms: Some(summary.took_ms),
+        warnings: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::events;
+    use bd_protocol::events as wire;
+
+    /// What lies in a log is sent as it is: should one of the two change, convert here.
+    #[test]
+    fn a_record_in_a_log_is_a_record_on_the_wire() {
+        for (stored, sent) in
+            [(events::Kind::Stdout, wire::Kind::Stdout), (events::Kind::Stderr, wire::Kind::Stderr)]
+        {
+            assert_eq!(events::header(stored, 7 << 40, 9), wire::header(sent, 7 << 40, 9));
+        }
+        const { assert!(events::FRAME_BYTES <= bd_protocol::limits::EVENTS_MAX_BYTES) }
+    }
+}

@@ -1,0 +1,13 @@
+//! The socket side: accepts connections, checks who they are, and serves the three channels.
+
+mod connection;
+mod convert;
+mod explain;
+mod input;
+pub mod listen;
+mod rpc;
+mod stream;
+mod submit;
+mod wire;
+
+pub use connection::{Server, ServerParts};

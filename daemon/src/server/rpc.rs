@@ -1,0 +1,228 @@
+//! The control channel: tarpc's service, and the interest that ends with the connection.
+
+use super::connection::Server;
+use super::wire::Wire;
+use super::{convert, explain, submit};
+use crate::engine::Input;
+use crate::hands::Question;
+use crate::model::{BuildId, BuildView, ClientId};
+use crate::persist::Query;
+use bd_protocol::failure::{Failure, codes};
+use bd_protocol::hello::PRODUCT_VERSION;
+use bd_protocol::service::{Bd, DaemonStatus, HISTORY_MAX, HistoryQuery, Status};
+use bd_protocol::submit::{Explanation, Submit, Submitted, TerminalSize};
+use bd_protocol::{Build, Session};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+use tarpc::context::Context;
+use tarpc::server::{BaseChannel, Channel as _, Config};
+use tokio::sync::oneshot;
+
+/// Requests of one connection that are answered at once; the rest wait their turn.
+const CONCURRENT_REQUESTS: usize = 64;
+
+/// Builds returned by `history` where the query names no limit.
+const HISTORY_DEFAULT: u32 = 20;
+
+/// Serves one control channel to its end, and then withdraws what it asked for.
+pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, client: ClientId) {
+    let service = Service { server: server.clone(), session, client };
+    let channel =
+        BaseChannel::new(Config::default(), wire).max_concurrent_requests(CONCURRENT_REQUESTS);
+    let mut requests = pin!(channel.requests());
+    // Not spawned: handlers end with the connection, which tarpc alone does not see to.
+    let mut handlers = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            request = requests.next() => match request {
+                Some(Ok(request)) => handlers.push(request.execute(service.clone().serve())),
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "control channel");
+                    break;
+                }
+                None => break,
+            },
+            Some(()) = handlers.next(), if !handlers.is_empty() => {}
+        }
+    }
+    drop(handlers);
+    server.parts.engine.tell(Input::ClientGone(client));
+}
+
+#[derive(Clone)]
+pub(super) struct Service {
+    pub(super) server: Arc<Server>,
+    session: Session,
+    client: ClientId,
+}
+
+impl Bd for Service {
+    async fn submit(self, _: Context, request: Submit) -> Result<Submitted, Failure> {
+        let submission = submit::submission(request, self.client, &self.session)?;
+        let interactive = submission.command.stdin || submission.command.tty.is_some();
+        let (ours, theirs) = if interactive { pipe()? } else { (None, None) };
+        let submitted = self.server.parts.engine.submit(submission, theirs).await.map_err(gone)?;
+        let build = submitted.map_err(convert::refusal)?;
+        if let Some(pipe) = ours {
+            self.server.keep_input(build, pipe);
+        }
+        tracing::info!(%build, session = %self.session, "submitted");
+        Ok(Submitted { build: build.to_string() })
+    }
+
+    async fn status(self, _: Context) -> Result<Status, Failure> {
+        let engine = &self.server.parts.engine;
+        let builds = engine.builds().await.map_err(gone)?;
+        let workspaces = self.ask(Question::Workspaces).await?;
+        let warnings = self.ask(Question::Warnings).await?;
+        let daemon = DaemonStatus {
+            pid: std::process::id(),
+            version: PRODUCT_VERSION.to_owned(),
+            started_at: convert::time(self.server.parts.started_ms),
+            uptime_ms: u64::try_from(self.server.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            rss_bytes: resident_bytes(),
+            max_executions: self.server.parts.max_executions,
+            warnings,
+        };
+        Ok(Status {
+            daemon,
+            workspaces: workspaces.iter().map(convert::workspace).collect(),
+            builds: builds.iter().map(convert::build).collect(),
+        })
+    }
+
+    async fn build(self, _: Context, id: String) -> Result<Build, Failure> {
+        let view = self.find(&id).await?;
+        Ok(convert::build(&view))
+    }
+
+    async fn cancel(self, _: Context, id: String) -> Result<Build, Failure> {
+        let view = self.find(&id).await?;
+        if view.outcome().is_some() {
+            return Ok(convert::build(&view));
+        }
+        let engine = &self.server.parts.engine;
+        let Some(mut follower) = engine.follow(view.id).await.map_err(gone)? else {
+            let view = self.find(&id).await?;
+            return Ok(convert::build(&view));
+        };
+        engine.tell(Input::Cancel(view.id));
+        loop {
+            let view = follower.borrow_and_update().clone();
+            // The sender goes when the build has ended, or with the daemon.
+            if view.outcome().is_some() || follower.changed().await.is_err() {
+                return Ok(convert::build(&follower.borrow()));
+            }
+        }
+    }
+
+    async fn detach(self, _: Context, id: String) -> Result<(), Failure> {
+        let view = self.find(&id).await?;
+        self.server.parts.engine.tell(Input::Detach(view.id));
+        Ok(())
+    }
+
+    async fn history(self, _: Context, query: HistoryQuery) -> Result<Vec<Build>, Failure> {
+        let limit = query.limit.unwrap_or(HISTORY_DEFAULT).min(HISTORY_MAX);
+        let under = query.under.map(|dir| PathBuf::from(dir.0));
+        let query = Query::Newest { limit: limit as usize, under };
+        let found = self.ask(|reply| Question::History(query, reply)).await?;
+        let stored = found.map_err(|why| Failure::environment(codes::STORE, why))?;
+        Ok(stored.iter().map(convert::build).collect())
+    }
+
+    async fn explain(self, _: Context, request: Submit) -> Result<Explanation, Failure> {
+        explain::explain(&self, request).await
+    }
+
+    async fn resize(self, _: Context, id: String, size: TerminalSize) -> Result<(), Failure> {
+        let view = self.find(&id).await?;
+        let question = Question::Resize(view.id, (size.rows, size.columns));
+        self.server.parts.engine.question(question).await.map_err(gone)
+    }
+
+    async fn not_understood(self, _: Context, failure: Failure) -> Result<(), Failure> {
+        Err(failure)
+    }
+}
+
+impl Service {
+    pub(super) async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, Failure> {
+        self.server.ask(question).await
+    }
+
+    async fn find(&self, id: &str) -> Result<Arc<BuildView>, Failure> {
+        self.server.find(id).await
+    }
+}
+
+impl Server {
+    pub(super) async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, Failure> {
+        let (send, receive) = oneshot::channel();
+        self.parts.engine.question(question(send)).await.map_err(gone)?;
+        receive.await.map_err(|_| gone(crate::engine::run::Gone))
+    }
+
+    /// The build with this id, which may be abbreviated: from memory, else from the store.
+    pub(super) async fn find(&self, id: &str) -> Result<Arc<BuildView>, Failure> {
+        let unknown = || {
+            Failure::user(codes::NOT_FOUND, format!("there is no build '{id}'"))
+                .hint("bdctl history lists them")
+        };
+        let (from, to) = BuildId::range(id).ok_or_else(unknown)?;
+        let mut found = self.parts.engine.between(from, to).await.map_err(gone)?;
+        if found.is_empty() || from != to {
+            let query = Query::Between(from, to);
+            let stored = self.ask(|reply| Question::History(query, reply)).await?;
+            // Without a store, what is in memory is all there is.
+            let stored = stored.unwrap_or_default().into_iter().map(Arc::new);
+            found.extend(
+                stored.filter(|old| found.iter().all(|view| view.id != old.id)).collect::<Vec<_>>(),
+            );
+        }
+        match &found[..] {
+            [] => Err(unknown()),
+            [one] => Ok(one.clone()),
+            [first, second, ..] => Err(Failure::user(
+                codes::AMBIGUOUS,
+                format!("'{id}' fits several builds: {}, {}", first.id, second.id),
+            )
+            .hint("give more of the id")),
+        }
+    }
+}
+
+pub(super) fn gone(gone: crate::engine::run::Gone) -> Failure {
+    Failure::environment(codes::DRAINING, gone.to_string())
+        .hint("ask again; a new daemon is started")
+}
+
+/// Both ends of a pipe: the one written to, the one read from.
+fn pipe() -> Result<(Option<OwnedFd>, Option<OwnedFd>), Failure> {
+    let (reader, writer) = std::io::pipe()
+        .map_err(|error| Failure::environment(codes::INTERNAL, format!("no pipe: {error}")))?;
+    Ok((Some(writer.into()), Some(reader.into())))
+}
+
+fn resident_bytes() -> u64 {
+    let us = Pid::from_u32(std::process::id());
+    // Where the system does not tell, the figure is missing, not the answer.
+    let Ok(mut system) = System::new() else { return 0 };
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::Some(&[us]),
+        false,
+        ProcessRefreshKind::nothing().with_memory().without_tasks(),
+    );
+    system.process(us).map_or(0, sysinfo::Process::memory)
+}

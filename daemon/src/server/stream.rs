@@ -1,0 +1,259 @@
+//! The events channel: follows one build, or all of them, at the pace of its reader.
+//!
+//! Output is read from the log as the reader takes it, states are kept as the latest only: a
+//! reader that never reads costs one buffer and delays nobody.
+
+use super::connection::{Opened, Server};
+use super::convert;
+use crate::events::{Log, Next, Reader};
+use crate::hands::Question;
+use crate::model::{BuildView, Phase};
+use bd_protocol::events::{Kind, Lagged, Subscribe, push};
+use bd_protocol::frame::PREFIX_BYTES;
+use bd_protocol::limits::HELLO_TIMEOUT;
+use interprocess::local_socket::tokio::Stream;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+
+/// A subscription is a build id and a number.
+const SUBSCRIBE_MAX_BYTES: usize = 4096;
+
+/// Moves a connection to where streams are served.
+pub(super) fn hand_over(server: Arc<Server>, opened: Opened) -> io::Result<()> {
+    let parts = opened.frames.into_parts();
+    let Stream::UdSocket(socket) = parts.io;
+    let (socket, early, place) =
+        (OwnedFd::try_from(socket)?, parts.read_buf.to_vec(), opened.place);
+    let streams = server.parts.streams.clone();
+    server.following.fetch_add(1, Ordering::Relaxed);
+    streams.spawn(async move {
+        if let Err(error) = serve(&server, socket, early).await {
+            tracing::debug!(%error, "events channel");
+        }
+        server.following.fetch_sub(1, Ordering::Relaxed);
+        server.touch();
+        drop(place);
+    });
+    Ok(())
+}
+
+async fn serve(server: &Server, socket: OwnedFd, mut early: Vec<u8>) -> io::Result<()> {
+    let socket = UnixStream::from_std(socket.into())?;
+    let (mut from, to) = socket.into_split();
+    let subscribe = read_subscribe(&mut from, &mut early);
+    let subscribe = tokio::time::timeout(HELLO_TIMEOUT, subscribe)
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let mut sender = Sender { to, frame: Vec::new() };
+    let sent = async {
+        match subscribe {
+            Subscribe::Build { build, from } => {
+                follow_build(server, &mut sender, &build, from).await
+            }
+            Subscribe::Feed { after } => follow_all(server, &mut sender, after).await,
+        }
+    };
+    tokio::select! {
+        sent = sent => sent?,
+        () = hung_up(&mut from) => {}
+    }
+    Ok(())
+}
+
+async fn read_subscribe(from: &mut OwnedReadHalf, got: &mut Vec<u8>) -> io::Result<Subscribe> {
+    loop {
+        if let Some((prefix, rest)) = got.split_first_chunk::<PREFIX_BYTES>() {
+            let len = u32::from_be_bytes(*prefix) as usize;
+            if len > SUBSCRIBE_MAX_BYTES {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "subscription too long"));
+            }
+            if let Some(json) = rest.get(..len) {
+                return Ok(serde_json::from_slice(json)?);
+            }
+        }
+        if from.read_buf(got).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// Ends when the client does; what it says meanwhile means nothing here.
+async fn hung_up(from: &mut OwnedReadHalf) {
+    let mut ignored = [0; 256];
+    while !matches!(from.read(&mut ignored).await, Ok(0) | Err(_)) {}
+}
+
+/// Writes frames.
+struct Sender {
+    to: OwnedWriteHalf,
+    frame: Vec<u8>,
+}
+
+impl Sender {
+    async fn record(&mut self, kind: Kind, position: u64, payload: &[u8]) -> io::Result<()> {
+        self.frame.clear();
+        push(&mut self.frame, kind, position, payload);
+        self.flush().await
+    }
+
+    async fn build(&mut self, seq: u64, view: &BuildView) -> io::Result<()> {
+        let json = serde_json::to_vec(&convert::build(view))?;
+        self.record(Kind::Build, seq, &json).await
+    }
+
+    async fn lagged(&mut self, from: u64, to: u64, reason: &str) -> io::Result<()> {
+        let json = serde_json::to_vec(&Lagged { from, to, reason: reason.to_owned() })?;
+        self.record(Kind::Lagged, from, &json).await
+    }
+
+    /// Writes the records in `frame` as one frame.
+    async fn flush(&mut self) -> io::Result<()> {
+        let len = u32::try_from(self.frame.len()).expect("BUG: a frame of 4 GiB");
+        if self.frame.len() < 4096 {
+            // One system call for a small frame.
+            self.frame.splice(0..0, len.to_be_bytes());
+            return self.to.write_all(&self.frame).await;
+        }
+        self.to.write_all(&len.to_be_bytes()).await?;
+        self.to.write_all(&self.frame).await
+    }
+}
+
+async fn follow_build(server: &Server, sender: &mut Sender, id: &str, from: u64) -> io::Result<()> {
+    let view = match server.find(id).await {
+        Ok(view) => view,
+        Err(failure) => {
+            return sender.record(Kind::Refused, 0, &serde_json::to_vec(&failure)?).await;
+        }
+    };
+    let followed = server.parts.engine.follow(view.id).await.ok().flatten();
+    let mut follower = followed.unwrap_or_else(|| watch::Sender::new(view).subscribe());
+    let mut output = Output::new(server, from);
+    let mut seq = 0;
+    loop {
+        let view = follower.borrow_and_update().clone();
+        output.open(&view).await;
+        if view.outcome().is_some() {
+            output.send_rest(sender).await?;
+            sender.build(seq, &view).await?;
+            return sender.record(Kind::Done, 0, &[]).await;
+        }
+        sender.build(seq, &view).await?;
+        seq += 1;
+        loop {
+            // Only the waiting is dropped when the other comes first, never half a frame.
+            let next = tokio::select! {
+                biased;
+                changed = follower.changed() => match changed {
+                    Ok(()) => break,
+                    // The daemon is going, without an outcome for this build.
+                    Err(_) => return Ok(()),
+                },
+                next = output.next(&mut sender.frame) => next?,
+            };
+            output.deliver(sender, next).await?;
+        }
+    }
+}
+
+/// What is still to be sent of a build's output.
+struct Output<'a> {
+    server: &'a Server,
+    from: u64,
+    source: Source,
+}
+
+enum Source {
+    /// It has not started.
+    Unopened,
+    Open(Reader),
+    /// All was sent, or nothing was wanted.
+    Done,
+}
+
+impl<'a> Output<'a> {
+    fn new(server: &'a Server, from: u64) -> Self {
+        let source = if from == u64::MAX { Source::Done } else { Source::Unopened };
+        Self { server, from, source }
+    }
+
+    /// Opens the log once there is one.
+    async fn open(&mut self, view: &BuildView) {
+        let (Source::Unopened, Some(execution)) = (&self.source, view.execution) else { return };
+        let started = match &view.phase {
+            Phase::Waiting(_) => false,
+            Phase::Running { .. } => true,
+            Phase::Ended { started_ms, .. } => started_ms.is_some(),
+        };
+        if !started {
+            return;
+        }
+        let log: Option<Log> =
+            self.server.ask(|reply| Question::Output(execution, reply)).await.ok().flatten();
+        self.source = match log {
+            Some(log) => Source::Open(log.reader(self.from)),
+            None => Source::Done,
+        };
+    }
+
+    /// Waits for output, and puts it in `frame`.
+    async fn next(&mut self, frame: &mut Vec<u8>) -> io::Result<Next> {
+        match &mut self.source {
+            Source::Open(reader) => reader.next(frame).await.map_err(io::Error::other),
+            Source::Unopened | Source::Done => std::future::pending().await,
+        }
+    }
+
+    async fn send_rest(&mut self, sender: &mut Sender) -> io::Result<()> {
+        while let Source::Open(_) = self.source {
+            let next = self.next(&mut sender.frame).await?;
+            self.deliver(sender, next).await?;
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, sender: &mut Sender, next: Next) -> io::Result<()> {
+        match next {
+            Next::Records => sender.flush().await,
+            Next::Gap { from, to, reason } => sender.lagged(from, to, reason.as_str()).await,
+            Next::CaughtUp => sender.record(Kind::Current, 0, &[]).await,
+            Next::End => {
+                self.source = Source::Done;
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn follow_all(server: &Server, sender: &mut Sender, after: Option<u64>) -> io::Result<()> {
+    let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+    let mut after = after;
+    loop {
+        let mut feed = server.parts.engine.feed(after).await.map_err(gone)?;
+        if let Some((from, to)) = feed.missed {
+            sender.lagged(from, to, "reader_too_slow").await?;
+        }
+        for (seq, view) in feed.backlog {
+            sender.build(seq, &view).await?;
+            after = Some(seq);
+        }
+        sender.record(Kind::Current, after.unwrap_or(0), &[]).await?;
+        loop {
+            match feed.changes.recv().await {
+                Ok((seq, view)) => {
+                    after = Some(seq);
+                    sender.build(seq, &view).await?;
+                }
+                Err(RecvError::Lagged(_)) => break,
+                Err(RecvError::Closed) => return Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Makes a submission of what a client sent: finds root and program, decides whether it shares.
+
+use crate::engine::{Join, Submission};
+use crate::model::command::Program;
+use crate::model::{BuildId, ClientId, Command, JoinReason, tool};
+use crate::server::convert;
+use crate::watch::root_of;
+use bd_protocol::failure::{Failure, codes};
+use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
+use bd_protocol::{OsText, Session};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where programs are looked for when the environment does not say (as `execvp` has it).
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+pub(super) fn submission(
+    asked: Submit,
+    client: ClientId,
+    session: &Session,
+) -> Result<Submission, Failure> {
+    let priority = asked.priority.unwrap_or(session.kind.priority());
+    let join = join(&asked);
+    let parent = asked.parent.as_deref().and_then(|parent| parent.parse::<BuildId>().ok());
+    let (timeout_ms, detach) = (asked.timeout_ms, asked.detach);
+    Ok(Submission {
+        client,
+        session: session.to_string(),
+        command: Arc::new(command(asked)?),
+        priority: convert::priority_in(priority),
+        timeout_ms,
+        join,
+        detach,
+        parent,
+    })
+}
+
+fn join(asked: &Submit) -> Join {
+    let argv: Vec<OsString> = asked.command.iter().map(|word| word.0.clone()).collect();
+    if asked.stdin == StdinMode::Forward || asked.tty.is_some() {
+        return Join::No(JoinReason::Interactive);
+    }
+    match (asked.join, tool::known(&argv)) {
+        (JoinPolicy::Never, _) => Join::No(JoinReason::Refused),
+        (JoinPolicy::Auto, Some(tool)) => Join::Yes(JoinReason::KnownTool(tool.to_owned())),
+        (JoinPolicy::Always, _) => Join::Yes(JoinReason::Asked),
+        (JoinPolicy::Auto, None) => Join::No(JoinReason::NotABuild),
+    }
+}
+
+pub(super) fn command(asked: Submit) -> Result<Command, Failure> {
+    let bad = |message: String| Err(Failure::user(codes::BAD_REQUEST, message));
+    if asked.command.is_empty() {
+        return bad("there is no command".into());
+    }
+    if asked.command.iter().any(has_nul) {
+        return bad("an argument has a NUL byte in it".into());
+    }
+    let cwd = PathBuf::from(&asked.cwd.0);
+    check_cwd(&cwd)?;
+    let mut environment = BTreeMap::new();
+    for (name, value) in asked.environment {
+        let bytes = name.0.as_bytes();
+        if bytes.is_empty() || bytes.contains(&b'=') || has_nul(&name) || has_nul(&value) {
+            return bad(format!("'{}' is no environment variable", name.0.display()));
+        }
+        environment.insert(name.0, value.0);
+    }
+    // Shells and tools trust it, so it must say where the command runs.
+    if let Some(pwd) = environment.get_mut(OsStr::new("PWD")) {
+        *pwd = cwd.clone().into();
+    }
+    let real = fs::canonicalize(&cwd).unwrap_or_else(|_| cwd.clone());
+    let home = environment.get(OsStr::new("HOME")).map(PathBuf::from);
+    let argv: Vec<OsString> = asked.command.into_iter().map(|word| word.0).collect();
+    let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
+    Ok(Command {
+        program: program(&argv[0], path, &cwd),
+        root: root_of(&real, home.as_deref()),
+        argv,
+        cwd,
+        environment: environment.into_iter().collect(),
+        umask: asked.umask,
+        stdin: asked.stdin == StdinMode::Forward,
+        tty: asked.tty.map(|size| (size.rows, size.columns)),
+    })
+}
+
+fn has_nul(text: &OsText) -> bool {
+    text.0.as_bytes().contains(&0)
+}
+
+fn check_cwd(cwd: &Path) -> Result<(), Failure> {
+    let bad = |why: String| {
+        Err(Failure::user(codes::BAD_CWD, why).hint("give the directory to run in with --cwd"))
+    };
+    if !cwd.is_absolute() {
+        return bad(format!("the directory to run in is not absolute: {}", cwd.display()));
+    }
+    match fs::metadata(cwd) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => bad(format!("{} is not a directory", cwd.display())),
+        Err(error) => bad(format!("cannot run in {}: {error}", cwd.display())),
+    }
+}
+
+/// What the first word of a command names, as `execvp` finds it.
+fn program(word: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Option<Program> {
+    let is_program = |candidate: &PathBuf| {
+        let found = fs::metadata(candidate).ok()?;
+        (found.is_file() && found.mode() & 0o111 != 0).then_some(found)
+    };
+    let candidates: Vec<PathBuf> = if word.as_bytes().contains(&b'/') {
+        vec![cwd.join(word)]
+    } else {
+        std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH)))
+            .map(|dir| cwd.join(dir).join(word))
+            .collect()
+    };
+    candidates.into_iter().find_map(|path| {
+        let found = is_program(&path)?;
+        let mtime_ns = found.mtime().cast_unsigned().wrapping_mul(1_000_000_000)
+            + found.mtime_nsec().cast_unsigned();
+        Some(Program { path, signature: [found.size(), mtime_ns, found.ino()] })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(argv: &[&str]) -> Submit {
+        Submit {
+            command: argv.iter().map(|word| OsText::from(*word)).collect(),
+            cwd: "/".into(),
+            environment: vec![("PATH".into(), "/nowhere:/bin:/usr/bin".into())],
+            ..Submit::default()
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused_with_the_reason() {
+        let environment = |name: &str, value: &str| Submit {
+            environment: vec![(name.into(), value.into())],
+            ..asked(&["true"])
+        };
+        for (request, code, says) in [
+            (asked(&[]), codes::BAD_REQUEST, "no command"),
+            (asked(&["a\0b"]), codes::BAD_REQUEST, "NUL"),
+            (environment("", "x"), codes::BAD_REQUEST, "variable"),
+            (environment("a=b", "x"), codes::BAD_REQUEST, "a=b"),
+            (environment("a", "\0"), codes::BAD_REQUEST, "variable"),
+            (Submit { cwd: "here".into(), ..asked(&["true"]) }, codes::BAD_CWD, "here"),
+            (Submit { cwd: "/no/such".into(), ..asked(&["true"]) }, codes::BAD_CWD, "/no/such"),
+            (Submit { cwd: "/bin/sh".into(), ..asked(&["true"]) }, codes::BAD_CWD, "/bin/sh"),
+        ] {
+            let failure = command(request).expect_err(says);
+            assert_eq!(failure.code, code);
+            assert!(failure.message.contains(says), "{failure}");
+        }
+    }
+
+    #[test]
+    fn the_program_is_found_as_a_shell_finds_it() {
+        let found = command(asked(&["sh"])).expect("a command").program.expect("sh is there");
+        assert_eq!(found.path, Path::new("/bin/sh"));
+        assert_eq!(command(asked(&["no-such-program"])).expect("a command").program, None);
+    }
+
+    #[test]
+    fn pwd_says_where_the_command_runs() {
+        let mut request = asked(&["true"]);
+        request.environment.push(("PWD".into(), "/elsewhere".into()));
+        let command = command(request).expect("a command");
+        assert!(command.environment.contains(&("PWD".into(), "/".into())));
+    }
+
+    #[test]
+    fn builds_share_and_what_is_typed_into_never_does() {
+        let reason = |request: &Submit| join(request);
+        let cargo = asked(&["cargo", "check"]);
+        assert_eq!(reason(&cargo), Join::Yes(JoinReason::KnownTool("cargo".into())));
+        let never = Submit { join: JoinPolicy::Never, ..cargo.clone() };
+        assert_eq!(reason(&never), Join::No(JoinReason::Refused));
+        let typed = Submit { stdin: StdinMode::Forward, join: JoinPolicy::Always, ..cargo };
+        assert_eq!(reason(&typed), Join::No(JoinReason::Interactive));
+        assert_eq!(reason(&asked(&["./deploy.sh"])), Join::No(JoinReason::NotABuild));
+    }
+}

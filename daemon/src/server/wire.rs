@@ -1,0 +1,168 @@
+//! Frames of JSON on the control channel, made into what tarpc wants and back. Knows no method.
+
+use bd_protocol::envelope::{RawRequest, Reply};
+use bd_protocol::failure::{Failure, codes};
+use bd_protocol::limits::{DEFAULT_DEADLINE, MAX_DEADLINE};
+use bd_protocol::service::{BdRequest, BdResponse};
+use bytes::Bytes;
+use futures_util::{Sink, Stream};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tarpc::{ClientMessage, Request, Response};
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
+
+/// Frames on a connection.
+pub(super) type Frames = Framed<interprocess::local_socket::tokio::Stream, LengthDelimitedCodec>;
+
+/// The transport of one control channel.
+pub(super) struct Wire(pub(super) Frames);
+
+impl Stream for Wire {
+    type Item = io::Result<ClientMessage<BdRequest>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.0).poll_next(cx).map(|frame| frame.map(|frame| read(&frame?)))
+    }
+}
+
+impl Sink<Response<BdResponse>> for Wire {
+    type Error = io::Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Sink::<Bytes>::poll_ready(Pin::new(&mut self.0), cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, response: Response<BdResponse>) -> io::Result<()> {
+        let frame = serde_json::to_vec(&reply(response))?;
+        Pin::new(&mut self.0).start_send(Bytes::from(frame))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Sink::<Bytes>::poll_flush(Pin::new(&mut self.0), cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Sink::<Bytes>::poll_close(Pin::new(&mut self.0), cx)
+    }
+}
+
+/// Reads one request. What is no envelope ends the connection, since there is no id to answer to;
+/// what is no request that this version knows becomes one that is answered with a failure.
+fn read(frame: &[u8]) -> io::Result<ClientMessage<BdRequest>> {
+    let raw: RawRequest<'_> = serde_json::from_slice(frame)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    if raw.cancel {
+        return Ok(ClientMessage::Cancel {
+            trace_context: tarpc::trace::Context::default(),
+            request_id: raw.id,
+        });
+    }
+    let message = match raw.call.map(|call| (call, serde_json::from_str(call.get()))) {
+        Some((_, Ok(request))) => request,
+        Some((call, Err(error))) => {
+            BdRequest::NotUnderstood { failure: not_understood(call.get(), &error) }
+        }
+        None => BdRequest::NotUnderstood {
+            failure: Failure::user(codes::BAD_REQUEST, "the request has no call"),
+        },
+    };
+    let mut context = tarpc::context::current();
+    context.deadline = Instant::now() + deadline(raw.deadline_ms);
+    Ok(ClientMessage::Request(Request { context, id: raw.id, message }))
+}
+
+/// Bounded, because adding what a peer says to the time overflows, and tarpc's timers panic on
+/// spans of years.
+fn deadline(asked_ms: Option<u64>) -> Duration {
+    asked_ms.map_or(DEFAULT_DEADLINE, |ms| Duration::from_millis(ms).min(MAX_DEADLINE))
+}
+
+fn not_understood(call: &str, error: &serde_json::Error) -> Failure {
+    let known = |name: &str| {
+        // A method this version has, with arguments it has not.
+        serde_json::from_str::<BdRequest>(&format!("{{\"{name}\":null}}"))
+            .is_err_and(|error| !error.to_string().contains("unknown variant"))
+    };
+    let method = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(call)
+        .ok()
+        .and_then(|call| call.keys().next().cloned());
+    match method {
+        Some(method) if !known(&method) => Failure::user(
+            codes::UNSUPPORTED,
+            format!(
+                "this daemon ({}) does not know '{method}'",
+                bd_protocol::hello::PRODUCT_VERSION
+            ),
+        )
+        .hint("restart the daemon with the newer version: bdctl daemon restart"),
+        _ => Failure::user(codes::BAD_REQUEST, format!("the request is not understood: {error}")),
+    }
+}
+
+fn reply(response: Response<BdResponse>) -> Reply {
+    let id = response.request_id;
+    match response.message {
+        Ok(BdResponse::NotUnderstood(Err(failure))) => {
+            Reply { id, reply: None, failure: Some(failure) }
+        }
+        Ok(reply) => Reply { id, reply: Some(reply), failure: None },
+        Err(error) => {
+            let failure = Failure::internal(format!("the request was given up: {error}"));
+            Reply { id, reply: None, failure: Some(failure) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(frame: &str) -> (u64, BdRequest, Duration) {
+        match read(frame.as_bytes()).expect(frame) {
+            ClientMessage::Request(request) => {
+                let left = request.context.deadline.saturating_duration_since(Instant::now());
+                (request.id, request.message, left)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn hostile_deadlines_are_shortened() {
+        for deadline in [u64::MAX, 94_608_000_000, 3_600_001] {
+            let (_, _, left) = request(&format!(
+                r#"{{"id":1,"deadline_ms":{deadline},"call":{{"Status":{{}}}}}}"#
+            ));
+            assert!(left <= MAX_DEADLINE, "{deadline}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_answered_not_hung_up_on() {
+        for (frame, code) in [
+            (r#"{"id":7,"call":{"Teleport":{"to":"mars"}}}"#, codes::UNSUPPORTED),
+            (r#"{"id":7,"call":{"Cancel":{"id":5}}}"#, codes::BAD_REQUEST),
+            (r#"{"id":7,"call":[]}"#, codes::BAD_REQUEST),
+            (r#"{"id":7}"#, codes::BAD_REQUEST),
+        ] {
+            let (id, message, _) = request(frame);
+            let BdRequest::NotUnderstood { failure } = message else { panic!("{frame}") };
+            assert_eq!((id, failure.code.as_str()), (7, code), "{frame}: {failure}");
+        }
+    }
+
+    #[test]
+    fn fields_that_a_newer_client_adds_are_ignored() {
+        let frame = r#"{"id":7,"color":"red","call":{"Cancel":{"id":"b1","because":"later"}}}"#;
+        assert!(matches!(request(frame).1, BdRequest::Cancel { id } if id == "b1"));
+    }
+
+    #[test]
+    fn what_is_no_envelope_ends_the_connection() {
+        for frame in ["", "{", "[]", "null", r#"{"call":{"Status":{}}}"#, r#"{"id":-1}"#] {
+            assert!(read(frame.as_bytes()).is_err(), "{frame}");
+        }
+    }
+}

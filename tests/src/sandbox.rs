@@ -1,0 +1,278 @@
+//! A home and a workspace of one test's own, and bdctl in them.
+
+use crate::programs;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up: long, because the machine may be busy, and
+/// never waited out when all is well.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// See the [module](self). Its daemon, if one was started, ends with it.
+#[derive(Debug)]
+pub struct Sandbox {
+    dir: tempfile::TempDir,
+}
+
+/// A client that runs in the background.
+#[derive(Debug)]
+pub struct Session(pub Child);
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sandbox {
+    /// An empty home and an empty workspace with a `.git`, so that it is a workspace of its own.
+    ///
+    /// # Panics
+    ///
+    /// When the directories cannot be made.
+    #[must_use]
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("bd").tempdir().expect("a directory");
+        fs::create_dir_all(dir.path().join("ws/.git")).expect("a workspace");
+        Self { dir }
+    }
+
+    /// The same with a configuration.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be written.
+    #[must_use]
+    pub fn with_config(toml: &str) -> Self {
+        let sandbox = Self::new();
+        fs::create_dir(sandbox.home()).expect("a home");
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(sandbox.home(), open).expect("a private home");
+        fs::write(sandbox.home().join("config.toml"), toml).expect("a configuration");
+        sandbox
+    }
+
+    /// `BD_HOME`.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.dir.path().join("home")
+    }
+
+    /// The workspace, where bdctl is run.
+    #[must_use]
+    pub fn workspace(&self) -> PathBuf {
+        self.dir.path().join("ws")
+    }
+
+    /// A directory that is neither, for what belongs to the test.
+    #[must_use]
+    pub fn outside(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The daemon's socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.home().join("run/bdd.sock")
+    }
+
+    /// bdctl with these arguments, in the workspace, with little else in its environment.
+    #[must_use]
+    pub fn bdctl<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Command {
+        let mut command = Command::new(programs::bdctl());
+        command
+            .args(arguments)
+            .current_dir(self.workspace())
+            .env_clear()
+            .env("BD_HOME", self.home())
+            .env("BD_DAEMON", programs::bdd())
+            .env("BD_SESSION", "user:test")
+            .env("HOME", self.dir.path())
+            .stdin(Stdio::null());
+        for kept in ["PATH", "CARGO_HOME", "RUSTUP_HOME", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
+            }
+        }
+        if let Some(home) = std::env::var_os("HOME") {
+            // Where cargo and rustup are found when nothing else says.
+            command.env(
+                "CARGO_HOME",
+                std::env::var_os("CARGO_HOME")
+                    .unwrap_or_else(|| Path::new(&home).join(".cargo").into()),
+            );
+            command.env(
+                "RUSTUP_HOME",
+                std::env::var_os("RUSTUP_HOME")
+                    .unwrap_or_else(|| Path::new(&home).join(".rustup").into()),
+            );
+        }
+        command
+    }
+
+    /// Runs bdctl to its end.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.bdctl(arguments).output().expect("bdctl starts")
+    }
+
+    /// Runs bdctl, which must succeed, and gives its standard output.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    #[must_use]
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "bdctl {arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Runs bdctl with `--json`, which must succeed, and gives its document.
+    ///
+    /// # Panics
+    ///
+    /// When it fails or prints anything else.
+    #[must_use]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.ok(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// Starts `bdctl run ARGUMENTS`, its output kept for later.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    #[must_use]
+    pub fn start(&self, arguments: &[&str]) -> Session {
+        let mut command = self.bdctl([&["run"], arguments].concat());
+        Session(
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bdctl starts"),
+        )
+    }
+
+    /// The builds that have not ended.
+    #[must_use]
+    pub fn live(&self) -> Vec<Value> {
+        array(&self.json(&["status"]), "builds")
+    }
+
+    /// All builds, newest first.
+    #[must_use]
+    pub fn history(&self) -> Vec<Value> {
+        array(&self.json(&["history", "--all", "--limit", "10000"]), "builds")
+    }
+
+    /// Waits until `count` builds are in this state.
+    pub fn await_builds(&self, state: &str, count: usize) {
+        eventually(&format!("{count} builds are {state}"), || {
+            self.live().iter().filter(|build| build["state"] == state).count() == count
+        });
+    }
+
+    /// The process id of the daemon.
+    ///
+    /// # Panics
+    ///
+    /// When none runs.
+    #[must_use]
+    pub fn daemon_pid(&self) -> Pid {
+        let text = fs::read_to_string(self.home().join("run/bdd.lock")).expect("a daemon's lock");
+        Pid::from_raw(text.trim().parse().unwrap_or_else(|_| panic!("no pid: {text:?}")))
+    }
+
+    /// Kills the daemon as nothing else does.
+    ///
+    /// # Panics
+    ///
+    /// When none runs.
+    pub fn kill_daemon(&self) {
+        let pid = self.daemon_pid();
+        kill(pid, Signal::SIGKILL).expect("a daemon to kill");
+        eventually("the daemon is gone", || !alive(pid));
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if self.home().join("run").exists() {
+            let ended = self.bdctl(["daemon", "stop"]).output();
+            if !std::thread::panicking() {
+                let ended = ended.expect("bdctl starts");
+                assert!(ended.status.success(), "the daemon does not stop: {ended:?}");
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// When its output cannot be read.
+    #[must_use]
+    pub fn output(self) -> Output {
+        self.0.wait_with_output().expect("output")
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    ///
+    /// Never on the systems that bd runs on.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.id().try_into().expect("a pid"))
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("a client to signal");
+    }
+}
+
+/// Whether a process is there and is no zombie.
+#[must_use]
+pub fn alive(pid: Pid) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // The state follows the name, which is in parentheses and may hold anything.
+        Ok(stat) => stat.rsplit_once(") ").is_none_or(|(_, rest)| !rest.starts_with('Z')),
+        Err(_) if Path::new("/proc/self").exists() => false,
+        Err(_) => kill(pid, None).is_ok(),
+    }
+}
+
+/// Waits until something is so.
+///
+/// # Panics
+///
+/// When it is not so for as long as [`PATIENCE`].
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn array(document: &Value, field: &str) -> Vec<Value> {
+    document[field].as_array().unwrap_or_else(|| panic!("{field} in {document}")).clone()
+}
