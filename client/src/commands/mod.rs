@@ -28,6 +28,8 @@ use std::io::{self, Write as _};
 const EXPIRED: u8 = 124;
 /// The daemon could not do what was asked.
 const DAEMON_FAILED: u8 = 125;
+/// Exit code for wrong usage, the same as clap's.
+const USAGE: u8 = 2;
 /// What a shell shows for a program that SIGPIPE ended.
 const OUTPUT_CLOSED: u8 = 128 + 13;
 
@@ -96,6 +98,8 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => OUTPUT_CLOSED,
+            // Of an option or a variable: the caller's mistake, as clap's are.
+            Self::Client(ClientError::Session(_)) => USAGE,
             _ => DAEMON_FAILED,
         }
     }

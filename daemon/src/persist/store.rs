@@ -61,6 +61,9 @@ pub enum StoreError {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// There are files of a database, and nothing in them.
+    #[error("the store {} has lost its contents", .0.display())]
+    Emptied(PathBuf),
     /// Reading or writing failed.
     #[error("the store failed: {0}")]
     Io(#[from] sled::Error),
@@ -118,6 +121,7 @@ impl Store {
 
     fn open_checked(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.to_path_buf();
+        let begun = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
         // sled panics on some damage instead of returning it.
         let opened = std::panic::catch_unwind(|| {
             let db = sled::Config::new()
@@ -135,7 +139,7 @@ impl Store {
         let store: Self = opened
             .map_err(|_| StoreError::Panicked(path.clone()))?
             .map_err(|source| StoreError::Open { path: path.clone(), source })?;
-        store.check_schema(&path)?;
+        store.check_schema(&path, begun)?;
         if store.unclean {
             store.check_values(&path)?;
         }
@@ -144,8 +148,10 @@ impl Store {
         Ok(store)
     }
 
-    fn check_schema(&self, path: &Path) -> Result<(), StoreError> {
+    /// `begun` tells that there were files before this opening, which wrote the schema first.
+    fn check_schema(&self, path: &Path, begun: bool) -> Result<(), StoreError> {
         match self.meta.get("schema")? {
+            None if begun => Err(StoreError::Emptied(path.to_path_buf())),
             None => {
                 self.meta.insert("schema", encode(&SCHEMA))?;
                 Ok(())

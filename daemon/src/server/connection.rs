@@ -1,5 +1,6 @@
 //! One connection: who is it, what does it speak, which channel does it want.
 
+use super::memory::Memory;
 use super::wire::{Frames, Wire};
 use super::{input, listen, rpc, stream};
 use crate::hands::Engine;
@@ -27,6 +28,10 @@ use tokio_util::codec::LengthDelimitedCodec;
 /// Most connections at once: a client has two, and a thousand clients are served.
 const MOST_CONNECTIONS: usize = 4096;
 
+/// What a connection has of buffers, each way, before it needs more: a hello and a request. A
+/// thousand clients are served at once, and what they took is not given back to the system.
+const BUFFER_BYTES: usize = 1024;
+
 /// What the server is made from.
 #[derive(Debug)]
 pub struct ServerParts {
@@ -48,6 +53,7 @@ pub struct ServerParts {
 pub struct Server {
     pub(super) parts: ServerParts,
     pub(super) begun: Instant,
+    pub(super) memory: Memory,
     /// Ends of pipes into builds that read from their clients, until the client comes for them.
     pub(super) inputs: Mutex<HashMap<BuildId, OwnedFd>>,
     connections: Arc<Semaphore>,
@@ -74,6 +80,7 @@ impl Server {
         Arc::new(Self {
             parts,
             begun: Instant::now(),
+            memory: Memory::default(),
             inputs: Mutex::default(),
             connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
             next: AtomicU64::new(1),
@@ -136,7 +143,7 @@ impl Server {
         let peer = stream.peer_creds()?.euid();
         let mut codec = LengthDelimitedCodec::new();
         codec.set_max_frame_length(HELLO_MAX_BYTES);
-        let mut frames = Frames::new(stream, codec);
+        let mut frames = Frames::with_capacity(stream, codec, BUFFER_BYTES);
         if peer != Some(geteuid().as_raw()) {
             tracing::warn!(?peer, "a connection of another user was refused");
             let failure = Failure::user(codes::FOREIGN_PEER, "this daemon belongs to another user")
@@ -202,7 +209,8 @@ impl Server {
             Channel::Control => {
                 codec.set_max_frame_length(CONTROL_MAX_BYTES);
                 let (session, client) = (opened.session, opened.client);
-                rpc::serve(&self, Wire(opened.frames), session, client).await;
+                // Boxed: it would make every connection's future large, and those are moved.
+                Box::pin(rpc::serve(&self, Wire(opened.frames), session, client)).await;
                 drop(opened.place);
                 Ok(())
             }

@@ -5,6 +5,7 @@ mod convert;
 mod explain;
 mod input;
 pub mod listen;
+mod memory;
 mod rpc;
 mod stream;
 mod submit;

@@ -18,7 +18,6 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tarpc::context::Context;
 use tarpc::server::{BaseChannel, Channel as _, Config};
 use tokio::sync::oneshot;
@@ -85,7 +84,7 @@ impl Bd for Service {
             version: PRODUCT_VERSION.to_owned(),
             started_at: convert::time(self.server.parts.started_ms),
             uptime_ms: u64::try_from(self.server.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            rss_bytes: resident_bytes(),
+            rss_bytes: self.server.memory.resident_bytes(),
             max_executions: self.server.parts.max_executions,
             warnings,
         };
@@ -213,16 +212,4 @@ fn pipe() -> Result<(Option<OwnedFd>, Option<OwnedFd>), Failure> {
     let (reader, writer) = std::io::pipe()
         .map_err(|error| Failure::environment(codes::INTERNAL, format!("no pipe: {error}")))?;
     Ok((Some(writer.into()), Some(reader.into())))
-}
-
-fn resident_bytes() -> u64 {
-    let us = Pid::from_u32(std::process::id());
-    // Where the system does not tell, the figure is missing, not the answer.
-    let Ok(mut system) = System::new() else { return 0 };
-    system.refresh_processes_specifics(
-        ProcessesToUpdate::Some(&[us]),
-        false,
-        ProcessRefreshKind::nothing().with_memory().without_tasks(),
-    );
-    system.process(us).map_or(0, sysinfo::Process::memory)
 }

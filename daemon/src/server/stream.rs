@@ -140,8 +140,9 @@ async fn follow_build(server: &Server, sender: &mut Sender, id: &str, from: u64)
     loop {
         let view = follower.borrow_and_update().clone();
         output.open(&view).await;
-        if view.outcome().is_some() {
-            output.send_rest(sender).await?;
+        if let Some(outcome) = view.outcome() {
+            // A build that left an execution which goes on for others does not wait for its end.
+            output.send_rest(sender, outcome.result.is_some()).await?;
             sender.build(seq, &view).await?;
             return sender.record(Kind::Done, 0, &[]).await;
         }
@@ -168,6 +169,8 @@ struct Output<'a> {
     server: &'a Server,
     from: u64,
     source: Source,
+    /// Whether all that was there at one moment has been sent.
+    caught_up: bool,
 }
 
 enum Source {
@@ -181,7 +184,7 @@ enum Source {
 impl<'a> Output<'a> {
     fn new(server: &'a Server, from: u64) -> Self {
         let source = if from == u64::MAX { Source::Done } else { Source::Unopened };
-        Self { server, from, source }
+        Self { server, from, source, caught_up: false }
     }
 
     /// Opens the log once there is one.
@@ -211,8 +214,9 @@ impl<'a> Output<'a> {
         }
     }
 
-    async fn send_rest(&mut self, sender: &mut Sender) -> io::Result<()> {
-        while let Source::Open(_) = self.source {
+    /// Sends what there is: all until the end of the log where the command `ended` with the build.
+    async fn send_rest(&mut self, sender: &mut Sender, ended: bool) -> io::Result<()> {
+        while matches!(self.source, Source::Open(_)) && (ended || !self.caught_up) {
             let next = self.next(&mut sender.frame).await?;
             self.deliver(sender, next).await?;
         }
@@ -223,7 +227,10 @@ impl<'a> Output<'a> {
         match next {
             Next::Records => sender.flush().await,
             Next::Gap { from, to, reason } => sender.lagged(from, to, reason.as_str()).await,
-            Next::CaughtUp => sender.record(Kind::Current, 0, &[]).await,
+            Next::CaughtUp => {
+                self.caught_up = true;
+                sender.record(Kind::Current, 0, &[]).await
+            }
             Next::End => {
                 self.source = Source::Done;
                 Ok(())
