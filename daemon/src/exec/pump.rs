@@ -64,15 +64,22 @@ impl Pump {
         supervisor_end: UnixStream,
         mut report: impl FnMut(Report),
     ) {
-        let ended = match self.spawn(program, supervisor_end) {
-            Ok(supervisor) => self.follow_or_kill(supervisor, &mut report),
-            Err(source) => unmeasured(Exit::Unstartable {
-                message: format!("start the supervisor {}: {source}", program.display()),
-            }),
+        let (ended, supervisor) = match self.spawn(program, supervisor_end) {
+            Ok(mut supervisor) => {
+                (self.follow_or_kill(&mut supervisor, &mut report), Some(supervisor))
+            }
+            Err(source) => {
+                let message = format!("start the supervisor {}: {source}", program.display());
+                (unmeasured(Exit::Unstartable { message }), None)
+            }
         };
         // Whatever happens in the sink, the end is reported.
         let _ = catch_unwind(AssertUnwindSafe(|| self.sink.finish()));
         report(Report::Ended(ended));
+        if let Some(mut supervisor) = supervisor {
+            // It has said its last and exits; nobody needs to wait for that but this thread.
+            let _ = supervisor.wait();
+        }
     }
 
     fn spawn(&mut self, program: &Path, supervisor_end: UnixStream) -> io::Result<Child> {
@@ -89,13 +96,15 @@ impl Pump {
             .spawn()
     }
 
-    fn follow_or_kill(&mut self, mut supervisor: Child, report: &mut dyn FnMut(Report)) -> Ended {
+    fn follow_or_kill(&mut self, supervisor: &mut Child, report: &mut dyn FnMut(Report)) -> Ended {
         // A sink that panics must not leave a command behind whose output nobody reads.
         let followed = catch_unwind(AssertUnwindSafe(|| self.follow(report)));
         // Now the supervisor sees the end of the socket, if it is still there.
         let _ = self.control.shutdown(Shutdown::Both);
-        let _ = supervisor.wait();
-        followed.unwrap_or_else(|_| unmeasured(Exit::SupervisorLost))
+        followed.unwrap_or_else(|_| {
+            let _ = supervisor.wait();
+            unmeasured(Exit::SupervisorLost)
+        })
     }
 
     /// Copies until everything has ended.
