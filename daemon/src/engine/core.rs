@@ -13,8 +13,8 @@ use super::execution::{Execution, Moment, Phase};
 use super::input::{Effect, Input, Join, Moved, Now, Refusal, Submission, Target};
 use crate::model::ids::IdSource;
 use crate::model::{
-    ActionKey, AttemptId, AttemptResult, BuildId, ClientId, ExecutionId, Exit, JoinReason, Outcome,
-    Priority, Source, StateId, Status,
+    ActionKey, AttemptId, AttemptResult, BuildId, ExecutionId, Exit, Outcome, Priority, Source,
+    Status,
 };
 use crate::schedule::{Estimates, Policy};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,7 +34,7 @@ pub struct Limits {
 
 /// How far the end of the daemon has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Drain {
+pub(super) enum Drain {
     No,
     Draining,
     Drained,
@@ -49,13 +49,13 @@ pub struct Core {
     pub(super) queue: Box<dyn Policy>,
     pub(super) estimates: Estimates,
     ids: IdSource,
-    by_key: HashMap<ActionKey, ExecutionId>,
+    pub(super) by_key: HashMap<ActionKey, ExecutionId>,
     by_attempt: HashMap<AttemptId, ExecutionId>,
     deadlines: BTreeSet<(u64, BuildId)>,
     /// When those who wait are to be told their places again.
     queue_news_at: Option<u64>,
-    drain: Drain,
-    effects: Vec<Effect>,
+    pub(super) drain: Drain,
+    pub(super) effects: Vec<Effect>,
 }
 
 impl Core {
@@ -174,49 +174,8 @@ impl Core {
             .map(|execution| execution.id)
     }
 
-    fn build_resolved(&mut self, now: Now, id: BuildId, state: Result<StateId, String>) {
-        let Some(build) = self.builds.get_mut(&id).filter(|b| b.state == State::Resolving) else {
-            self.effects.push(Effect::Forget(Target::Build(id)));
-            return;
-        };
-        let key = match state {
-            Ok(state) => ActionKey::new(build.asked.command.identity(), state),
-            Err(reason) => {
-                build.join_reason = JoinReason::NoState(reason);
-                return self.execute(now, id, None);
-            }
-        };
-        match self.open_execution(key) {
-            Some(execution) if self.would_wait_for_itself(id, execution) => {
-                self.effects.push(Effect::Forget(Target::Build(id)));
-                if let Some(build) = self.builds.get_mut(&id) {
-                    build.join_reason = JoinReason::WouldWaitForItself;
-                }
-                self.execute(now, id, None);
-            }
-            Some(execution) => {
-                self.effects.push(Effect::Forget(Target::Build(id)));
-                self.attach(now, id, execution);
-            }
-            None => self.execute(now, id, Some(key)),
-        }
-    }
-
-    /// Tells the builds of an execution why nobody else will share it.
-    fn stand_alone(&mut self, id: ExecutionId, reason: &JoinReason) {
-        for build in &self.executions[&id].builds {
-            if let Some(build) = self.builds.get_mut(build) {
-                build.join_reason = reason.clone();
-            }
-        }
-    }
-
-    fn open_execution(&self, key: ActionKey) -> Option<ExecutionId> {
-        self.by_key.get(&key).copied().filter(|id| self.executions[id].open())
-    }
-
     /// Makes a new execution for a build.
-    fn execute(&mut self, now: Now, build: BuildId, key: Option<ActionKey>) {
+    pub(super) fn execute(&mut self, now: Now, build: BuildId, key: Option<ActionKey>) {
         let id = ExecutionId(self.ids.next(now.wall_ms));
         // Whatever still has this key is being stopped, or it would have been joined.
         let after = key.and_then(|key| self.by_key.insert(key, id));
@@ -246,28 +205,6 @@ impl Core {
         self.effects.push(Effect::Changed(build));
     }
 
-    /// Lets a build take part in an execution of its key, established just now.
-    fn attach(&mut self, now: Now, build: BuildId, id: ExecutionId) {
-        let joining = self.builds.get_mut(&build).expect("BUG: attaching no build");
-        joining.state = State::Attached { execution: id, joined: true, withdrawn: None };
-        let inside = joining.inside.is_some();
-        let execution = self.executions.get_mut(&id).expect("BUG: joining no execution");
-        execution.builds.insert(build);
-        if matches!(execution.phase, Phase::Queued) && execution.after.is_none() {
-            if inside {
-                // It may be waiting for the very place that this build's parent holds.
-                execution.nested = true;
-                self.queue.remove(id);
-                self.start(now, id);
-            } else {
-                self.enqueue(now, id);
-            }
-        } else if inside {
-            execution.nested = true;
-        }
-        self.effects.push(Effect::Changed(build));
-    }
-
     /// The highest class among those who want it.
     pub(super) fn priority(&self, id: ExecutionId) -> Priority {
         self.executions[&id]
@@ -280,17 +217,17 @@ impl Core {
             .unwrap_or(Priority::Background)
     }
 
-    fn enqueue(&mut self, now: Now, id: ExecutionId) {
+    pub(super) fn enqueue(&mut self, now: Now, id: ExecutionId) {
         self.queue.enqueue(id, self.priority(id));
         self.queue_moved(now);
     }
 
-    fn queue_moved(&mut self, now: Now) {
+    pub(super) fn queue_moved(&mut self, now: Now) {
         self.queue_news_at.get_or_insert(now.mono_ms + QUEUE_NEWS_MS);
     }
 
     /// Starts what may start. `fresh` is the execution whose key was established in this step.
-    fn admit(&mut self, now: Now, fresh: Option<ExecutionId>) {
+    pub(super) fn admit(&mut self, now: Now, fresh: Option<ExecutionId>) {
         if self.drain != Drain::No {
             return;
         }
@@ -304,94 +241,7 @@ impl Core {
         }
     }
 
-    fn rekey(&mut self, id: ExecutionId) {
-        let execution = self.executions.get_mut(&id).expect("BUG: admitted no execution");
-        execution.set(Phase::Rekeying);
-        let command = execution.command.clone();
-        self.effects.push(Effect::Resolve { target: Target::Execution(id), command });
-    }
-
-    fn execution_resolved(&mut self, now: Now, id: ExecutionId, state: Result<StateId, String>) {
-        let Some(execution) = self.executions.get(&id) else {
-            self.effects.push(Effect::Forget(Target::Execution(id)));
-            return;
-        };
-        if !matches!(execution.phase, Phase::Rekeying) {
-            return;
-        }
-        let old = execution.key;
-        let identity = execution.command.identity();
-        let new = match state {
-            Ok(state) => Some(ActionKey::new(identity, state)),
-            Err(reason) => {
-                self.stand_alone(id, &JoinReason::NoState(reason));
-                None
-            }
-        };
-        if new != old {
-            self.drop_key(id);
-        }
-        let other = new.and_then(|key| self.by_key.get(&key).copied()).filter(|other| *other != id);
-        match other {
-            Some(other) if self.merge_would_deadlock(id, other) => {
-                self.stand_alone(id, &JoinReason::WouldWaitForItself);
-                self.set_key(id, None);
-                self.start(now, id);
-            }
-            Some(other) if self.executions[&other].open() => self.merge(now, id, other),
-            Some(other) => {
-                self.set_key(id, new);
-                self.queue.release(id);
-                let execution = self.executions.get_mut(&id).expect("BUG: lost while rekeying");
-                execution.set(Phase::Queued);
-                execution.after = Some(other);
-            }
-            None => {
-                self.set_key(id, new);
-                self.start(now, id);
-            }
-        }
-        self.admit(now, None);
-    }
-
-    fn merge_would_deadlock(&self, id: ExecutionId, other: ExecutionId) -> bool {
-        let mut builds = self.executions[&id].builds.iter();
-        self.executions[&other].open()
-            && builds.any(|build| self.would_wait_for_itself(*build, other))
-    }
-
-    /// Moves the builds of an execution that has not started to one of the same key.
-    fn merge(&mut self, now: Now, id: ExecutionId, other: ExecutionId) {
-        self.queue.release(id);
-        let builds = std::mem::take(
-            &mut self.executions.get_mut(&id).expect("BUG: merging no execution").builds,
-        );
-        for build in builds {
-            self.attach(now, build, other);
-        }
-        self.close(now, id);
-    }
-
-    fn set_key(&mut self, id: ExecutionId, key: Option<ActionKey>) {
-        self.executions.get_mut(&id).expect("BUG: key of no execution").key = key;
-        if let Some(key) = key {
-            self.by_key.insert(key, id);
-        }
-    }
-
-    /// Lets go of an execution's key; one with the same key that is being stopped has it again.
-    fn drop_key(&mut self, id: ExecutionId) {
-        let execution = &self.executions[&id];
-        let Some(key) = execution.key.filter(|key| self.by_key.get(key) == Some(&id)) else {
-            return;
-        };
-        match execution.after.filter(|before| self.executions.contains_key(before)) {
-            Some(before) => self.by_key.insert(key, before),
-            None => self.by_key.remove(&key),
-        };
-    }
-
-    fn start(&mut self, now: Now, id: ExecutionId) {
+    pub(super) fn start(&mut self, now: Now, id: ExecutionId) {
         let attempt = AttemptId(self.ids.next(now.wall_ms));
         let started = Moment { mono_ms: now.mono_ms, wall_ms: now.wall_ms };
         let execution = self.executions.get_mut(&id).expect("BUG: starting no execution");
@@ -472,7 +322,7 @@ impl Core {
     }
 
     /// The only way out of the core for a build.
-    fn end(&mut self, now: Now, id: BuildId, started: Option<Moment>, outcome: Outcome) {
+    pub(super) fn end(&mut self, now: Now, id: BuildId, started: Option<Moment>, outcome: Outcome) {
         let view = self.ended_view(now, id, started.map(|at| at.wall_ms), outcome);
         let build = self.builds.remove(&id).expect("BUG: a build ended twice");
         if let Some(at) = build.deadline {
@@ -482,7 +332,7 @@ impl Core {
     }
 
     /// The only way out of the core for an execution; its builds are gone already.
-    fn close(&mut self, now: Now, id: ExecutionId) {
+    pub(super) fn close(&mut self, now: Now, id: ExecutionId) {
         self.drop_key(id);
         let execution = self.executions.remove(&id).expect("BUG: an execution closed twice");
         debug_assert!(execution.builds.iter().all(|build| !self.builds.contains_key(build)));
@@ -508,121 +358,11 @@ impl Core {
         self.tell_drained();
     }
 
-    fn tell_drained(&mut self) {
+    pub(super) fn tell_drained(&mut self) {
         if self.drain == Drain::Draining && self.executions.is_empty() {
             self.drain = Drain::Drained;
             self.effects.push(Effect::Drained);
         }
-    }
-
-    /// Ends a build's interest. Its execution dies when it was the last one to want it.
-    fn withdraw(&mut self, now: Now, id: BuildId, status: Status) {
-        let Some(build) = self.builds.get(&id).filter(|build| build.interested()) else { return };
-        let Some(execution) = build.execution() else {
-            self.effects.push(Effect::Forget(Target::Build(id)));
-            return self.end(now, id, None, Outcome::without_attempt(status, None));
-        };
-        let others = self.executions[&execution]
-            .builds
-            .iter()
-            .any(|other| *other != id && self.builds[other].interested());
-        if others {
-            self.leave(now, id, execution, status);
-        } else {
-            self.abandon(now, id, execution, status);
-        }
-    }
-
-    fn leave(&mut self, now: Now, id: BuildId, from: ExecutionId, status: Status) {
-        let execution = self.executions.get_mut(&from).expect("BUG: leaving no execution");
-        execution.builds.remove(&id);
-        let started = execution.started();
-        let queued = matches!(execution.phase, Phase::Queued) && execution.after.is_none();
-        self.end(now, id, started, Outcome::without_attempt(status, None));
-        if queued {
-            self.enqueue(now, from);
-        }
-    }
-
-    /// Gives up an execution that nobody wants any more.
-    fn abandon(&mut self, now: Now, id: BuildId, of: ExecutionId, status: Status) {
-        match self.executions[&of].phase {
-            Phase::Queued | Phase::Rekeying => self.discard(now, of, status, None),
-            Phase::Running { .. } => {
-                self.mark_withdrawn(id, status);
-                self.stop(of, self.limits.stop_grace_ms);
-            }
-            Phase::Checking { .. } => self.mark_withdrawn(id, status),
-        }
-    }
-
-    fn mark_withdrawn(&mut self, id: BuildId, status: Status) {
-        let build = self.builds.get_mut(&id).expect("BUG: withdrawing no build");
-        if let State::Attached { withdrawn: withdrawn @ None, .. } = &mut build.state {
-            *withdrawn = Some(status);
-        }
-        self.effects.push(Effect::Changed(id));
-    }
-
-    /// Ends an execution that has not started, with all its builds.
-    fn discard(&mut self, now: Now, id: ExecutionId, status: Status, message: Option<&str>) {
-        self.queue.remove(id);
-        self.queue.release(id);
-        self.queue_moved(now);
-        for build in self.executions[&id].builds.clone() {
-            let outcome = Outcome::without_attempt(status, message.map(str::to_owned));
-            self.end(now, build, None, outcome);
-        }
-        self.close(now, id);
-    }
-
-    fn stop(&mut self, id: ExecutionId, grace_ms: u64) {
-        let execution = self.executions.get_mut(&id).expect("BUG: stopping no execution");
-        if let Phase::Running { attempt, started, stopping: false } = execution.phase {
-            execution.set(Phase::Running { attempt, started, stopping: true });
-            self.effects.push(Effect::Stop { attempt, grace_ms });
-        }
-    }
-
-    fn client_gone(&mut self, now: Now, client: ClientId) {
-        let theirs = |build: &&Build| build.asked.client == client && !build.asked.detach;
-        let builds: Vec<_> = self.builds.values().filter(theirs).map(|build| build.id).collect();
-        builds.into_iter().for_each(|build| self.withdraw(now, build, Status::Cancelled));
-    }
-
-    fn drain(&mut self, now: Now, grace_ms: u64) {
-        const STOPPING: &str = "the daemon is stopping";
-        if self.drain != Drain::No {
-            return;
-        }
-        self.drain = Drain::Draining;
-        let resolving = |build: &&Build| build.state == State::Resolving;
-        let builds: Vec<_> = self.builds.values().filter(resolving).map(|build| build.id).collect();
-        for build in builds {
-            self.effects.push(Effect::Forget(Target::Build(build)));
-            let outcome = Outcome::without_attempt(Status::NotRun, Some(STOPPING.into()));
-            self.end(now, build, None, outcome);
-        }
-        // What has not started goes first, so that nothing starts in the place of what stops.
-        let (unstarted, started): (Vec<_>, Vec<_>) =
-            self.executions.values().map(|e| (e.id, e.started())).partition(|(_, at)| at.is_none());
-        for (id, _) in unstarted {
-            // One may have been closed with the one it waited for.
-            if self.executions.contains_key(&id) {
-                self.discard(now, id, Status::NotRun, Some(STOPPING));
-            }
-        }
-        for (id, _) in started {
-            // One whose command has ended already gets the outcome it has.
-            if !matches!(self.executions[&id].phase, Phase::Running { .. }) {
-                continue;
-            }
-            for build in self.executions[&id].builds.clone() {
-                self.mark_withdrawn(build, Status::Interrupted);
-            }
-            self.stop(id, grace_ms);
-        }
-        self.tell_drained();
     }
 
     fn tick(&mut self, now: Now) {

@@ -4,9 +4,11 @@
 mod build;
 pub mod core;
 mod execution;
+mod giving_up;
 pub mod input;
 mod nesting;
 pub mod run;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod view;
