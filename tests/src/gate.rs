@@ -1,4 +1,5 @@
-//! A gate that a command waits at until the test opens it: a named pipe.
+//! What a command waits at until the test lets it go on: a gate for those who wait, and a flag
+//! for those who wait or will come later.
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -45,5 +46,47 @@ impl Drop for Gate {
     fn drop(&mut self) {
         // It goes with its directory otherwise.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A file that commands look for again and again. Unlike a [`Gate`], it lets through whoever comes
+/// once it is up, so it is for commands whose number or arrival the test does not know.
+#[derive(Debug)]
+pub struct Flag {
+    path: PathBuf,
+}
+
+impl Flag {
+    /// A flag that is down, in `dir`.
+    #[must_use]
+    pub fn new(dir: &Path, name: &str) -> Self {
+        Self { path: dir.join(name) }
+    }
+
+    /// Shell text that waits until the flag is up.
+    #[must_use]
+    pub fn pass(&self) -> String {
+        format!("until [ -e '{}' ]; do sleep 0.02; done", self.path.display())
+    }
+
+    /// Shell text that puts it up.
+    #[must_use]
+    pub fn raise_in_shell(&self) -> String {
+        format!("touch '{}'", self.path.display())
+    }
+
+    /// Puts it up.
+    ///
+    /// # Panics
+    ///
+    /// When the file cannot be made.
+    pub fn raise(&self) {
+        File::create(&self.path).expect("a flag");
+    }
+
+    /// Whether it is up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.path.exists()
     }
 }

@@ -5,8 +5,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up: long, because the machine may be busy, and
@@ -125,7 +127,7 @@ impl Sandbox {
     /// When it does not start.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Output {
-        self.bdctl(arguments).output().expect("bdctl starts")
+        self.spawn(self.bdctl(arguments)).output()
     }
 
     /// Runs bdctl, which must succeed, and gives its standard output.
@@ -158,10 +160,75 @@ impl Sandbox {
     /// When it does not start.
     #[must_use]
     pub fn start(&self, arguments: &[&str]) -> Session {
-        let mut command = self.bdctl([&["run"], arguments].concat());
-        Session(
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bdctl starts"),
-        )
+        self.spawn(self.bdctl([&["run"], arguments].concat()))
+    }
+
+    /// Starts a command, its output kept for later.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    #[must_use]
+    pub fn spawn(&self, mut command: Command) -> Session {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Session(command.spawn().expect("bdctl starts"))
+    }
+
+    /// `bdctl run --detach ARGUMENTS`; gives the id of the build.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    #[must_use]
+    pub fn detach(&self, arguments: &[&str]) -> String {
+        self.ok(&[&["run", "--detach"], arguments].concat()).trim().to_owned()
+    }
+
+    /// Waits for the end of a build, and gives the build.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such build.
+    #[must_use]
+    pub fn ended(&self, id: &str) -> Value {
+        let output = self.run(&["wait", "--json", id]);
+        let document: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        assert_eq!(document["build"]["state"], "ended", "{document}");
+        document["build"].clone()
+    }
+
+    /// The only build of this session, live or not.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or are several.
+    #[must_use]
+    pub fn build_of(&self, session: &str) -> Value {
+        let mut builds = self.live();
+        builds.extend(self.history());
+        builds.retain(|build| build["session"] == session);
+        builds.dedup_by(|a, b| a["id"] == b["id"]);
+        assert_eq!(builds.len(), 1, "builds of {session}: {builds:?}");
+        builds.remove(0)
+    }
+
+    /// Everything the daemons of this home have written to their log.
+    ///
+    /// # Panics
+    ///
+    /// When there is no log.
+    #[must_use]
+    pub fn daemon_log(&self) -> String {
+        let files = fs::read_dir(self.home().join("logs")).expect("a directory of logs");
+        let texts = files.map(|file| fs::read(file.expect("a log").path()).expect("a log"));
+        texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect()
+    }
+
+    /// How many daemons this home has had.
+    #[must_use]
+    pub fn daemons_started(&self) -> usize {
+        self.daemon_log().matches("bdd is up").count()
     }
 
     /// The builds that have not ended.
@@ -223,10 +290,38 @@ impl Session {
     ///
     /// # Panics
     ///
-    /// When its output cannot be read.
+    /// When it has not ended for as long as [`PATIENCE`]; it is killed then.
     #[must_use]
     pub fn output(self) -> Output {
-        self.0.wait_with_output().expect("output")
+        let pid = self.pid();
+        let (ended, waiting) = mpsc::channel::<()>();
+        let watchdog = std::thread::spawn(move || {
+            let in_vain = waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            in_vain && kill(pid, Signal::SIGKILL).is_ok()
+        });
+        let output = self.0.wait_with_output().expect("output");
+        drop(ended);
+        let killed = watchdog.join().expect("a watchdog");
+        assert!(!killed, "it did not end: {output:?}");
+        output
+    }
+
+    /// Reads the next line of its standard output, without the line's end.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn line(&mut self) -> String {
+        let stdout = self.0.stdout.as_mut().expect("output that is kept");
+        let mut line = Vec::new();
+        loop {
+            let mut byte = [0];
+            stdout.read_exact(&mut byte).expect("a line");
+            match byte {
+                [b'\n'] => return String::from_utf8(line).expect("UTF-8"),
+                [byte] => line.push(byte),
+            }
+        }
     }
 
     /// Its process id.

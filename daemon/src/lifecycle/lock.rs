@@ -75,8 +75,9 @@ impl DaemonLock {
         Ok(Self { file, unclean })
     }
 
-    /// Says that all builds ended before the daemon did, and releases the lock.
-    pub fn release_clean(self) {
+    /// Says that all builds ended before the daemon did. The lock is held on until the process
+    /// ends: whoever finds it free finds no daemon.
+    pub fn mark_clean(&self) {
         // Should this fail, the next daemon looks for what is not there: that costs time only.
         let _ = self.file.set_len(0);
     }
@@ -97,7 +98,9 @@ mod tests {
         drop(first);
         let second = DaemonLock::take(&home).expect("free again");
         assert!(second.unclean, "the first one did not say goodbye");
-        second.release_clean();
+        second.mark_clean();
+        assert!(matches!(DaemonLock::take(&home), Err(LockError::Held(_))));
+        drop(second);
         assert!(!DaemonLock::take(&home).expect("free again").unclean);
     }
 }

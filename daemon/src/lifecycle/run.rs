@@ -211,10 +211,12 @@ async fn live(
     };
     // The socket goes before the lock: nobody shall find a daemon that is none any more.
     serving.abort();
-    let _ = serving.await;
+    if !serving.is_finished() {
+        let _ = (&mut serving).await;
+    }
     tracing::info!(clean, "bdd ends");
     if clean {
-        lock.release_clean();
+        lock.mark_clean();
     }
     // What still runs, if anything, ends with us.
     std::process::exit(0);

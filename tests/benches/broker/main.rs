@@ -1,0 +1,57 @@
+//! What the broker costs, each figure beside what doing without it costs: `cargo bench -p bd-tests
+//! --bench broker [-- NAME…] [--quick]`. Prints a table and always succeeds: a benchmark is no
+//! test.
+
+mod crowd;
+mod idle;
+mod peers;
+mod place;
+mod processes;
+mod records;
+mod rpc;
+mod throughput;
+
+use bd_tests::measure::{Figure, machine, table};
+use place::Place;
+
+/// One group of figures, by the name that chooses it.
+type Group = (&'static str, fn(&Place) -> Vec<Figure>);
+
+const GROUPS: [Group; 9] = [
+    ("status", processes::status),
+    ("run", processes::run),
+    ("start", processes::start),
+    ("rpc", rpc::round_trip),
+    ("events", records::events),
+    ("lines", records::lines),
+    ("throughput", throughput::gigabyte),
+    ("crowd", crowd::thousand),
+    ("idle", idle::minute),
+];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [role, arguments @ ..] = &words[..]
+        && peers::play(role, arguments)
+    {
+        return;
+    }
+    let quick = words.iter().any(|word| word == "--quick");
+    // cargo adds `--bench`.
+    let wanted: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
+    let chosen = GROUPS
+        .iter()
+        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(&**part)));
+    println!("{}", machine());
+    let mut figures = Vec::new();
+    for (name, measure) in chosen {
+        eprintln!("measuring {name} …");
+        // Each in a home and with a daemon of its own, so that their order does not matter.
+        figures.extend(measure(&Place::new(quick)));
+    }
+    print!("\n{}", table(&figures));
+    println!(
+        "\nTimes are p50 / p99, rates are medians. A value is the median over pairs of runs that \
+         were neighbours."
+    );
+}

@@ -1,0 +1,13 @@
+//! The real binaries, end to end: what a person at a terminal, an editor and a program see.
+
+mod damage;
+mod documents;
+mod ending;
+mod giving_up;
+mod moved;
+mod nesting;
+mod queue;
+mod running;
+mod sharing;
+mod starting;
+mod viewing;
