@@ -30,6 +30,15 @@ const FILES_A_THREAD: usize = 64;
 /// Version control keeps its own state here; none of it is an input.
 const NEVER: &[&str] = &[".git", ".jj", ".hg", ".sl"];
 
+/// Caches of interpreters that lie among the sources and are no input.
+const CACHES: &[&str] = &["__pycache__"];
+
+/// File by which tools mark a directory as one that can be made again, and how it begins (the
+/// Cache Directory Tagging Specification, <https://bford.info/cachedir/>). Cargo marks its target
+/// directory so; without the mark, builds of a project without `.gitignore` would change their own
+/// inputs.
+const CACHE_TAG: (&str, &[u8]) = ("CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55");
+
 /// Why there is no listing.
 #[derive(Debug, thiserror::Error)]
 pub enum CrawlError {
@@ -83,8 +92,10 @@ fn walk(root: &Path, excluded: &[PathBuf]) -> Result<Vec<Found>, CrawlError> {
         .add_custom_ignore_filename(".bdignore")
         .filter_entry(move |entry| {
             let name = entry.file_name();
-            !NEVER.iter().any(|never| name == *never)
+            let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+            !NEVER.iter().chain(CACHES).any(|never| name == *never)
                 && !excluded.iter().any(|path| entry.path() == path)
+                && !(is_dir && entry.depth() > 0 && is_cache(entry.path()))
         })
         .threads(threads())
         .build_parallel();
@@ -111,6 +122,13 @@ fn walk(root: &Path, excluded: &[PathBuf]) -> Result<Vec<Found>, CrawlError> {
         return Err(CrawlError::TooLarge(root.to_path_buf()));
     }
     Ok(found)
+}
+
+fn is_cache(dir: &Path) -> bool {
+    let (name, signature) = CACHE_TAG;
+    let mut start = vec![0; signature.len()];
+    File::open(dir.join(name)).and_then(|mut tag| tag.read_exact(&mut start)).is_ok()
+        && start == signature
 }
 
 fn threads() -> usize {
@@ -272,12 +290,19 @@ mod tests {
             ("keep.log", "x"),
             ("secret", "x"),
             ("bd/home", "x"),
+            ("out/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# by a tool"),
+            ("out/object", "x"),
+            ("notes/CACHEDIR.TAG", "not a tag"),
+            ("py/__pycache__/a.pyc", "x"),
         ]);
         let tree = crawl(dir.path(), &[dir.path().join("bd")], None).expect("a listing");
-        for path in ["sub", "sub/main.rs", "keep.log", ".gitignore", ".bdignore"] {
+        let listed = ["sub", "sub/main.rs", "keep.log", ".gitignore", ".bdignore", "notes", "py"];
+        for path in listed {
             assert!(tree.get(Path::new(path)).is_some(), "{path} is missing");
         }
-        for path in [".git", ".git/HEAD", "target", "sub/local", "x.log", "secret", "bd"] {
+        let unlisted =
+            [".git", "target", "sub/local", "x.log", "secret", "bd", "out", "py/__pycache__"];
+        for path in unlisted {
             assert!(tree.get(Path::new(path)).is_none(), "{path} is listed");
         }
     }
