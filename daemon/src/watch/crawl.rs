@@ -93,9 +93,10 @@ fn walk(root: &Path, excluded: &[PathBuf]) -> Result<Vec<Found>, CrawlError> {
         .filter_entry(move |entry| {
             let name = entry.file_name();
             let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-            !NEVER.iter().chain(CACHES).any(|never| name == *never)
-                && !excluded.iter().any(|path| entry.path() == path)
-                && !(is_dir && entry.depth() > 0 && is_cache(entry.path()))
+            let never = NEVER.iter().chain(CACHES).any(|never| name == *never)
+                || excluded.iter().any(|path| entry.path() == path);
+            let cache = is_dir && entry.depth() > 0 && is_cache(entry.path());
+            !(never || cache)
         })
         .threads(threads())
         .build_parallel();
