@@ -1,11 +1,9 @@
 //! One connection: who is it, what does it speak, which channel does it want.
 
-use super::memory::Memory;
+use super::shared::{MOST_CONNECTIONS, Opened, Server};
 use super::wire::{Frames, Wire};
 use super::{input, listen, rpc, stream};
-use crate::hands::Engine;
-use crate::model::{BuildId, ClientId};
-use bd_protocol::Session;
+use crate::model::ClientId;
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::hello::{
     Channel, ClientHello, OUR_RANGE, PRODUCT_VERSION, ProtocolRange, ServerHello, ShutdownWhen,
@@ -16,79 +14,17 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::traits::StreamCommon as _;
 use nix::unistd::geteuid;
-use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::codec::LengthDelimitedCodec;
-
-/// Most connections at once: a client has two, and a thousand clients are served.
-const MOST_CONNECTIONS: usize = 4096;
 
 /// What a connection has of buffers, each way, before it needs more: a hello and a request. A
 /// thousand clients are served at once, and what they took is not given back to the system.
 const BUFFER_BYTES: usize = 1024;
 
-/// What the server is made from.
-#[derive(Debug)]
-pub struct ServerParts {
-    /// The way to the engine.
-    pub engine: Engine,
-    /// When the daemon started, in milliseconds since 1970.
-    pub started_ms: u64,
-    /// Most executions at once, for `status`.
-    pub max_executions: u32,
-    /// Where events channels are served, apart from requests, so that a gigabyte of output
-    /// delays no answer.
-    pub streams: tokio::runtime::Handle,
-    /// Told when a client asks the daemon to end.
-    pub shutdown: mpsc::Sender<()>,
-}
-
-/// What all connections share.
-#[derive(Debug)]
-pub struct Server {
-    pub(super) parts: ServerParts,
-    pub(super) begun: Instant,
-    pub(super) memory: Memory,
-    /// Ends of pipes into builds that read from their clients, until the client comes for them.
-    pub(super) inputs: Mutex<HashMap<BuildId, OwnedFd>>,
-    connections: Arc<Semaphore>,
-    next: AtomicU64,
-    /// Events channels that are open.
-    pub(super) following: AtomicUsize,
-    /// When somebody last came or went.
-    active: Mutex<Instant>,
-}
-
-/// A channel that was opened, behind the hello.
-pub(super) struct Opened {
-    pub(super) frames: Frames,
-    pub(super) session: Session,
-    pub(super) client: ClientId,
-    /// Given back when the connection ends.
-    pub(super) place: OwnedSemaphorePermit,
-}
-
 impl Server {
-    /// A server with these parts.
-    #[must_use]
-    pub fn new(parts: ServerParts) -> Arc<Self> {
-        Arc::new(Self {
-            parts,
-            begun: Instant::now(),
-            memory: Memory::default(),
-            inputs: Mutex::default(),
-            connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
-            next: AtomicU64::new(1),
-            following: AtomicUsize::new(0),
-            active: Mutex::new(Instant::now()),
-        })
-    }
-
     /// Serves connections until the socket fails.
     ///
     /// # Errors
@@ -105,38 +41,6 @@ impl Server {
                 server.touch();
             });
         }
-    }
-
-    /// Connections that are open.
-    #[must_use]
-    pub fn connections(&self) -> usize {
-        MOST_CONNECTIONS - self.connections.available_permits()
-    }
-
-    /// Events channels that are open.
-    #[must_use]
-    pub fn following(&self) -> usize {
-        self.following.load(Ordering::Relaxed)
-    }
-
-    /// Notes that somebody is there.
-    pub fn touch(&self) {
-        *self.active.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    /// For how long nobody has been there.
-    #[must_use]
-    pub fn quiet_for(&self) -> Duration {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
-    }
-
-    /// The pipe into a build, once.
-    pub(super) fn take_input(&self, build: BuildId) -> Option<OwnedFd> {
-        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).remove(&build)
-    }
-
-    pub(super) fn keep_input(&self, build: BuildId, pipe: OwnedFd) {
-        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).insert(build, pipe);
     }
 
     async fn connection(self: Arc<Self>, stream: Stream) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! What a command would be: its place, its identity, and whether it is shared.
 
-use super::rpc::Service;
+use super::shared::Server;
 use super::{convert, submit};
 use crate::engine::Join;
 use crate::hands::Question;
@@ -10,7 +10,7 @@ use bd_protocol::submit::{Explanation, Submit};
 use bd_protocol::{Failure, OsText, Session, SessionKind};
 use std::path::Path;
 
-pub(super) async fn explain(service: &Service, request: Submit) -> Result<Explanation, Failure> {
+pub(super) async fn explain(server: &Server, request: Submit) -> Result<Explanation, Failure> {
     let nobody = Session { kind: SessionKind::User, id: None };
     let submission = submit::submission(request, ClientId(0), &nobody)?;
     let command = &submission.command;
@@ -21,7 +21,7 @@ pub(super) async fn explain(service: &Service, request: Submit) -> Result<Explan
     let (mut joins, mut reason, mut key) = (joins, reason, None);
     if joins {
         let root = command.root.clone();
-        match service.ask(|reply| Question::State { root, reply }).await? {
+        match server.ask(|reply| Question::State { root, reply }).await? {
             Ok(state) => key = Some((state, ActionKey::new(command.identity(), state))),
             Err(why) => {
                 joins = false;

@@ -1,6 +1,6 @@
 //! The input channel: bytes from a client into the standard input of its build.
 
-use super::connection::{Opened, Server};
+use super::shared::{Opened, Server};
 use bd_protocol::events::Feed;
 use futures_util::StreamExt as _;
 use std::io;

@@ -7,8 +7,9 @@ mod input;
 pub mod listen;
 mod memory;
 mod rpc;
+mod shared;
 mod stream;
 mod submit;
 mod wire;
 
-pub use connection::{Server, ServerParts};
+pub use shared::{Server, ServerParts};

@@ -1,11 +1,11 @@
 //! The control channel: tarpc's service, and the interest that ends with the connection.
 
-use super::connection::Server;
+use super::shared::{Server, gone};
 use super::wire::Wire;
 use super::{convert, explain, submit};
 use crate::engine::Input;
 use crate::hands::Question;
-use crate::model::{BuildId, BuildView, ClientId};
+use crate::model::{BuildView, ClientId};
 use crate::persist::Query;
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::hello::PRODUCT_VERSION;
@@ -136,7 +136,7 @@ impl Bd for Service {
     }
 
     async fn explain(self, _: Context, request: Submit) -> Result<Explanation, Failure> {
-        explain::explain(&self, request).await
+        explain::explain(&self.server, request).await
     }
 
     async fn resize(self, _: Context, id: String, size: TerminalSize) -> Result<(), Failure> {
@@ -161,50 +161,6 @@ impl Service {
     async fn find(&self, id: &str) -> Result<Arc<BuildView>, Failure> {
         self.server.find(id).await
     }
-}
-
-impl Server {
-    pub(super) async fn ask<T>(
-        &self,
-        question: impl FnOnce(oneshot::Sender<T>) -> Question,
-    ) -> Result<T, Failure> {
-        let (send, receive) = oneshot::channel();
-        self.parts.engine.question(question(send)).await.map_err(gone)?;
-        receive.await.map_err(|_| gone(crate::engine::run::Gone))
-    }
-
-    /// The build with this id, which may be abbreviated: from memory, else from the store.
-    pub(super) async fn find(&self, id: &str) -> Result<Arc<BuildView>, Failure> {
-        let unknown = || {
-            Failure::user(codes::NOT_FOUND, format!("there is no build '{id}'"))
-                .hint("bdctl history lists them")
-        };
-        let (from, to) = BuildId::range(id).ok_or_else(unknown)?;
-        let mut found = self.parts.engine.between(from, to).await.map_err(gone)?;
-        if found.is_empty() || from != to {
-            let query = Query::Between(from, to);
-            let stored = self.ask(|reply| Question::History(query, reply)).await?;
-            // Without a store, what is in memory is all there is.
-            let stored = stored.unwrap_or_default().into_iter().map(Arc::new);
-            found.extend(
-                stored.filter(|old| found.iter().all(|view| view.id != old.id)).collect::<Vec<_>>(),
-            );
-        }
-        match &found[..] {
-            [] => Err(unknown()),
-            [one] => Ok(one.clone()),
-            [first, second, ..] => Err(Failure::user(
-                codes::AMBIGUOUS,
-                format!("'{id}' fits several builds: {}, {}", first.id, second.id),
-            )
-            .hint("give more of the id")),
-        }
-    }
-}
-
-pub(super) fn gone(gone: crate::engine::run::Gone) -> Failure {
-    Failure::environment(codes::DRAINING, gone.to_string())
-        .hint("ask again; a new daemon is started")
 }
 
 /// Both ends of a pipe: the one written to, the one read from.

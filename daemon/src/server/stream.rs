@@ -3,8 +3,8 @@
 //! Output is read from the log as the reader takes it, states are kept as the latest only: a
 //! reader that never reads costs one buffer and delays nobody.
 
-use super::connection::{Opened, Server};
 use super::convert;
+use super::shared::{Opened, Server};
 use crate::events::{Log, Next, Reader};
 use crate::hands::Question;
 use crate::model::{BuildView, Phase};
