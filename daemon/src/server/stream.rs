@@ -12,7 +12,7 @@ use bd_protocol::events::{Kind, Lagged, Subscribe, push};
 use bd_protocol::frame::PREFIX_BYTES;
 use bd_protocol::limits::HELLO_TIMEOUT;
 use interprocess::local_socket::tokio::Stream;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -113,16 +113,14 @@ impl Sender {
         self.record(Kind::Lagged, from, &json).await
     }
 
-    /// Writes the records in `frame` as one frame.
+    /// Writes the records in `frame` as one frame: length and records together, so that the
+    /// reader is not woken for the length alone.
     async fn flush(&mut self) -> io::Result<()> {
-        let len = u32::try_from(self.frame.len()).expect("BUG: a frame of 4 GiB");
-        if self.frame.len() < 4096 {
-            // One system call for a small frame.
-            self.frame.splice(0..0, len.to_be_bytes());
-            return self.to.write_all(&self.frame).await;
-        }
-        self.to.write_all(&len.to_be_bytes()).await?;
-        self.to.write_all(&self.frame).await
+        let len = u32::try_from(self.frame.len()).expect("BUG: a frame of 4 GiB").to_be_bytes();
+        let parts = [IoSlice::new(&len), IoSlice::new(&self.frame)];
+        let sent = self.to.write_vectored(&parts).await?;
+        self.to.write_all(len.get(sent..).unwrap_or_default()).await?;
+        self.to.write_all(&self.frame[sent.saturating_sub(PREFIX_BYTES)..]).await
     }
 }
 
