@@ -18,11 +18,14 @@ pub enum SessionKind {
     Hook,
     /// A continuous-integration job.
     Ci,
+    /// A kind that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Priority class: builds of a higher class start first; within one class, first come, first
 /// served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// Hooks, CI and other work that nobody watches.
@@ -33,6 +36,9 @@ pub enum Priority {
     Editor,
     /// A person waits for it.
     User,
+    /// A class that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A client's identity: its kind and an id that stays the same from call to call. Written
@@ -41,7 +47,8 @@ pub enum Priority {
 pub struct Session {
     /// What kind of client asks.
     pub kind: SessionKind,
-    /// Which one of that kind; absent where the kind is all that is known.
+    /// Which one of that kind; absent where the kind is all that is known. Of an
+    /// [unknown](SessionKind::Unknown) kind, all that was sent.
     pub id: Option<String>,
 }
 
@@ -75,6 +82,7 @@ impl SessionKind {
             Self::Agent => "agent",
             Self::Hook => "hook",
             Self::Ci => "ci",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -85,7 +93,7 @@ impl SessionKind {
             Self::User => Priority::User,
             Self::Editor => Priority::Editor,
             Self::Agent => Priority::Agent,
-            Self::Hook | Self::Ci => Priority::Background,
+            Self::Hook | Self::Ci | Self::Unknown => Priority::Background,
         }
     }
 }
@@ -113,6 +121,7 @@ impl Priority {
             Self::Editor => "editor",
             Self::Agent => "agent",
             Self::Background => "background",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -138,6 +147,7 @@ impl FromStr for Priority {
 impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.id {
+            Some(sent) if self.kind == SessionKind::Unknown => f.write_str(sent),
             Some(id) => write!(f, "{}:{id}", self.kind.name()),
             None => f.write_str(self.kind.name()),
         }
@@ -153,10 +163,7 @@ impl FromStr for Session {
             None => (given, None),
         };
         let kind = kind.parse()?;
-        let good = |id: &str| {
-            !id.is_empty() && id.len() <= SESSION_ID_MAX_BYTES && !id.contains(char::is_control)
-        };
-        if id.is_some_and(|id| !good(id)) {
+        if id.is_some_and(|id| !is_good_id(id)) {
             return Err(ParseSessionError {
                 given: given.to_owned(),
                 expected: "KIND or KIND:ID with an ID of 1 to 128 printable bytes",
@@ -164,6 +171,10 @@ impl FromStr for Session {
         }
         Ok(Self { kind, id: id.map(str::to_owned) })
     }
+}
+
+fn is_good_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= SESSION_ID_MAX_BYTES && !id.contains(char::is_control)
 }
 
 impl Serialize for Session {
@@ -175,6 +186,10 @@ impl Serialize for Session {
 impl<'de> Deserialize<'de> for Session {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        let kind = text.split(':').next().unwrap_or_default();
+        if kind.parse::<SessionKind>().is_err() && is_good_id(&text) {
+            return Ok(Self { kind: SessionKind::Unknown, id: Some(text) });
+        }
         text.parse().map_err(serde::de::Error::custom)
     }
 }
@@ -194,9 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn a_person_comes_before_an_editor_before_an_agent_before_the_rest() {
-        assert!(Priority::User > Priority::Editor);
-        assert!(Priority::Editor > Priority::Agent);
-        assert!(Priority::Agent > Priority::Background);
+    fn a_kind_of_a_newer_version_is_passed_on_as_it_came() {
+        let session: Session = serde_json::from_str("\"robot:r2:d2\"").expect("any kind");
+        assert_eq!(
+            (session.kind, session.to_string()),
+            (SessionKind::Unknown, "robot:r2:d2".into())
+        );
+        for bad in ["\"\"", "\"robot:\\n\"", "\"agent:\""] {
+            assert!(serde_json::from_str::<Session>(bad).is_err(), "{bad} was accepted");
+        }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn time(ms: u64) -> String {
 
 pub(super) fn priority_in(priority: Priority) -> model::Priority {
     match priority {
-        Priority::Background => model::Priority::Background,
+        Priority::Background | Priority::Unknown => model::Priority::Background,
         Priority::Agent => model::Priority::Agent,
         Priority::Editor => model::Priority::Editor,
         Priority::User => model::Priority::User,
