@@ -6,7 +6,7 @@ use crate::connect::connect;
 use crate::{ClientError, StartError};
 use bd_protocol::rendezvous::Home;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -82,6 +82,15 @@ impl Started {
             }
         };
         let log_tail = tail(&self.stderr, self.offset);
+        if log_tail.is_empty()
+            && let Err(source) = OpenOptions::new()
+                .append(true)
+                .open(&self.stderr)
+                .and_then(|mut file| file.write_all(b"\n"))
+        {
+            // What keeps us from writing there kept it from telling why.
+            return StartError::Io { operation: "write to", path: self.stderr, source };
+        }
         StartError::Died { program: self.program, status, log_tail }
     }
 }

@@ -12,7 +12,9 @@ use crate::model::{
 use crate::persist::{Journal, Query, Recovered};
 use crate::watch::{Crawled, Desk, Summary};
 use std::collections::{BTreeMap, HashMap};
+use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,6 +198,12 @@ impl Hands {
         build: BuildId,
         command: &Command,
     ) -> Result<Running, String> {
+        // Somebody may have made room by removing it all.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.output_dir)
+            .map_err(|error| format!("make {}: {error}", self.output_dir.display()))?;
         let dir = self.output_dir.join(execution.to_string());
         let (writer, log) = Writer::create(&dir, self.limits).map_err(|error| error.to_string())?;
         self.logs.insert(execution, log);
@@ -271,16 +279,21 @@ impl Hands {
 
     fn ended(&mut self, attempt: AttemptId, ended: exec::Ended) -> Input {
         let result = result(ended);
+        let mut lost = None;
         if let Some(Attempt { execution, build, .. }) = self.attempts.remove(&attempt) {
             tracing::info!(%execution, %attempt, %build, exit = ?result.exit, "end");
             if let Some(journal) = self.journal() {
                 journal.attempt(attempt, execution, &result);
             }
-            if let Some(error) = self.logs.get(&execution).and_then(Log::first_error) {
+            if let Some(log) = self.logs.get(&execution)
+                && let Some(error) = log.first_error()
+            {
+                // A log that could not be written can not say so itself later.
+                lost = Some(format!("{} bytes of its output were lost: {error}", log.lost_bytes()));
                 self.warn(format!("output of {build} was lost: {error}"));
             }
         }
-        Input::AttemptEnded { attempt, result }
+        Input::AttemptEnded { attempt, result, lost }
     }
 
     fn warn(&mut self, warning: String) {

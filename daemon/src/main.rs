@@ -2,6 +2,7 @@
 //! attempt starts this program once more as its supervisor.
 
 use bd_daemon::lifecycle::{Start, run};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -38,7 +39,8 @@ fn main() -> ExitCode {
     match run(start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bdd: failed to start: {error}");
+            // Not `eprintln`, which panics where the disk of our log is full.
+            let _ = writeln!(std::io::stderr(), "bdd: failed to start: {error}");
             ExitCode::from(125)
         }
     }

@@ -91,8 +91,21 @@ impl Failure {
     }
 
     fn new(code: &str, tier: Tier, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), tier, message: message.into(), hint: None }
+        Self { code: code.to_owned(), tier, message: brief(message.into()), hint: None }
     }
+}
+
+/// Longest sentence of a failure, in bytes. It often repeats what the asker said, which may be
+/// megabytes long; and the refusal of a hello, all of it escaped, must fit a hello.
+const MESSAGE_MAX_BYTES: usize = 512;
+
+fn brief(mut message: String) -> String {
+    if message.len() > MESSAGE_MAX_BYTES {
+        let end = (0..=MESSAGE_MAX_BYTES).rev().find(|at| message.is_char_boundary(*at));
+        message.truncate(end.unwrap_or(0));
+        message.push('…');
+    }
+    message
 }
 
 impl fmt::Display for Failure {
@@ -102,3 +115,17 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_does_not_echo_megabytes() {
+        for message in ["x".repeat(8 << 20), "\u{1}".repeat(8 << 20), "gr\u{fc}n".repeat(1 << 20)] {
+            let failure = Failure::user(codes::BAD_REQUEST, message);
+            let wire = serde_json::to_vec(&failure).expect("serialise");
+            assert!(wire.len() < crate::limits::HELLO_MAX_BYTES - 512, "{} bytes", wire.len());
+        }
+    }
+}

@@ -25,7 +25,7 @@ pub enum SessionKind {
 
 /// Priority class: builds of a higher class start first; within one class, first come, first
 /// served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// Hooks, CI and other work that nobody watches.
@@ -36,7 +36,7 @@ pub enum Priority {
     Editor,
     /// A person waits for it.
     User,
-    /// A class that this version does not know.
+    /// A class that this version does not know; never asked for, so its place here means nothing.
     #[serde(other)]
     Unknown,
 }
@@ -47,8 +47,8 @@ pub enum Priority {
 pub struct Session {
     /// What kind of client asks.
     pub kind: SessionKind,
-    /// Which one of that kind; absent where the kind is all that is known. Of an
-    /// [unknown](SessionKind::Unknown) kind, all that was sent.
+    /// Which one of that kind; absent where the kind is all that is known. Of a kind that is not
+    /// known, the whole of what was written.
     pub id: Option<String>,
 }
 
@@ -147,7 +147,7 @@ impl FromStr for Priority {
 impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.id {
-            Some(sent) if self.kind == SessionKind::Unknown => f.write_str(sent),
+            Some(written) if self.kind == SessionKind::Unknown => f.write_str(written),
             Some(id) => write!(f, "{}:{id}", self.kind.name()),
             None => f.write_str(self.kind.name()),
         }
@@ -163,7 +163,7 @@ impl FromStr for Session {
             None => (given, None),
         };
         let kind = kind.parse()?;
-        if id.is_some_and(|id| !is_good_id(id)) {
+        if id.is_some_and(|id| !is_id(id)) {
             return Err(ParseSessionError {
                 given: given.to_owned(),
                 expected: "KIND or KIND:ID with an ID of 1 to 128 printable bytes",
@@ -173,8 +173,28 @@ impl FromStr for Session {
     }
 }
 
-fn is_good_id(id: &str) -> bool {
+fn is_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= SESSION_ID_MAX_BYTES && !id.contains(char::is_control)
+}
+
+impl Session {
+    /// Reads what another version may have written: a kind that this one does not know is no
+    /// error, as it is where a person typed it.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseSessionError`] for what no version writes.
+    pub fn lenient(given: &str) -> Result<Self, ParseSessionError> {
+        given.parse().or_else(|error| {
+            let kind = given.split_once(':').map_or(given, |(kind, _)| kind);
+            let word = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_lowercase());
+            if word && kind.parse::<SessionKind>().is_err() && is_id(given) {
+                Ok(Self { kind: SessionKind::Unknown, id: Some(given.to_owned()) })
+            } else {
+                Err(error)
+            }
+        })
+    }
 }
 
 impl Serialize for Session {
@@ -186,11 +206,7 @@ impl Serialize for Session {
 impl<'de> Deserialize<'de> for Session {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let kind = text.split(':').next().unwrap_or_default();
-        if kind.parse::<SessionKind>().is_err() && is_good_id(&text) {
-            return Ok(Self { kind: SessionKind::Unknown, id: Some(text) });
-        }
-        text.parse().map_err(serde::de::Error::custom)
+        Self::lenient(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -209,14 +225,25 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_of_a_newer_version_is_passed_on_as_it_came() {
-        let session: Session = serde_json::from_str("\"robot:r2:d2\"").expect("any kind");
-        assert_eq!(
-            (session.kind, session.to_string()),
-            (SessionKind::Unknown, "robot:r2:d2".into())
-        );
-        for bad in ["\"\"", "\"robot:\\n\"", "\"agent:\""] {
-            assert!(serde_json::from_str::<Session>(bad).is_err(), "{bad} was accepted");
+    fn kinds_and_classes_of_a_newer_version_are_read_and_written_again() {
+        for text in ["satellite", "satellite:x1"] {
+            let wire = format!("\"{text}\"");
+            let session: Session = serde_json::from_str(&wire).expect(text);
+            assert_eq!(session.kind, SessionKind::Unknown);
+            assert_eq!(serde_json::to_string(&session).expect(text), wire);
+            assert!(text.parse::<Session>().is_err(), "{text} was typed");
         }
+        for text in ["", "No body", "agent:", "satellite:\n"] {
+            assert!(Session::lenient(text).is_err(), "{text:?} was accepted");
+        }
+        let class: Priority = serde_json::from_str("\"emperor\"").expect("a class");
+        assert_eq!(class, Priority::Unknown);
+    }
+
+    #[test]
+    fn a_person_comes_before_an_editor_before_an_agent_before_the_rest() {
+        assert!(Priority::User > Priority::Editor);
+        assert!(Priority::Editor > Priority::Agent);
+        assert!(Priority::Agent > Priority::Background);
     }
 }

@@ -243,7 +243,7 @@ impl World {
             _ => Exit::Code(0),
         };
         let result = AttemptResult { exit, duration_ms: 5, cpu_ms: 5, peak_rss_bytes: 1 };
-        self.step(Input::AttemptEnded { attempt, result });
+        self.step(Input::AttemptEnded { attempt, result, lost: None });
     }
 
     fn step(&mut self, input: Input) {

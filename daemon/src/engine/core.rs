@@ -92,7 +92,9 @@ impl Core {
             Input::Resolved { target: Target::Execution(execution), state } => {
                 self.execution_resolved(now, execution, state);
             }
-            Input::AttemptEnded { attempt, result } => self.attempt_ended(now, attempt, result),
+            Input::AttemptEnded { attempt, result, lost } => {
+                self.attempt_ended(now, attempt, result, lost);
+            }
             Input::Checked { execution, moved } => self.checked(now, execution, moved),
             Input::Cancel(build) => self.withdraw(now, build, Status::Cancelled),
             Input::Detach(build) => {
@@ -189,6 +191,7 @@ impl Core {
             builds: BTreeSet::from([build]),
             after,
             nested: wanted_by.inside.is_some(),
+            lost: None,
             phase: Phase::Queued,
         };
         let nested = execution.nested;
@@ -256,13 +259,20 @@ impl Core {
         self.effects.extend(execution.builds.iter().copied().map(Effect::Changed));
     }
 
-    fn attempt_ended(&mut self, now: Now, attempt: AttemptId, result: AttemptResult) {
+    fn attempt_ended(
+        &mut self,
+        now: Now,
+        attempt: AttemptId,
+        result: AttemptResult,
+        lost: Option<String>,
+    ) {
         let Some(id) = self.by_attempt.remove(&attempt) else { return };
         self.queue.release(id);
         let execution = self.executions.get_mut(&id).expect("BUG: attempt of no execution");
         let Phase::Running { started, stopping, .. } = execution.phase else {
             unreachable!("BUG: attempt of an execution that does not run");
         };
+        execution.lost = lost;
         if let (Exit::Code(_), false) = (&result.exit, stopping) {
             self.estimates.learn(execution.command.shape(), result.duration_ms);
         }
@@ -299,6 +309,8 @@ impl Core {
                 (None, Some(format!("whether files changed while it ran is not known: {why}")))
             }
         };
+        let doubts: Vec<_> = self.executions[&id].lost.clone().into_iter().chain(doubt).collect();
+        let doubt = (!doubts.is_empty()).then(|| doubts.join("; "));
         for build in self.executions[&id].builds.clone() {
             let State::Attached { joined, withdrawn, .. } = self.builds[&build].state else {
                 unreachable!("BUG: {build} is attached to {id} and does not know");

@@ -20,6 +20,8 @@ pub(super) struct Execution {
     pub(super) after: Option<ExecutionId>,
     /// Whether it runs in the place of the execution that asked for it, outside the queue.
     pub(super) nested: bool,
+    /// What of the output of its attempt is missing, and why.
+    pub(super) lost: Option<String>,
     pub(super) phase: Phase,
 }
 

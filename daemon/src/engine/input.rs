@@ -82,6 +82,8 @@ pub enum Input {
         attempt: AttemptId,
         /// What it came to.
         result: AttemptResult,
+        /// What of its output is missing, and why.
+        lost: Option<String>,
     },
     /// Answer to [`Effect::Check`].
     Checked {

@@ -76,7 +76,7 @@ impl Story {
 
     fn ends(&mut self, attempt: AttemptId, exit: Exit) {
         let result = AttemptResult { exit, duration_ms: 10, cpu_ms: 5, peak_rss_bytes: 1 };
-        self.tell(Input::AttemptEnded { attempt, result });
+        self.tell(Input::AttemptEnded { attempt, result, lost: None });
     }
 
     fn ended(&self) -> Vec<BuildView> {

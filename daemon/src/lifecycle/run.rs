@@ -14,10 +14,10 @@ use crate::server::{Server, ServerParts, listen};
 use crate::watch::Desk;
 use bd_protocol::rendezvous::{Home, HomeError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -150,11 +150,6 @@ async fn live(
     let (drained, when_drained) = oneshot::channel();
     let supervisor = exec::own_program().map_err(io("find the program of the daemon"))?;
     let output_dir = home.state_dir().join("output");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&output_dir)
-        .map_err(io("make a directory for output"))?;
     let (engine, inbox) = channels();
     let reports = engine.reports();
     let store = home.state_dir().join("store");

@@ -4,6 +4,7 @@
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord, Raw};
 use super::store::{Store, StoreError};
 use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, Digest, ExecutionId, Phase};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -19,6 +20,15 @@ const GATHER: Duration = Duration::from_millis(10);
 
 /// Builds whose durations are learned when the store is opened.
 const REMEMBERED: usize = 2_000;
+
+/// Between two tries to open a store that failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a store needs to be opened: a few segments.
+const ROOM_BYTES: usize = 256 << 10;
+
+/// Builds kept for a store that failed, until it can be written again.
+const MOST_UNWRITTEN: usize = 256;
 
 /// Which builds are asked for.
 #[derive(Clone, Debug)]
@@ -154,16 +164,18 @@ fn serve(dir: &Path, now_ms: u64, inbox: &mpsc::Receiver<Message>, recovered: &d
         }
     }
     recovered(facts);
-    let failed = |error: &StoreError| {
+    let say = |warning: String| {
         recovered(Recovered {
             durations: vec![],
             last_id: 0,
             unclean: false,
             interrupted: 0,
-            warning: Some(format!("history is not written: {error}")),
+            warning: Some(warning),
         });
     };
-    let mut clerk = Clerk { store, writes: 0, told: false };
+    let failed = store.is_none().then(Instant::now);
+    let unwritten = BTreeMap::new();
+    let mut clerk = Clerk { dir, began_ms: now_ms, store, failed, unwritten, writes: 0 };
     while let Ok(first) = inbox.recv() {
         let mut open = true;
         let until = Instant::now() + GATHER;
@@ -172,17 +184,18 @@ fn serve(dir: &Path, now_ms: u64, inbox: &mpsc::Receiver<Message>, recovered: &d
         while let Some(message) = next {
             open = !matches!(message, Message::Close);
             let asked = matches!(message, Message::Ask(..));
-            clerk.take(message, &failed);
+            clerk.take(message, &say);
             let left = until.saturating_duration_since(Instant::now());
             let more = open && !asked && !left.is_zero();
             next = if more { inbox.recv_timeout(left).ok() } else { None };
         }
-        clerk.flush(&failed);
+        clerk.flush(&say);
         if !open {
             break;
         }
     }
-    if let Some(store) = &clerk.store
+    if clerk.failed.is_none()
+        && let Some(store) = &clerk.store
         && let Err(error) = store.close()
     {
         tracing::warn!(%error, "the store was not closed");
@@ -194,7 +207,9 @@ fn end_unended(store: &Store, now_ms: u64) -> Result<usize, StoreError> {
     if !store.unclean {
         return Ok(0);
     }
-    let unended: Vec<_> = store.builds().filter(|record| record.end.is_none()).collect();
+    // Ours are there as well when the store is opened again.
+    let theirs = |record: &BuildRecord| record.end.is_none() && record.submitted_ms < now_ms;
+    let unended: Vec<_> = store.builds().filter(theirs).collect();
     let count = unended.len();
     for record in unended {
         store.put_build(&record.interrupted(now_ms))?;
@@ -219,56 +234,110 @@ fn durations(store: &Store) -> Vec<(Digest, u64)> {
     durations
 }
 
-struct Clerk {
+struct Clerk<'a> {
+    dir: &'a Path,
+    /// When the daemon started.
+    began_ms: u64,
     store: Option<Store>,
+    /// Since when nothing was written: sled fails for good after the first failure, so the store
+    /// is then only read, until it can be opened anew. A full disk fails every write.
+    failed: Option<Instant>,
+    /// Builds that are not on the disk for certain, as they are now.
+    unwritten: BTreeMap<u64, Box<BuildRecord>>,
     writes: u32,
-    /// Whether a failure was told already: a full disk fails every write.
-    told: bool,
 }
 
-impl Clerk {
-    fn take(&mut self, message: Message, failed: &dyn Fn(&StoreError)) {
-        let Some(store) = &self.store else {
-            if let Message::Ask(_, answer) = message {
-                answer(Err("the store could not be opened; see bdctl status".to_owned()));
-            }
-            return;
-        };
+impl Clerk<'_> {
+    fn take(&mut self, message: Message, say: &dyn Fn(String)) {
+        let last = matches!(message, Message::Close);
+        if self.failed.is_some_and(|at| last || at.elapsed() >= RETRY) {
+            self.open_anew(say);
+        }
+        let store = self.store.as_ref();
+        let writable = store.filter(|_| self.failed.is_none());
         let written = match message {
-            Message::Build(record) => store.put_build(&record),
-            Message::Execution(record) => store.put_execution(&record),
-            Message::Attempt(record) => store.put_attempt(&record),
+            Message::Build(record) => {
+                let written = writable.map(|store| store.put_build(&record));
+                self.keep(record);
+                written
+            }
+            Message::Execution(record) => writable.map(|store| store.put_execution(&record)),
+            Message::Attempt(record) => writable.map(|store| store.put_attempt(&record)),
             Message::Ask(query, answer) => {
-                answer(Ok(find(store, &query)));
+                let missing = || "the store could not be opened; see bdctl status".to_owned();
+                answer(store.map(|store| find(store, &query)).ok_or_else(missing));
                 return;
             }
             Message::Close => return,
         };
         self.writes += 1;
-        self.note(written, failed);
+        self.note(written.unwrap_or(Ok(())), say);
     }
 
-    fn flush(&mut self, failed: &dyn Fn(&StoreError)) {
-        let Some(store) = &self.store else { return };
+    fn keep(&mut self, record: Box<BuildRecord>) {
+        self.unwritten.insert(record.id, record);
+        if self.unwritten.len() > MOST_UNWRITTEN {
+            self.unwritten.pop_first();
+        }
+    }
+
+    /// Opens the store that failed, and writes what it missed. Why it failed was told then.
+    fn open_anew(&mut self, say: &dyn Fn(String)) {
+        self.failed = Some(Instant::now());
+        if let Err(error) = has_room(self.dir) {
+            tracing::debug!(%error, "the store");
+            return;
+        }
+        // One at a time may have it open.
+        self.store = None;
+        let opened = || {
+            let (store, warning) = Store::open(self.dir)?;
+            end_unended(&store, self.began_ms)?;
+            for record in self.unwritten.values() {
+                store.put_build(record)?;
+            }
+            store.flush()?;
+            Ok::<_, StoreError>((store, warning))
+        };
+        match opened() {
+            Ok((store, warning)) => {
+                self.store = Some(store);
+                self.failed = None;
+                self.unwritten.clear();
+                say(warning.unwrap_or_else(|| "history is written again".to_owned()));
+            }
+            Err(error) => tracing::debug!(%error, "the store"),
+        }
+    }
+
+    fn flush(&mut self, say: &dyn Fn(String)) {
+        let Some(store) = self.store.as_ref().filter(|_| self.failed.is_none()) else { return };
         let mut done = Ok(());
         if self.writes >= WRITES_BETWEEN_PRUNES {
             self.writes = 0;
             done = store.prune();
         }
         let done = done.and_then(|()| store.flush());
-        self.note(done, failed);
+        if done.is_ok() {
+            self.unwritten.clear();
+        }
+        self.note(done, say);
     }
 
-    fn note(&mut self, done: Result<(), StoreError>, failed: &dyn Fn(&StoreError)) {
-        match done {
-            Ok(()) => {}
-            Err(error) if !self.told => {
-                self.told = true;
-                failed(&error);
-            }
-            Err(_) => {}
+    fn note(&mut self, done: Result<(), StoreError>, say: &dyn Fn(String)) {
+        if let Err(error) = done {
+            self.failed = Some(Instant::now());
+            say(format!("history is not written: {error}"));
         }
     }
+}
+
+/// Whether the disk takes as much as a store needs to be opened.
+fn has_room(store: &Path) -> std::io::Result<()> {
+    let probe = store.with_file_name("room");
+    let written = std::fs::write(&probe, vec![0; ROOM_BYTES]);
+    let removed = std::fs::remove_file(&probe);
+    written.and(removed)
 }
 
 fn find(store: &Store, query: &Query) -> Vec<BuildView> {

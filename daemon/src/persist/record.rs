@@ -28,7 +28,7 @@ pub(super) struct BuildRecord {
     root: Raw,
     session: String,
     priority: String,
-    submitted_ms: u64,
+    pub(super) submitted_ms: u64,
     started_ms: Option<u64>,
     execution: Option<u64>,
     joined: bool,

@@ -114,7 +114,7 @@ impl Server {
                 codec.set_max_frame_length(CONTROL_MAX_BYTES);
                 let (session, client) = (opened.session, opened.client);
                 // Boxed: it would make every connection's future large, and those are moved.
-                Box::pin(rpc::serve(&self, Wire(opened.frames), session, client)).await;
+                Box::pin(rpc::serve(&self, Wire::new(opened.frames), session, client)).await;
                 drop(opened.place);
                 Ok(())
             }

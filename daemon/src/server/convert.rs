@@ -5,11 +5,15 @@ use crate::model::{self, BuildView, Exit, JoinReason, Phase, WaitReason};
 use crate::watch::Summary;
 use bd_protocol::build::INPUTS_MOVED_MAX;
 use bd_protocol::failure::{Failure, codes};
+use bd_protocol::limits::CONTROL_MAX_BYTES;
 use bd_protocol::service::Workspace;
 use bd_protocol::{
     Build, BuildState, OsText, Outcome, OutcomeSource, OutcomeStatus, Priority, Session,
     SessionKind, Wait,
 };
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A time in milliseconds since 1970, as the wire has it.
@@ -65,11 +69,12 @@ pub(super) fn build(view: &BuildView) -> Build {
     Build {
         id: view.id.to_string(),
         state,
-        command: view.command.argv.iter().cloned().map(OsText).collect(),
+        command: shown(&view.command.argv),
         tasks: Vec::new(),
         cwd: OsText(view.command.cwd.clone().into()),
         // It was rendered from a session, or read from a store that was checked.
-        session: view.session.parse().unwrap_or(Session { kind: SessionKind::User, id: None }),
+        session: Session::lenient(&view.session)
+            .unwrap_or(Session { kind: SessionKind::User, id: None }),
         priority: priority_out(view.priority),
         submitted_at: time(view.submitted_ms),
         started_at: started_ms.map(time),
@@ -84,6 +89,58 @@ pub(super) fn build(view: &BuildView) -> Build {
         estimate_ms: view.estimate_ms,
         outcome: view.outcome().map(outcome),
     }
+}
+
+/// Most bytes of a command that are shown: builds are told in frames, many in one.
+const COMMAND_SHOWN_BYTES: usize = 8 << 10;
+
+/// A command as far as it is of use to somebody who reads it; what is left out is marked.
+fn shown(argv: &[OsString]) -> Vec<OsText> {
+    let mut left = COMMAND_SHOWN_BYTES;
+    let mut words = Vec::new();
+    for (at, word) in argv.iter().enumerate() {
+        // The quotes, the comma and the like count as well.
+        let cost = word.len() + 4;
+        if cost > left {
+            let start = String::from_utf8_lossy(&word.as_bytes()[..left.min(word.len())]);
+            let rest = argv.len() - at - 1;
+            words.push(OsText::from(&*format!("{start}… ({rest} more words)")));
+            break;
+        }
+        left -= cost;
+        words.push(OsText(word.clone()));
+    }
+    words
+}
+
+/// Paths, as many as may be listed and are of a reasonable length together.
+fn some_of(paths: &[PathBuf]) -> Vec<OsText> {
+    const MOST_BYTES: usize = 32 << 10;
+    let mut bytes = 0;
+    let fits = |path: &&PathBuf| {
+        bytes += path.as_os_str().len();
+        bytes <= MOST_BYTES
+    };
+    paths.iter().take(INPUTS_MOVED_MAX).take_while(fits).cloned().map(OsText::from).collect()
+}
+
+/// The first of these builds that fit one reply, and how many do not.
+pub(super) fn listed<'a>(
+    views: impl ExactSizeIterator<Item = &'a BuildView>,
+) -> (Vec<Build>, usize) {
+    // The rest is for what else a reply holds.
+    const MOST_BYTES: usize = CONTROL_MAX_BYTES / 2;
+    let (all, mut bytes, mut builds) = (views.len(), 0, Vec::new());
+    for view in views {
+        let build = build(view);
+        bytes += serde_json::to_vec(&build).map_or(0, |json| json.len());
+        if bytes > MOST_BYTES {
+            break;
+        }
+        builds.push(build);
+    }
+    let left_out = all - builds.len();
+    (builds, left_out)
 }
 
 fn wait(reason: &WaitReason) -> Wait {
@@ -155,7 +212,7 @@ fn outcome(outcome: &model::Outcome) -> Outcome {
             .moved
             .as_ref()
             .filter(|paths| !paths.is_empty())
-            .map(|paths| paths.iter().take(INPUTS_MOVED_MAX).cloned().map(OsText::from).collect()),
+            .map(|paths| some_of(paths)),
         duration_ms: result.map(|result| result.duration_ms),
         cpu_ms: result.map(|result| result.cpu_ms),
         peak_rss_bytes: result.map(|result| result.peak_rss_bytes),

@@ -5,7 +5,7 @@ use super::wire::Wire;
 use super::{convert, explain, submit};
 use crate::engine::Input;
 use crate::hands::Question;
-use crate::model::{BuildView, ClientId};
+use crate::model::{BuildId, BuildView, ClientId};
 use crate::persist::Query;
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::hello::PRODUCT_VERSION;
@@ -22,18 +22,13 @@ use tarpc::context::Context;
 use tarpc::server::{BaseChannel, Channel as _, Config};
 use tokio::sync::oneshot;
 
-/// Requests of one connection that are answered at once; the rest wait their turn.
-const CONCURRENT_REQUESTS: usize = 64;
-
 /// Builds returned by `history` where the query names no limit.
 const HISTORY_DEFAULT: u32 = 20;
 
 /// Serves one control channel to its end, and then withdraws what it asked for.
 pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, client: ClientId) {
     let service = Service { server: server.clone(), session, client };
-    let channel =
-        BaseChannel::new(Config::default(), wire).max_concurrent_requests(CONCURRENT_REQUESTS);
-    let mut requests = pin!(channel.requests());
+    let mut requests = pin!(BaseChannel::new(Config::default(), wire).requests());
     // Not spawned: handlers end with the connection, which tarpc alone does not see to.
     let mut handlers = FuturesUnordered::new();
     loop {
@@ -69,6 +64,7 @@ impl Bd for Service {
         let build = submitted.map_err(convert::refusal)?;
         if let Some(pipe) = ours {
             self.server.keep_input(build, pipe);
+            tokio::spawn(drop_input_in_the_end(self.server.clone(), build));
         }
         tracing::info!(%build, session = %self.session, "submitted");
         Ok(Submitted { build: build.to_string() })
@@ -78,7 +74,11 @@ impl Bd for Service {
         let engine = &self.server.parts.engine;
         let builds = engine.builds().await.map_err(gone)?;
         let workspaces = self.ask(Question::Workspaces).await?;
-        let warnings = self.ask(Question::Warnings).await?;
+        let mut warnings = self.ask(Question::Warnings).await?;
+        let (builds, left_out) = convert::listed(builds.iter());
+        if left_out > 0 {
+            warnings.push(format!("{left_out} more builds are waiting or running than are listed"));
+        }
         let daemon = DaemonStatus {
             pid: std::process::id(),
             version: PRODUCT_VERSION.to_owned(),
@@ -91,7 +91,7 @@ impl Bd for Service {
         Ok(Status {
             daemon,
             workspaces: workspaces.iter().map(convert::workspace).collect(),
-            builds: builds.iter().map(convert::build).collect(),
+            builds,
         })
     }
 
@@ -132,7 +132,8 @@ impl Bd for Service {
         let query = Query::Newest { limit: limit as usize, under };
         let found = self.ask(|reply| Question::History(query, reply)).await?;
         let stored = found.map_err(|why| Failure::environment(codes::STORE, why))?;
-        Ok(stored.iter().map(convert::build).collect())
+        // Older ones than fit are asked for with `under`, or not at all.
+        Ok(convert::listed(stored.iter()).0)
     }
 
     async fn explain(self, _: Context, request: Submit) -> Result<Explanation, Failure> {
@@ -168,4 +169,16 @@ fn pipe() -> Result<(Option<OwnedFd>, Option<OwnedFd>), Failure> {
     let (reader, writer) = std::io::pipe()
         .map_err(|error| Failure::environment(codes::INTERNAL, format!("no pipe: {error}")))?;
     Ok((Some(writer.into()), Some(reader.into())))
+}
+
+/// Closes the pipe into a build that has ended without anybody coming for it.
+async fn drop_input_in_the_end(server: Arc<Server>, build: BuildId) {
+    if let Ok(Some(mut follower)) = server.parts.engine.follow(build).await {
+        while follower.borrow_and_update().outcome().is_none() {
+            if follower.changed().await.is_err() {
+                break;
+            }
+        }
+    }
+    drop(server.take_input(build));
 }

@@ -7,7 +7,7 @@ use crate::server::convert;
 use crate::watch::root_of;
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
-use bd_protocol::{OsText, Session};
+use bd_protocol::{OsText, Priority, Session};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -24,6 +24,10 @@ pub(super) fn submission(
     client: ClientId,
     session: &Session,
 ) -> Result<Submission, Failure> {
+    if asked.priority == Some(Priority::Unknown) {
+        let message = "the priority class is not one of user, editor, agent and background";
+        return Err(Failure::user(codes::BAD_REQUEST, message));
+    }
     let priority = asked.priority.unwrap_or(session.kind.priority());
     let join = join(&asked);
     let parent = asked.parent.as_deref().and_then(|parent| parent.parse::<BuildId>().ok());

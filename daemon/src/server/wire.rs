@@ -6,9 +6,10 @@ use bd_protocol::limits::{DEFAULT_DEADLINE, MAX_DEADLINE};
 use bd_protocol::service::{BdRequest, BdResponse};
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
+use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tarpc::{ClientMessage, Request, Response};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
@@ -16,14 +17,54 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 /// Frames on a connection.
 pub(super) type Frames = Framed<interprocess::local_socket::tokio::Stream, LengthDelimitedCodec>;
 
+/// Requests of one connection that are answered at once; the rest wait in its socket. Each may
+/// hold a long answer for a peer that does not read.
+const CONCURRENT_REQUESTS: usize = 16;
+
 /// The transport of one control channel.
-pub(super) struct Wire(pub(super) Frames);
+pub(super) struct Wire {
+    frames: Frames,
+    /// Requests under way and their deadlines, after which tarpc has forgotten them. Counted here
+    /// because tarpc's own limit answers what is over it with an error.
+    under_way: HashMap<u64, Instant>,
+}
+
+impl Wire {
+    pub(super) fn new(frames: Frames) -> Self {
+        Self { frames, under_way: HashMap::new() }
+    }
+
+    fn is_full(&mut self) -> bool {
+        if self.under_way.len() >= CONCURRENT_REQUESTS {
+            let now = Instant::now();
+            self.under_way.retain(|_, deadline| *deadline > now);
+        }
+        self.under_way.len() >= CONCURRENT_REQUESTS
+    }
+}
 
 impl Stream for Wire {
     type Item = io::Result<ClientMessage<BdRequest>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.0).poll_next(cx).map(|frame| frame.map(|frame| read(&frame?)))
+        if self.is_full() {
+            // Asked again after every answer that is sent and every deadline that passes.
+            return Poll::Pending;
+        }
+        let Some(frame) = ready!(Pin::new(&mut self.frames).poll_next(cx)) else {
+            return Poll::Ready(None);
+        };
+        let message = read(&frame?);
+        match &message {
+            Ok(ClientMessage::Request(request)) => {
+                self.under_way.insert(request.id, request.context.deadline);
+            }
+            Ok(ClientMessage::Cancel { request_id, .. }) => {
+                self.under_way.remove(request_id);
+            }
+            Ok(_) | Err(_) => {}
+        }
+        Poll::Ready(Some(message))
     }
 }
 
@@ -31,20 +72,21 @@ impl Sink<Response<BdResponse>> for Wire {
     type Error = io::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Sink::<Bytes>::poll_ready(Pin::new(&mut self.0), cx)
+        Sink::<Bytes>::poll_ready(Pin::new(&mut self.frames), cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, response: Response<BdResponse>) -> io::Result<()> {
+        self.under_way.remove(&response.request_id);
         let frame = serde_json::to_vec(&reply(response))?;
-        Pin::new(&mut self.0).start_send(Bytes::from(frame))
+        Pin::new(&mut self.frames).start_send(Bytes::from(frame))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Sink::<Bytes>::poll_flush(Pin::new(&mut self.0), cx)
+        Sink::<Bytes>::poll_flush(Pin::new(&mut self.frames), cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Sink::<Bytes>::poll_close(Pin::new(&mut self.0), cx)
+        Sink::<Bytes>::poll_close(Pin::new(&mut self.frames), cx)
     }
 }
 
@@ -82,7 +124,7 @@ fn deadline(asked_ms: Option<u64>) -> Duration {
 fn not_understood(call: &str, error: &serde_json::Error) -> Failure {
     let known = |name: &str| {
         // A method this version has, with arguments it has not.
-        serde_json::from_str::<BdRequest>(&format!("{{\"{name}\":null}}"))
+        serde_json::from_value::<BdRequest>(serde_json::json!({ name: null }))
             .is_err_and(|error| !error.to_string().contains("unknown variant"))
     };
     let method = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(call)
