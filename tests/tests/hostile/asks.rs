@@ -1,0 +1,50 @@
+//! Requests by hand.
+
+use bd_tests::Sandbox;
+use bd_tests::wire::Wire;
+use serde_json::{Value, json};
+
+/// A submission of a command in the workspace, with little in its environment.
+pub(crate) fn submission(sandbox: &Sandbox, argv: &[&str]) -> Value {
+    json!({
+        "command": argv,
+        "cwd": sandbox.workspace().to_str().expect("UTF-8"),
+        "environment": [["PATH", std::env::var("PATH").expect("a PATH")]],
+    })
+}
+
+/// The call that submits it.
+pub(crate) fn submit(submission: &Value) -> Value {
+    json!({ "Submit": { "request": submission } })
+}
+
+/// What a reply says: the answer, or the failure.
+pub(crate) fn answer(reply: &Value) -> Result<Value, Value> {
+    if let Some(failure) = reply.get("failure") {
+        return Err(failure.clone());
+    }
+    let (_, answer) =
+        reply["reply"].as_object().and_then(|reply| reply.iter().next()).expect("one");
+    match answer.get("Err") {
+        Some(failure) => Err(failure.clone()),
+        None => Ok(answer["Ok"].clone()),
+    }
+}
+
+/// Asks and takes the answer.
+pub(crate) fn ask(wire: &mut Wire, call: &Value) -> Result<Value, Value> {
+    answer(&wire.call(1, call))
+}
+
+/// Submits and takes the id of the build.
+pub(crate) fn submitted(wire: &mut Wire, submission: &Value) -> String {
+    let answer = ask(wire, &submit(submission)).expect("a build");
+    answer["build"].as_str().expect("an id").to_owned()
+}
+
+/// Waits for the end of a build.
+pub(crate) fn ended(sandbox: &Sandbox, build: &str) -> Value {
+    let output = sandbox.run(&["wait", "--json", "--quiet", build]);
+    let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
+    document["build"].clone()
+}
