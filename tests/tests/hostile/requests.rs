@@ -2,7 +2,7 @@
 
 use crate::asks::{answer, ask, ended, submission, submit, submitted};
 use bd_tests::wire::Wire;
-use bd_tests::{Gate, Sandbox, Witness, eventually};
+use bd_tests::{Flag, Gate, Sandbox, Witness, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -435,9 +435,10 @@ fn a_request_that_was_given_up_gets_no_answer_and_the_others_do() {
     let gate = Gate::new(sandbox.outside(), "gate");
     let mut wire = control(&sandbox);
     // It passes over SIGTERM, so cancelling it takes as long as its grace.
-    let script = format!("trap '' TERM; {}", gate.pass());
+    let trapped = Flag::new(sandbox.outside(), "trapped");
+    let script = format!("trap '' TERM; {}; {}", trapped.raise_in_shell(), gate.pass());
     let build = submitted(&mut wire, &submission(&sandbox, &["sh", "-c", &script]));
-    sandbox.await_builds("running", 1);
+    eventually("the command passes over SIGTERM", || trapped.is_up());
     wire.send(&json!({ "id": 5, "call": { "Cancel": { "id": build } } }));
     // Answered after the other was begun.
     answer(&wire.call(6, &json!({ "Status": {} }))).expect("a status");
