@@ -45,7 +45,8 @@ pub struct Reply {
     /// The answer: `{"Method": {"Ok": …}}` or `{"Method": {"Err": failure}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply: Option<BdResponse>,
-    /// Why there is no answer: the request was not understood or took too long.
+    /// Why there is no answer: the request was not understood. One whose deadline passed gets no
+    /// reply at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
