@@ -221,7 +221,9 @@ impl Core {
     }
 
     pub(super) fn enqueue(&mut self, now: Now, id: ExecutionId) {
-        self.queue.enqueue(id, self.priority(id));
+        // In the order of the requests, however long the state of their files took to establish.
+        let turn = self.executions[&id].owner.0;
+        self.queue.enqueue(id, self.priority(id), turn);
         self.queue_moved(now);
     }
 

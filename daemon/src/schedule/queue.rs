@@ -7,9 +7,9 @@ use std::fmt::Debug;
 
 /// Decides which waiting execution starts when.
 pub trait Policy: Debug + Send {
-    /// Adds a waiting execution, or changes the priority of one that waits; its turn among
-    /// equals stays that of the first call.
-    fn enqueue(&mut self, execution: ExecutionId, priority: Priority);
+    /// Adds a waiting execution, or changes the priority of one that waits. Among equals the one
+    /// with the lowest `turn` is first; of one that waits already it stays as it was.
+    fn enqueue(&mut self, execution: ExecutionId, priority: Priority, turn: u64);
     /// Takes out an execution that is not wanted any more, or starts by another way.
     fn remove(&mut self, execution: ExecutionId);
     /// Takes out the execution that is to start now, if one may; it holds its place among the
@@ -30,7 +30,6 @@ pub struct PriorityQueue {
     waiting: BTreeSet<(Reverse<Priority>, u64, ExecutionId)>,
     turns: HashMap<ExecutionId, (Priority, u64)>,
     admitted: BTreeSet<ExecutionId>,
-    next_turn: u64,
 }
 
 impl PriorityQueue {
@@ -42,22 +41,18 @@ impl PriorityQueue {
             waiting: BTreeSet::new(),
             turns: HashMap::new(),
             admitted: BTreeSet::new(),
-            next_turn: 0,
         }
     }
 }
 
 impl Policy for PriorityQueue {
-    fn enqueue(&mut self, execution: ExecutionId, priority: Priority) {
+    fn enqueue(&mut self, execution: ExecutionId, priority: Priority, turn: u64) {
         let turn = match self.turns.get(&execution) {
             Some((old, turn)) => {
                 self.waiting.remove(&(Reverse(*old), *turn, execution));
                 *turn
             }
-            None => {
-                self.next_turn += 1;
-                self.next_turn
-            }
+            None => turn,
         };
         self.turns.insert(execution, (priority, turn));
         self.waiting.insert((Reverse(priority), turn, execution));
@@ -111,15 +106,23 @@ mod tests {
             (5, Priority::User),
             (6, Priority::Editor),
         ] {
-            queue.enqueue(ExecutionId(id), priority);
+            queue.enqueue(ExecutionId(id), priority, id);
         }
         assert_eq!(admitted(&mut queue), [3, 5, 6, 2, 4, 1]);
     }
 
     #[test]
+    fn who_asked_first_is_first_even_if_it_entered_later() {
+        let mut queue = PriorityQueue::new(9);
+        queue.enqueue(ExecutionId(1), Priority::Agent, 20);
+        queue.enqueue(ExecutionId(2), Priority::Agent, 10);
+        assert_eq!(admitted(&mut queue), [2, 1]);
+    }
+
+    #[test]
     fn no_more_run_than_places() {
         let mut queue = PriorityQueue::new(2);
-        (1..=3).for_each(|id| queue.enqueue(ExecutionId(id), Priority::Agent));
+        (1..=3).for_each(|id| queue.enqueue(ExecutionId(id), Priority::Agent, id));
         assert_eq!(admitted(&mut queue), [1, 2]);
         assert_eq!(queue.occupancy(), (2, 2));
         queue.release(ExecutionId(1));
@@ -129,9 +132,9 @@ mod tests {
     #[test]
     fn a_raised_priority_keeps_the_turn_and_a_removed_one_never_starts() {
         let mut queue = PriorityQueue::new(9);
-        (1..=3).for_each(|id| queue.enqueue(ExecutionId(id), Priority::Agent));
-        queue.enqueue(ExecutionId(3), Priority::User);
-        queue.enqueue(ExecutionId(1), Priority::User);
+        (1..=3).for_each(|id| queue.enqueue(ExecutionId(id), Priority::Agent, id));
+        queue.enqueue(ExecutionId(3), Priority::User, 0);
+        queue.enqueue(ExecutionId(1), Priority::User, 9);
         queue.remove(ExecutionId(2));
         assert_eq!(queue.order(), [ExecutionId(1), ExecutionId(3)]);
         assert_eq!(admitted(&mut queue), [1, 3]);
