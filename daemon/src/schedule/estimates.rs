@@ -39,18 +39,22 @@ impl Estimates {
     }
 }
 
-/// Time until the first of a queue's later members starts, in milliseconds: `remaining` are the
-/// times that running executions still need, `ahead` the durations of those that start before.
-/// `None` as soon as one that counts is unknown.
+/// Time until each member of a queue starts, in milliseconds: `remaining` are the times that
+/// running executions still need, `durations` those of the members in their order. `None` as soon
+/// as one that counts is unknown.
 #[must_use]
-pub fn until_start(remaining: &[Option<u64>], ahead: &[Option<u64>]) -> Option<u64> {
-    let mut ends: BinaryHeap<Reverse<u64>> =
-        remaining.iter().map(|time| time.map(Reverse)).collect::<Option<_>>()?;
-    for duration in ahead {
-        let Reverse(start) = ends.pop()?;
-        ends.push(Reverse(start + (*duration)?));
-    }
-    ends.peek().map(|Reverse(start)| *start)
+pub fn start_times(remaining: &[Option<u64>], durations: &[Option<u64>]) -> Vec<Option<u64>> {
+    let mut ends: Option<BinaryHeap<Reverse<u64>>> =
+        remaining.iter().map(|time| time.map(Reverse)).collect();
+    let start = |duration: &Option<u64>| {
+        let start = ends.as_mut().and_then(BinaryHeap::pop).map(|Reverse(start)| start);
+        match (start, duration, &mut ends) {
+            (Some(start), Some(duration), Some(ends)) => ends.push(Reverse(start + duration)),
+            _ => ends = None,
+        }
+        start
+    };
+    durations.iter().map(start).collect()
 }
 
 #[cfg(test)]
@@ -87,7 +91,8 @@ mod tests {
             (&[Some(5), None], &[], None),
             (&[Some(5)], &[None], None),
         ] {
-            assert_eq!(until_start(remaining, ahead), start, "{remaining:?} {ahead:?}");
+            let next = start_times(remaining, &[ahead, &[None]].concat()).pop();
+            assert_eq!(next, Some(start), "{remaining:?} {ahead:?}");
         }
     }
 }

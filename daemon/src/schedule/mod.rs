@@ -3,5 +3,5 @@
 mod estimates;
 mod queue;
 
-pub use estimates::{Estimates, until_start};
+pub use estimates::{Estimates, start_times};
 pub use queue::{Policy, PriorityQueue};
