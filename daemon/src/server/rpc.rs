@@ -20,7 +20,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use tarpc::context::Context;
 use tarpc::server::{BaseChannel, Channel as _, Config};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 /// Builds returned by `history` where the query names no limit.
 const HISTORY_DEFAULT: u32 = 20;
@@ -49,8 +49,8 @@ pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, cl
 }
 
 #[derive(Clone)]
-pub(super) struct Service {
-    pub(super) server: Arc<Server>,
+struct Service {
+    server: Arc<Server>,
     session: Session,
     client: ClientId,
 }
@@ -73,8 +73,8 @@ impl Bd for Service {
     async fn status(self, _: Context) -> Result<Status, Failure> {
         let engine = &self.server.parts.engine;
         let builds = engine.builds().await.map_err(gone)?;
-        let workspaces = self.ask(Question::Workspaces).await?;
-        let mut warnings = self.ask(Question::Warnings).await?;
+        let workspaces = self.server.ask(Question::Workspaces).await?;
+        let mut warnings = self.server.ask(Question::Warnings).await?;
         let (builds, left_out) = convert::listed(builds.iter());
         if left_out > 0 {
             warnings.push(format!("{left_out} more builds are waiting or running than are listed"));
@@ -96,32 +96,27 @@ impl Bd for Service {
     }
 
     async fn build(self, _: Context, id: String) -> Result<Build, Failure> {
-        let view = self.find(&id).await?;
+        let view = self.server.find(&id).await?;
         Ok(convert::build(&view))
     }
 
     async fn cancel(self, _: Context, id: String) -> Result<Build, Failure> {
-        let view = self.find(&id).await?;
+        let view = self.server.find(&id).await?;
         if view.outcome().is_some() {
             return Ok(convert::build(&view));
         }
         let engine = &self.server.parts.engine;
         let Some(mut follower) = engine.follow(view.id).await.map_err(gone)? else {
-            let view = self.find(&id).await?;
+            let view = self.server.find(&id).await?;
             return Ok(convert::build(&view));
         };
         engine.tell(Input::Cancel(view.id));
-        loop {
-            let view = follower.borrow_and_update().clone();
-            // The sender goes when the build has ended, or with the daemon.
-            if view.outcome().is_some() || follower.changed().await.is_err() {
-                return Ok(convert::build(&follower.borrow()));
-            }
-        }
+        ended(&mut follower).await;
+        Ok(convert::build(&follower.borrow()))
     }
 
     async fn detach(self, _: Context, id: String) -> Result<(), Failure> {
-        let view = self.find(&id).await?;
+        let view = self.server.find(&id).await?;
         self.server.parts.engine.tell(Input::Detach(view.id));
         Ok(())
     }
@@ -130,7 +125,7 @@ impl Bd for Service {
         let limit = query.limit.unwrap_or(HISTORY_DEFAULT).min(HISTORY_MAX);
         let under = query.under.map(|dir| PathBuf::from(dir.0));
         let query = Query::Newest { limit: limit as usize, under };
-        let found = self.ask(|reply| Question::History(query, reply)).await?;
+        let found = self.server.ask(|reply| Question::History(query, reply)).await?;
         let stored = found.map_err(|why| Failure::environment(codes::STORE, why))?;
         // Older ones than fit are asked for with `under`, or not at all.
         Ok(convert::listed(stored.iter()).0)
@@ -141,26 +136,13 @@ impl Bd for Service {
     }
 
     async fn resize(self, _: Context, id: String, size: TerminalSize) -> Result<(), Failure> {
-        let view = self.find(&id).await?;
+        let view = self.server.find(&id).await?;
         let question = Question::Resize(view.id, (size.rows, size.columns));
         self.server.parts.engine.question(question).await.map_err(gone)
     }
 
     async fn not_understood(self, _: Context, failure: Failure) -> Result<(), Failure> {
         Err(failure)
-    }
-}
-
-impl Service {
-    pub(super) async fn ask<T>(
-        &self,
-        question: impl FnOnce(oneshot::Sender<T>) -> Question,
-    ) -> Result<T, Failure> {
-        self.server.ask(question).await
-    }
-
-    async fn find(&self, id: &str) -> Result<Arc<BuildView>, Failure> {
-        self.server.find(id).await
     }
 }
 
@@ -174,11 +156,13 @@ fn pipe() -> Result<(Option<OwnedFd>, Option<OwnedFd>), Failure> {
 /// Closes the pipe into a build that has ended without anybody coming for it.
 async fn drop_input_in_the_end(server: Arc<Server>, build: BuildId) {
     if let Ok(Some(mut follower)) = server.parts.engine.follow(build).await {
-        while follower.borrow_and_update().outcome().is_none() {
-            if follower.changed().await.is_err() {
-                break;
-            }
-        }
+        ended(&mut follower).await;
     }
     drop(server.take_input(build));
+}
+
+/// Waits for the end of a build, or of the daemon.
+async fn ended(follower: &mut watch::Receiver<Arc<BuildView>>) {
+    // The sender goes with either; what it sent last is there all the same.
+    let _ = follower.wait_for(|view| view.outcome().is_some()).await;
 }
