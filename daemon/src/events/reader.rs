@@ -18,8 +18,8 @@ use super::segments::{Place, Segment};
 /// Most bytes of records that a reader gives at once; fits in a frame of the wire.
 pub const FRAME_BYTES: usize = 448 * 1024;
 
-/// Records from this size on are looked up one by one before they are read; of smaller ones a
-/// part of the last may be read in vain.
+/// Records from this size on are looked up one by one to find a position, and may be sent in
+/// parts; smaller ones are what somebody wrote at once, and stay whole.
 const LARGE: u64 = 16 * 1024;
 
 /// Why output is not there. The texts are those of the wire.
@@ -110,14 +110,14 @@ impl Reader {
     }
 
     /// Replaces the contents of `frame` by the next records, waiting for some if there are none.
-    /// The first may be the end of a record, from the position that was asked for on. May be
-    /// dropped while it waits; nothing is lost.
+    /// The first may be the end of a record and the last the beginning of one. Where there are
+    /// [no records](Next::Records), the contents mean nothing. May be dropped while it waits;
+    /// nothing is lost.
     ///
     /// # Errors
     ///
     /// When a file can not be read. The reader stays where it is.
     pub async fn next(&mut self, frame: &mut Vec<u8>) -> Result<Next, LogError> {
-        frame.clear();
         let shared = Arc::clone(&self.shared);
         loop {
             let mut more = std::pin::pin!(shared.more.notified());
@@ -193,17 +193,15 @@ impl Reader {
             },
         };
         let damaged = |offset| LogError::Damaged { path: path.clone(), offset };
-        if let Some(head) = open.seek(self.position, segment).map_err(failed())? {
-            open.part(head, self.position, frame).map_err(failed())?;
-        } else {
-            let left = segment.bytes.checked_sub(open.offset).filter(|left| *left > 0);
-            let left = left.ok_or_else(|| damaged(open.offset))?;
-            open.whole(left, frame).map_err(failed())?;
+        let part = open.seek(self.position, segment).map_err(failed())?;
+        if open.offset >= segment.bytes {
+            return Err(damaged(open.offset));
         }
+        let position = open.fill(part, self.position, segment, frame).map_err(failed())?;
         if frame.is_empty() {
             return Err(damaged(open.offset));
         }
-        self.position = open.at;
+        self.position = position;
         self.open = Some(open);
         Ok(true)
     }
@@ -251,45 +249,40 @@ impl Open {
         Head::parse(&header, position).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// Reads the end of one record.
-    fn part(&mut self, head: Head, position: u64, frame: &mut Vec<u8>) -> io::Result<()> {
-        let skipped = position - head.position;
-        frame.extend_from_slice(&head.from(position));
-        frame.resize(
-            HEADER_BYTES + usize::try_from(head.end() - position).expect("BUG: bounded"),
-            0,
-        );
-        let payload = self.offset + HEADER_BYTES as u64 + skipped;
-        self.file.read_exact_at(&mut frame[HEADER_BYTES..], payload)?;
-        (self.offset, self.at) = (self.offset + head.whole(), head.end());
-        Ok(())
-    }
-
-    /// Reads whole records, as many as fit, of the `left` bytes that the segment still has.
-    fn whole(&mut self, left: u64, frame: &mut Vec<u8>) -> io::Result<()> {
-        let mut bytes = left;
-        if left > FRAME_BYTES as u64 {
-            // The last record will not fit; large ones are not read in vain.
-            bytes = 0;
-            let mut position = self.at;
-            while bytes < FRAME_BYTES as u64 {
-                let head = self.head(self.offset + bytes, position)?;
-                if u64::from(head.len) < LARGE {
-                    bytes = FRAME_BYTES as u64;
-                } else if bytes + head.whole() > FRAME_BYTES as u64 {
-                    break;
-                } else {
-                    bytes += head.whole();
-                    position = head.end();
-                }
-            }
+    /// Reads records from `position` on, as many as fit, in one go; `part` is the header of the
+    /// first if the position is not that of its first byte. Returns the position after them.
+    fn fill(
+        &mut self,
+        part: Option<Head>,
+        position: u64,
+        segment: &Segment,
+        frame: &mut Vec<u8>,
+    ) -> io::Result<u64> {
+        let skipped = part.map_or(0, |head| HEADER_BYTES as u64 + position - head.position);
+        let from = self.offset + skipped;
+        let header = part.map(|head| head.from(position));
+        let header = header.as_ref().map_or(&[][..], |header| header);
+        let left = usize::try_from(segment.bytes.saturating_sub(from)).unwrap_or(FRAME_BYTES);
+        let more = header.len() + left > FRAME_BYTES;
+        // What was there is overwritten, not cleared: that would cost as much as reading does.
+        frame.resize(FRAME_BYTES.min(header.len() + left), 0);
+        frame[..header.len()].copy_from_slice(header);
+        self.file.read_exact_at(&mut frame[header.len()..], from)?;
+        let (mut bytes, mut at) = whole_records(frame, position, u64::MAX);
+        if bytes > 0 {
+            (self.offset, self.at) = (from + (bytes - header.len()) as u64, at);
         }
-        frame.resize(usize::try_from(bytes).expect("BUG: a frame is bounded"), 0);
-        self.file.read_exact_at(frame, self.offset)?;
-        let (bytes, at) = whole_records(frame, self.at, u64::MAX);
+        // A large record is sent in parts, so that none of it is read twice.
+        let rest = &mut frame[bytes..];
+        let large = |head: &Head| more && u64::from(head.len) >= LARGE;
+        if let Some(head) = Head::parse(rest, at).filter(large)
+            && let Some(some) = rest.len().checked_sub(HEADER_BYTES).filter(|some| *some > 0)
+        {
+            rest[..HEADER_BYTES].copy_from_slice(&head.until(at + some as u64));
+            (bytes, at) = (frame.len(), at + some as u64);
+        }
         frame.truncate(bytes);
-        (self.offset, self.at) = (self.offset + bytes as u64, at);
-        Ok(())
+        Ok(at)
     }
 }
 

@@ -65,6 +65,12 @@ impl Head {
         self.position + u64::from(self.len)
     }
 
+    /// The header of the record's part before `position`.
+    pub(super) fn until(self, position: u64) -> [u8; HEADER_BYTES] {
+        let len = u32::try_from(position - self.position).expect("BUG: not a part of the record");
+        with_kind(self.kind, self.position, len)
+    }
+
     /// The header of the record's part from `position` on.
     pub(super) fn from(self, position: u64) -> [u8; HEADER_BYTES] {
         let left = u32::try_from(self.end() - position).expect("BUG: not a part of the record");
