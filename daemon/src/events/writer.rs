@@ -16,6 +16,10 @@ use super::segments::Segment;
 /// must not cost the command a failing system call for each of its own.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// Files that are kept for the segments to come: a reader passes several at once, and then none
+/// for a while. New pages cost many times what those of an old file do.
+const SPARE_FILES: usize = 4;
+
 /// The one writer of a log. Dropping it finishes the log.
 #[derive(Debug)]
 pub struct Writer {
@@ -27,6 +31,9 @@ pub struct Writer {
     /// What came just before was lost.
     after_loss: bool,
     retry: Option<Instant>,
+    /// Segments that nobody needs. If the daemon is killed, they are a part of the log that need
+    /// not be there.
+    spare: Vec<Segment>,
 }
 
 #[derive(Debug)]
@@ -52,7 +59,14 @@ impl Writer {
             .map_err(LogError::io("create the log", dir))?;
         let log = Log::new(dir.to_owned(), limits, State::default());
         let shared = Arc::clone(&log.shared);
-        let writer = Self { shared, current: None, position: 0, after_loss: false, retry: None };
+        let writer = Self {
+            shared,
+            current: None,
+            position: 0,
+            after_loss: false,
+            retry: None,
+            spare: Vec::new(),
+        };
         Ok((writer, log))
     }
 
@@ -70,6 +84,7 @@ impl Writer {
     /// Ends the log: readers that have everything are told so.
     pub fn finish(&mut self) {
         self.close();
+        self.shared.remove(&std::mem::take(&mut self.spare));
         let mut state = self.shared.lock();
         if !state.finished {
             state.finished = true;
@@ -124,8 +139,10 @@ impl Writer {
         let (mut free, forced) = self.shared.lock().segments.trim(&self.shared.limits);
         // No reader has passed them, so one may be reading: the file is left as it is.
         self.shared.remove(&forced);
-        let old = free.pop().map(|old| old.path(&self.shared.dir));
-        self.shared.remove(&free);
+        self.spare.append(&mut free);
+        let excess = self.spare.len().saturating_sub(SPARE_FILES + 1);
+        self.shared.remove(&self.spare.split_off(self.spare.len() - excess));
+        let old = self.spare.pop().map(|old| old.path(&self.shared.dir));
         let recycled = old.is_some_and(|old| std::fs::rename(old, &path).is_ok());
         let file = OpenOptions::new()
             .write(true)
