@@ -13,6 +13,11 @@ const GATHER_BELOW: usize = 16 * 1024;
 /// So much is gathered at most.
 const GATHER_MAX: usize = 256 * 1024;
 
+/// Size of a pipe that much goes through, as the daemon gives it to the command: each time that
+/// it is full or empty, one side has to wait for the other to be woken.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: i32 = 256 * 1024;
+
 /// Where the command's output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -41,6 +46,8 @@ pub(super) struct Output {
     target: Target,
     /// Whether each of our streams is a terminal.
     terminals: [bool; 2],
+    /// Whether each of them has been made ready for much.
+    widened: [bool; 2],
     /// Whether the last byte that went to a terminal ended its line.
     line_free: bool,
 }
@@ -56,6 +63,7 @@ impl Output {
             stderr: File::from(stderr.as_fd().try_clone_to_owned()?),
             gathered: Vec::new(),
             target: Target::Stdout,
+            widened: [false; 2],
             line_free: true,
         })
     }
@@ -101,14 +109,21 @@ impl Output {
             return Ok(());
         }
         self.flush()?;
+        if !std::mem::replace(&mut self.widened[target as usize], true) {
+            widen(self.file(target));
+        }
         self.write_all(target, bytes)
     }
 
-    fn write_all(&self, target: Target, mut bytes: &[u8]) -> io::Result<()> {
-        let mut file = match target {
+    fn file(&self, target: Target) -> &File {
+        match target {
             Target::Stdout => &self.stdout,
             Target::Stderr => &self.stderr,
-        };
+        }
+    }
+
+    fn write_all(&self, target: Target, mut bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.file(target);
         while !bytes.is_empty() {
             match file.write(bytes) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -128,6 +143,19 @@ impl Output {
         Ok(())
     }
 }
+
+/// Enlarges a pipe; what is none, or large already, stays as it is. Only for who has much to say:
+/// the kernel gives a user 64 MiB of pipes in all.
+#[cfg(target_os = "linux")]
+fn widen(pipe: &File) {
+    use nix::fcntl::{FcntlArg, fcntl};
+    if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|size| size < PIPE_BYTES) {
+        let _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen(_: &File) {}
 
 fn line(event: &Event<'_>) -> Option<String> {
     let line = match event {
