@@ -72,9 +72,13 @@ impl Bd for Service {
 
     async fn status(self, _: Context) -> Result<Status, Failure> {
         let engine = &self.server.parts.engine;
-        let builds = engine.builds().await.map_err(gone)?;
-        let workspaces = self.server.ask(Question::Workspaces).await?;
-        let mut warnings = self.server.ask(Question::Warnings).await?;
+        // Asked together, so that the engine has one turn for all and this request another.
+        let (builds, workspaces, warnings) = tokio::join!(
+            engine.builds(),
+            self.server.ask(Question::Workspaces),
+            self.server.ask(Question::Warnings),
+        );
+        let (builds, workspaces, mut warnings) = (builds.map_err(gone)?, workspaces?, warnings?);
         let (builds, left_out) = convert::listed(builds.iter());
         if left_out > 0 {
             warnings.push(format!("{left_out} more builds are waiting or running than are listed"));
