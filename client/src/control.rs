@@ -36,10 +36,11 @@ macro_rules! answer {
         match $response {
             BdResponse::$kind(answer) => Ok(answer?),
             BdResponse::NotUnderstood(Err(failure)) => Err(ClientError::Failure(failure)),
-            _ => Err(misunderstood("reply", "it answers another question")),
+            _ => Err($crate::connect::misunderstood("reply", "it answers another question")),
         }
     };
 }
+pub(crate) use answer;
 
 impl Client {
     /// The daemon, its workspaces and the builds that have not ended.
@@ -80,11 +81,25 @@ impl Client {
     }
 
     /// Asks without waiting for the welcome: only for requests that change nothing.
-    fn ask(&self, request: &BdRequest, patience: Duration) -> Result<BdResponse, ClientError> {
+    pub(crate) fn ask(
+        &self,
+        request: &BdRequest,
+        patience: Duration,
+    ) -> Result<BdResponse, ClientError> {
+        self.ask_noting(request, patience, self.notes().clone())
+    }
+
+    /// The same with another place for the note that the answer takes long.
+    pub(crate) fn ask_noting(
+        &self,
+        request: &BdRequest,
+        patience: Duration,
+        notes: Notes,
+    ) -> Result<BdResponse, ClientError> {
         const ID: u64 = 1;
         let first = connect::json(&envelope(ID, request, patience));
         let connection = self.open(Channel::Control, Some(&first))?;
-        let mut control = Control { connection, notes: self.notes().clone(), last_id: ID };
+        let mut control = Control { connection, notes, last_id: ID };
         control.receive(ID, patience)
     }
 }
@@ -170,10 +185,28 @@ impl Control {
         &self.connection.frames
     }
 
-    fn call(&mut self, request: &BdRequest, patience: Duration) -> Result<BdResponse, ClientError> {
+    pub(crate) fn frames_mut(&mut self) -> &mut Frames {
+        &mut self.connection.frames
+    }
+
+    pub(crate) fn call(
+        &mut self,
+        request: &BdRequest,
+        patience: Duration,
+    ) -> Result<BdResponse, ClientError> {
+        let id = self.ask_later(request, patience)?;
+        self.receive(id, patience)
+    }
+
+    /// Sends a request; the answer will have this id.
+    pub(crate) fn ask_later(
+        &mut self,
+        request: &BdRequest,
+        patience: Duration,
+    ) -> Result<u64, ClientError> {
         self.last_id += 1;
         send(self.frames().stream(), self.last_id, request, patience)?;
-        self.receive(self.last_id, patience)
+        Ok(self.last_id)
     }
 
     fn receive(&mut self, id: u64, patience: Duration) -> Result<BdResponse, ClientError> {
@@ -181,17 +214,24 @@ impl Control {
         loop {
             let frame = connect::patiently(&mut self.connection.frames, deadline, &self.notes)?
                 .ok_or(ClientError::Closed)?;
-            let reply: Reply =
-                serde_json::from_slice(frame).map_err(|error| misunderstood("reply", error))?;
-            if reply.id != id {
-                continue;
+            if let Some(response) = reply_to(id, frame)? {
+                return Ok(response);
             }
-            return match (reply.reply, reply.failure) {
-                (Some(response), _) => Ok(response),
-                (None, Some(failure)) => Err(failure.into()),
-                (None, None) => Err(misunderstood("reply", "it is empty")),
-            };
         }
+    }
+}
+
+/// The response in a frame, if it answers the request of this id.
+pub(crate) fn reply_to(id: u64, frame: &[u8]) -> Result<Option<BdResponse>, ClientError> {
+    let reply: Reply =
+        serde_json::from_slice(frame).map_err(|error| misunderstood("reply", error))?;
+    if reply.id != id {
+        return Ok(None);
+    }
+    match (reply.reply, reply.failure) {
+        (Some(response), _) => Ok(Some(response)),
+        (None, Some(failure)) => Err(failure.into()),
+        (None, None) => Err(misunderstood("reply", "it is empty")),
     }
 }
 

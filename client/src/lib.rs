@@ -25,6 +25,8 @@ mod start;
 mod stop;
 mod stream;
 mod version;
+mod watching;
+mod workspaces;
 
 pub use client::{Client, StartPolicy};
 pub use connect::{Connection, Welcome};
@@ -36,3 +38,4 @@ pub use session::{recognise, recognise_with};
 pub use stop::Stopped;
 pub use stream::{Cursor, Event, Events};
 pub use version::newer;
+pub use workspaces::place;

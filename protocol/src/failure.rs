@@ -38,7 +38,7 @@ pub mod codes {
     pub const BAD_REQUEST: &str = "bad_request";
     /// The daemon does not know the method asked for.
     pub const UNSUPPORTED: &str = "unsupported";
-    /// No build, execution or log of that name.
+    /// No build, execution, log or workspace of that name.
     pub const NOT_FOUND: &str = "not_found";
     /// An abbreviated id fits several builds.
     pub const AMBIGUOUS: &str = "ambiguous";
@@ -52,6 +52,14 @@ pub mod codes {
     pub const STORE: &str = "store";
     /// The directory to run in is missing or not a directory.
     pub const BAD_CWD: &str = "bad_cwd";
+    /// The directory asked about is missing or not a directory.
+    pub const BAD_DIR: &str = "bad_dir";
+    /// The directory can not be a workspace.
+    pub const BAD_ROOT: &str = "bad_root";
+    /// What was given as a clock is none.
+    pub const BAD_CLOCK: &str = "bad_clock";
+    /// What a workspace holds could not be found out.
+    pub const NO_STATE: &str = "no_state";
     /// Client and daemon share no protocol version.
     pub const PROTOCOL_MISMATCH: &str = "protocol_mismatch";
     /// The peer belongs to another user.

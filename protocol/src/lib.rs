@@ -11,6 +11,7 @@
 //! `docs/protocol.md` says the same for writers of clients in other languages.
 
 pub mod build;
+pub mod changes;
 pub mod envelope;
 pub mod events;
 pub mod failure;
@@ -22,6 +23,7 @@ pub mod rendezvous;
 pub mod service;
 pub mod session;
 pub mod submit;
+pub mod watch;
 
 pub use build::{Build, BuildState, Outcome, OutcomeSource, OutcomeStatus, Wait};
 pub use failure::{Failure, Tier};

@@ -23,6 +23,8 @@ impl<'a> Witness<'a> {
     /// one if none runs.
     #[must_use]
     pub fn of(sandbox: &'a Sandbox) -> Self {
+        // From the first question on, a workspace is watched.
+        let _ = sandbox.ok(&["ws", "info"]);
         let _ = sandbox.ok(&["run", "--quiet", "--", "true"]);
         let _ = sandbox.ok(&["history"]);
         let pid = sandbox.daemon_pid();

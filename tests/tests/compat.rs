@@ -4,12 +4,17 @@
 //! `BD_COMPAT_WRITE=1` writes the files anew. A change in them is a change of the protocol.
 
 use bd_protocol::build::{Build, BuildState, Outcome, OutcomeSource, OutcomeStatus, Wait};
+use bd_protocol::changes::{
+    Change, ChangeKind, Changes, ChangesQuery, EntryType, Forgotten, InputsDigest, Place,
+    Verification,
+};
 use bd_protocol::envelope::{RawRequest, Reply, Request};
 use bd_protocol::events::{Kind, Lagged, Subscribe, push, records};
 use bd_protocol::failure::{Failure, Tier};
 use bd_protocol::hello::{Channel, ClientHello, OUR_RANGE, ServerHello, ShutdownWhen};
 use bd_protocol::service::{BdRequest, BdResponse, DaemonStatus, HistoryQuery, Status, Workspace};
 use bd_protocol::submit::{Explanation, JoinPolicy, StdinMode, Submit, Submitted, TerminalSize};
+use bd_protocol::watch::{News, Triggered, Watch, Watching};
 use bd_protocol::{OsText, Priority, Session, SessionKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -160,20 +165,96 @@ fn status() -> Status {
             max_executions: 2,
             warnings: vec!["history was set aside".into()],
         },
-        workspaces: vec![Workspace {
-            schema: "bd.workspace/1".into(),
-            root: "/home/me/project".into(),
-            files: 146,
-            bytes: 700_000,
-            dirs: 20,
-            watches: 0,
-            source: "poll".into(),
-            clock: None,
-            tree_digest: Some("c009be41".into()),
-            last_sync_ms: Some(3),
-            warnings: vec![],
-        }],
+        workspaces: vec![workspace()],
         builds: vec![build()],
+    }
+}
+
+fn workspace() -> Workspace {
+    Workspace {
+        schema: "bd.workspace/1".into(),
+        root: "/home/me/project".into(),
+        files: 146,
+        bytes: 700_000,
+        dirs: 20,
+        watches: 0,
+        source: "poll".into(),
+        clock: None,
+        tree_digest: Some("c009be41".into()),
+        last_sync_ms: Some(3),
+        warnings: vec![],
+    }
+}
+
+fn watched() -> Workspace {
+    Workspace {
+        watches: 21,
+        source: "inotify".into(),
+        clock: Some("c:0123456789abcdef:42".into()),
+        warnings: vec!["one directory is looked at each time".into()],
+        ..workspace()
+    }
+}
+
+fn place() -> Place {
+    Place { dir: "/home/me/project/src".into(), home: Some("/home/me".into()) }
+}
+
+fn changes_query() -> ChangesQuery {
+    ChangesQuery {
+        place: place(),
+        since: Some("c:0123456789abcdef:41".into()),
+        wait_ms: Some(20_000),
+        after: Some(odd_text()),
+    }
+}
+
+fn changes() -> Changes {
+    let change = |path: OsText, kind, entry, from| Change { path, kind, entry, from };
+    Changes {
+        root: "/home/me/project".into(),
+        clock: "c:0123456789abcdef:42".into(),
+        fresh: true,
+        changes: vec![
+            change("a".into(), ChangeKind::Added, EntryType::File, None),
+            change("b".into(), ChangeKind::Modified, EntryType::Symlink, None),
+            change("c".into(), ChangeKind::Removed, EntryType::Dir, None),
+            change(odd_text(), ChangeKind::Renamed, EntryType::File, Some("e".into())),
+        ],
+        more: true,
+    }
+}
+
+fn inputs_digest() -> InputsDigest {
+    InputsDigest {
+        root: "/home/me/project".into(),
+        clock: "c:00000000000000ff:42".into(),
+        digest: "c009be41".into(),
+    }
+}
+
+fn verification() -> Verification {
+    Verification {
+        root: "/home/me/project".into(),
+        believed: "c009be41".into(),
+        found: "329601ed".into(),
+        files: 146,
+        differences: vec!["src/lib.rs".into(), odd_text()],
+        repaired: true,
+    }
+}
+
+fn watch() -> Watch {
+    Watch { submit: submit(), on: vec!["src/**/*.rs".into(), odd_text()], initial: true }
+}
+
+fn triggered() -> Triggered {
+    Triggered {
+        news: News::Loop,
+        build: Some("b1m7yfgnex00".into()),
+        changed: vec!["log.txt".into(), odd_text()],
+        changed_count: 102,
+        message: Some("its own runs change log.txt: ignore it".into()),
     }
 }
 
@@ -222,6 +303,16 @@ fn requests_are_read_by_later_daemons() {
             "resize",
             BdRequest::Resize { id: "b1".into(), size: TerminalSize { rows: 24, columns: 80 } },
         ),
+        ("changes", BdRequest::Changes { query: changes_query() }),
+        ("workspace", BdRequest::Workspace { place: place() }),
+        ("inspect", BdRequest::Inspect { place: place() }),
+        ("workspaces", BdRequest::Workspaces {}),
+        ("register", BdRequest::Register { place: place(), exact: true }),
+        ("forget", BdRequest::Forget { place: place() }),
+        ("verify", BdRequest::Verify { place: place(), repair: true }),
+        ("digest", BdRequest::Digest { place: place(), on: vec!["src/**".into()] }),
+        ("watch", BdRequest::Watch { request: watch() }),
+        ("watched", BdRequest::Watched { watch: "1".into(), wait_ms: 20_000 }),
     ];
     for (name, call) in requests {
         let written = serde_json::to_value(Request { id: 3, deadline_ms: Some(5000), call: &call });
@@ -240,6 +331,13 @@ fn requests_are_read_by_later_daemons() {
     let least = json!({ "command": ["true"], "cwd": "/", "environment": [] });
     let read: Submit = serde_json::from_value(least).expect("the least submission");
     assert_eq!((read.join, read.stdin, read.detach), (JoinPolicy::Auto, StdinMode::Closed, false));
+    let least = json!({ "place": { "dir": "/" } });
+    let read: ChangesQuery = serde_json::from_value(least).expect("the least query");
+    let place = Place { dir: "/".into(), home: None };
+    assert_eq!(read, ChangesQuery { place, ..ChangesQuery::default() });
+    let least = json!({ "submit": { "command": ["true"], "cwd": "/", "environment": [] } });
+    let read: Watch = serde_json::from_value(least).expect("the least watch");
+    assert_eq!((&read.submit.cwd, read.on, read.initial), (&"/".into(), vec![], false));
 }
 
 #[test]
@@ -256,6 +354,7 @@ fn replies_are_read_by_earlier_clients() {
         environment: vec!["PATH".into()],
         ignored_environment: vec!["TERM".into()],
     };
+    let watching = Watching { watch: "1".into(), root: "/home/me/project".into() };
     let replies = [
         ("submit", BdResponse::Submit(Ok(Submitted { build: "b1m7yfgnex00".into() }))),
         ("status", BdResponse::Status(Ok(status()))),
@@ -265,6 +364,17 @@ fn replies_are_read_by_earlier_clients() {
         ("history", BdResponse::History(Ok(vec![build()]))),
         ("explain", BdResponse::Explain(Ok(explanation))),
         ("resize", BdResponse::Resize(Ok(()))),
+        ("changes", BdResponse::Changes(Ok(changes()))),
+        ("workspace", BdResponse::Workspace(Ok(watched()))),
+        ("inspect", BdResponse::Inspect(Ok(watched()))),
+        ("workspaces", BdResponse::Workspaces(Ok(vec![workspace(), watched()]))),
+        ("register", BdResponse::Register(Ok(watched()))),
+        ("forget", BdResponse::Forget(Ok(Forgotten { root: "/home/me/project".into() }))),
+        ("verify", BdResponse::Verify(Ok(verification()))),
+        ("digest", BdResponse::Digest(Ok(inputs_digest()))),
+        ("watch", BdResponse::Watch(Ok(watching))),
+        ("watched", BdResponse::Watched(Ok(Some(triggered())))),
+        ("watched-nothing", BdResponse::Watched(Ok(None))),
     ];
     for (name, reply) in replies {
         let written = Reply { id: 3, reply: Some(reply), failure: None };
@@ -298,6 +408,12 @@ fn words_of_a_newer_daemon_are_read_as_unknown() {
     assert_eq!(read.session.kind, SessionKind::Unknown);
     assert_eq!((outcome.status, outcome.source), (OutcomeStatus::Unknown, OutcomeSource::Unknown));
     assert_eq!(outcome.exit_status(), 125, "what is not known is no success");
+    let newer = json!({ "path": "a", "kind": "teleported", "type": "portal", "from": null });
+    let read: Change = serde_json::from_value(newer).expect("a change");
+    assert_eq!((read.kind, read.entry), (ChangeKind::Unknown, EntryType::Unknown));
+    let read: Triggered =
+        serde_json::from_value(json!({ "news": "dreamt" })).expect("news without anything else");
+    assert_eq!((read.news, read.build, read.changed_count), (News::Unknown, None, 0));
     let newer = json!({ "code": "new", "tier": "cosmic", "message": "m", "hint": null });
     let read: Failure = serde_json::from_value(newer).expect("a failure");
     assert_eq!(read.tier, Tier::Unknown);

@@ -294,7 +294,9 @@ impl World {
             Effect::Forget(target) => {
                 self.states.remove(&target);
             }
-            Effect::Start { execution, attempt, build, command } => {
+            // Told of triggers, of which there are none here.
+            Effect::Observe(_) | Effect::News(..) => {}
+            Effect::Start { execution, attempt, build, command, .. } => {
                 self.starts(execution, attempt, build, &command, views);
             }
             Effect::Stop { attempt, grace_ms } => {

@@ -1,6 +1,7 @@
 //! One file a command, and what they share: who calls, and how a command fails.
 
 mod cancel;
+mod changes;
 mod completions;
 mod daemon;
 mod daemon_logs;
@@ -12,19 +13,24 @@ mod output;
 mod progress;
 mod request;
 mod run;
+mod screen;
 mod signals;
+mod state;
 mod status;
 mod terminal;
 mod version;
 mod wait;
+mod watch;
+mod ws;
 
 use crate::cli::{Command, DaemonCommand};
 use crate::render::paint::ColorChoice;
 use bd_client::{Client, ClientError, StartPolicy, recognise};
+use bd_protocol::failure::codes;
 use bd_protocol::rendezvous::Home;
 use std::io::{self, Write as _};
 
-/// A wait expired; the build goes on.
+/// A wait expired; what was waited for goes on.
 const EXPIRED: u8 = 124;
 /// The daemon could not do what was asked.
 const DAEMON_FAILED: u8 = 125;
@@ -67,6 +73,12 @@ pub(crate) enum CommandError {
     /// The daemon went away while its answer was awaited.
     #[error("get the result of build {build}: the daemon ended before it did")]
     DaemonGone { build: String },
+    /// The daemon went away while changes were awaited.
+    #[error("go on watching {root}: the daemon ended")]
+    WatchGone { root: String },
+    /// The workspace can not be watched any more.
+    #[error("go on watching {root}: {message}")]
+    WatchEnded { root: String, message: String },
     /// There is no build to speak of.
     #[error("find a build: none has run yet")]
     NoBuild,
@@ -90,6 +102,10 @@ impl CommandError {
                 "`bdctl history` tells what became of it, `bdctl daemon logs` why the daemon ended"
                     .to_owned(),
             ),
+            Self::WatchGone { .. } => Some(
+                "`bdctl daemon logs` may tell why; the same command again starts a new daemon"
+                    .to_owned(),
+            ),
             Self::NoBuild => Some("`bdctl run -- COMMAND` runs one".to_owned()),
             _ => None,
         }
@@ -100,6 +116,10 @@ impl CommandError {
             Self::OutputClosed => OUTPUT_CLOSED,
             // Of an option or a variable: the caller's mistake, as clap's are.
             Self::Client(ClientError::Session(_)) => USAGE,
+            // What a clock is, only the daemon knows.
+            Self::Client(ClientError::Failure(failure)) if failure.code == codes::BAD_CLOCK => {
+                USAGE
+            }
             _ => DAEMON_FAILED,
         }
     }
@@ -124,12 +144,16 @@ impl From<io::Error> for CommandError {
 pub(crate) fn dispatch(command: Command, caller: &Caller) -> Result<u8, CommandError> {
     match command {
         Command::Run(args) => run::run(*args, caller),
+        Command::Watch(args) => watch::watch(*args, caller),
         Command::Status(args) => status::status(&args, caller),
         Command::Wait(args) => wait::wait(&args, caller),
         Command::Cancel(args) => cancel::cancel(&args, caller),
         Command::Logs(args) => logs::logs(&args, caller),
         Command::History(args) => history::history(&args, caller),
         Command::Explain(args) => explain::explain(args, caller),
+        Command::Changes(args) => changes::changes(args, caller),
+        Command::Ws(args) => ws::ws(args, caller),
+        Command::State(args) => state::state(args, caller),
         Command::Version(args) => version::version(&args, caller),
         Command::Completions(args) => completions::completions(&args),
         Command::Daemon(args) => match args.command {

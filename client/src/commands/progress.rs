@@ -1,10 +1,10 @@
-//! Watches one build for `run` and `wait`: its output goes where it belongs, its state is kept
+//! Watches one build for `run`, `wait` and `watch`: its output goes where it belongs, its state is kept
 //! and shown, its end told. Knows nothing of how events arrive.
 
 use super::follow::{Next, Watcher};
 use super::output::{Output, Route};
 use super::{Caller, CommandError};
-use crate::render::builds::{moved_inputs, summary};
+use crate::render::builds::{elapsed, moved_inputs, summary};
 use crate::render::live::{Manner, Progress};
 use crate::render::paint::{Paint, Style};
 use crate::render::text::{harmless, size};
@@ -61,6 +61,28 @@ impl Watched {
 
     /// Tells how it ended; the answer is the exit code.
     pub(super) fn conclude(&mut self) -> Result<u8, CommandError> {
+        self.tell_end(self.progress.is_live())
+    }
+
+    /// The same for one of several runs: what tells them apart is told without a terminal, too.
+    pub(super) fn conclude_one(&mut self) -> Result<u8, CommandError> {
+        self.tell_end(!self.progress.is_silent())
+    }
+
+    /// Tells that it ended because another one takes its place.
+    pub(super) fn conclude_superseded(&mut self) -> Result<(), CommandError> {
+        self.tell_left_out();
+        let (build, _) = self.ended()?;
+        let after = elapsed(build);
+        if !self.progress.is_silent() {
+            let word = self.paint.apply(Style::Yellow, "superseded");
+            let line = format!("{} {word} after {after}", self.paint.apply(Style::Dim, "bdctl:"));
+            self.progress.say(&line);
+        }
+        Ok(())
+    }
+
+    fn tell_end(&mut self, with_summary: bool) -> Result<u8, CommandError> {
         self.tell_left_out();
         let (_, outcome) = self.ended()?;
         let code = outcome.exit_status();
@@ -69,7 +91,7 @@ impl Watched {
             outcome.message.as_ref().map(|message| format!("bdctl: {}", harmless(message))),
         );
         lines.extend(moved_inputs(outcome).map(|moved| format!("bdctl: {moved}")));
-        if self.progress.is_live() {
+        if with_summary {
             let summary = summary(outcome, self.paint);
             lines.push(format!("{} {summary}", self.paint.apply(Style::Dim, "bdctl:")));
         }

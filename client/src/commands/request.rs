@@ -1,10 +1,12 @@
 //! What is sent of this process's surroundings with a command: directory, environment, mask,
-//! parent.
+//! parent; and with a question about a workspace.
 
 use super::CommandError;
-use crate::cli::Place;
+use crate::cli::{Place, Terms};
+use crate::render::text::millis;
 use bd_protocol::OsText;
-use bd_protocol::submit::Submit;
+use bd_protocol::changes;
+use bd_protocol::submit::{JoinPolicy, Submit};
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,21 @@ pub(super) fn submit(command: Vec<OsString>, place: Place) -> Result<Submit, Com
         parent: std::env::var("BD_BUILD").ok().filter(|build| !build.is_empty()),
         ..Submit::default()
     })
+}
+
+/// The same request on these terms.
+pub(super) fn on_terms(request: Submit, terms: &Terms) -> Submit {
+    let join = match (terms.join, terms.no_join) {
+        (true, _) => JoinPolicy::Always,
+        (_, true) => JoinPolicy::Never,
+        _ => JoinPolicy::Auto,
+    };
+    Submit { priority: terms.priority, timeout_ms: terms.timeout.map(millis), join, ..request }
+}
+
+/// The workspace that a directory is in, this one where none is given.
+pub(super) fn place(dir: Option<&Path>) -> Result<changes::Place, CommandError> {
+    Ok(bd_client::place(directory(dir.unwrap_or(Path::new(".")))?))
 }
 
 /// An absolute path without links; one that does not exist is only made absolute, so that the

@@ -3,17 +3,16 @@
 use super::follow::{Ended, follow};
 use super::output::Route;
 use super::progress::{Watched, manner};
-use super::signals::{self, Interrupted};
+use super::signals::{self, Current, Interrupted, Reaction};
 use super::terminal::{self, Raw};
 use super::{Caller, CommandError, EXPIRED, print, request};
 use crate::cli::RunArgs;
 use crate::render::document::{OneBuild, document};
 use crate::render::live::Manner;
-use crate::render::text::millis;
 use bd_client::{Client, ClientError, Control, StartPolicy};
 use bd_protocol::events::Subscribe;
 use bd_protocol::failure::codes;
-use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
+use bd_protocol::submit::{StdinMode, Submit};
 use std::time::{Duration, Instant};
 
 /// How long a daemon that ends is waited for, to ask its successor.
@@ -24,7 +23,8 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
     let place = std::mem::take(&mut args.place);
     let request = request::submit(std::mem::take(&mut args.command), place)?;
     let request = with_options(request, &args);
-    let (mut control, id) = submit(&client, request)?;
+    let (mut control, submitted) = ask(&client, |control| control.submit(request.clone()))?;
+    let id = submitted.build;
     if args.detach {
         if args.json {
             print(&document("bd.run/1", &OneBuild { build: &control.build(&id)? }))?;
@@ -36,7 +36,9 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
     let until = args.wait.map(|wait| Instant::now() + wait);
     let raw = if args.tty { Raw::enter()? } else { None };
     let saved = raw.as_ref().map(Raw::saved);
-    let interrupted = signals::watch(control.sender()?, id.clone(), args.tty, saved)?;
+    let (sender, build) = (control.sender()?, Current::of(&id));
+    let reaction = Reaction { sender, build, tty: args.tty, saved, bell: None };
+    let interrupted = signals::watch(reaction)?;
     let result = stream(&client, &mut control, &id, until, &args, caller, &interrupted);
     if let Err(CommandError::OutputClosed) = result {
         // Nobody wants it any more; leaving would withdraw it too, this is sooner.
@@ -47,30 +49,25 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
 }
 
 fn with_options(request: Submit, args: &RunArgs) -> Submit {
-    let join = match (args.join, args.no_join) {
-        (true, _) => JoinPolicy::Always,
-        (_, true) => JoinPolicy::Never,
-        _ => JoinPolicy::Auto,
-    };
     let stdin = if args.stdin || args.tty { StdinMode::Forward } else { StdinMode::Closed };
     Submit {
-        priority: args.priority,
-        timeout_ms: args.timeout.map(millis),
-        join,
         stdin,
         tty: args.tty.then(terminal::size),
         detach: args.detach,
-        ..request
+        ..request::on_terms(request, &args.terms)
     }
 }
 
-/// Submits once the daemon takes work; one that is ending is waited for and replaced.
-fn submit(client: &Client, request: Submit) -> Result<(Control, String), CommandError> {
+/// Asks once the daemon takes work; one that is ending is waited for and replaced.
+pub(super) fn ask<T>(
+    client: &Client,
+    mut question: impl FnMut(&mut Control) -> Result<T, ClientError>,
+) -> Result<(Control, T), CommandError> {
     let deadline = Instant::now() + DRAIN_PATIENCE;
     loop {
         let mut control = client.control()?;
-        match control.submit(request.clone()) {
-            Ok(submitted) => return Ok((control, submitted.build)),
+        match question(&mut control) {
+            Ok(answer) => return Ok((control, answer)),
             Err(ClientError::Failure(failure))
                 if failure.code == codes::DRAINING && Instant::now() < deadline =>
             {

@@ -1,5 +1,5 @@
-//! What signals do to a running `bdctl run`: the first one withdraws the build, the second ends
-//! us at once. A thread of its own does it, because the main one may be stuck writing to somebody
+//! What signals do to a `bdctl` that runs builds: the first one withdraws the build, the second
+//! ends us at once. A thread of its own does it, because the main one may be stuck writing to somebody
 //! who does not read.
 
 use super::CommandError;
@@ -7,8 +7,9 @@ use super::terminal::{self, Saved};
 use bd_client::Sender;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
-use std::sync::Arc;
+use std::io::{PipeReader, PipeWriter, Write as _};
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The signal that asked us to end, or 0.
 #[derive(Clone, Debug, Default)]
@@ -22,45 +23,79 @@ impl Interrupted {
     }
 }
 
-/// Starts to react to signals for `build`. With a terminal, its size is passed on, and `saved` is
-/// what it is set to before we end in haste.
-pub(super) fn watch(
-    sender: Sender,
-    build: String,
-    tty: bool,
-    saved: Option<Saved>,
-) -> Result<Interrupted, CommandError> {
+/// The build that is ours at the moment, if one is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Current(Arc<Mutex<Option<String>>>);
+
+impl Current {
+    /// For good.
+    pub(super) fn of(build: &str) -> Self {
+        let current = Self::default();
+        current.set(Some(build));
+        current
+    }
+
+    /// From now on.
+    pub(super) fn set(&self, build: Option<&str>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = build.map(str::to_owned);
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What can be read from as soon as a signal came, for whoever waits.
+pub(super) fn bell() -> Result<(PipeWriter, PipeReader), CommandError> {
+    let (reader, writer) = std::io::pipe().map_err(CommandError::io("make a pipe"))?;
+    Ok((writer, reader))
+}
+
+/// How to react to signals.
+#[derive(Debug)]
+pub(super) struct Reaction {
+    pub(super) sender: Sender,
+    /// The build that is withdrawn.
+    pub(super) build: Current,
+    /// Whether to pass on the size of the terminal.
+    pub(super) tty: bool,
+    /// What the terminal is set to before we end in haste.
+    pub(super) saved: Option<Saved>,
+    /// Where to tell that a signal came.
+    pub(super) bell: Option<PipeWriter>,
+}
+
+/// Starts to react to signals.
+pub(super) fn watch(reaction: Reaction) -> Result<Interrupted, CommandError> {
     let ignored = ignored_signals();
     // What the caller had ignored (nohup, a background job) stays ignored.
     let ending = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !ignored(*signal));
-    let wanted: Vec<_> = ending.chain(tty.then_some(SIGWINCH)).collect();
+    let wanted: Vec<_> = ending.chain(reaction.tty.then_some(SIGWINCH)).collect();
     // Here and not in the thread: from the first byte of output on, signals mean what they should.
     let signals = Signals::new(wanted).map_err(CommandError::io("watch for signals"))?;
     let interrupted = Interrupted::default();
     let seen = interrupted.clone();
     std::thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || react(signals, sender, &build, saved.as_ref(), &seen))
+        .spawn(move || reaction.react(signals, &seen))
         .map_err(CommandError::io("start a thread"))?;
     Ok(interrupted)
 }
 
-fn react(
-    mut signals: Signals,
-    mut sender: Sender,
-    build: &str,
-    saved: Option<&Saved>,
-    interrupted: &Interrupted,
-) {
-    for signal in signals.forever() {
-        if signal == SIGWINCH {
-            let _ = sender.resize(build, terminal::size());
-        } else if interrupted.0.swap(signal, Ordering::SeqCst) == 0 {
-            // If it can not be sent, the daemon is gone, and the main thread sees that too.
-            let _ = sender.cancel(build);
-        } else {
-            saved.into_iter().for_each(Saved::restore);
-            std::process::exit(i32::from(code(signal)));
+impl Reaction {
+    fn react(mut self, mut signals: Signals, interrupted: &Interrupted) {
+        for signal in signals.forever() {
+            if signal == SIGWINCH {
+                let build = self.build.get();
+                let _ = build.map(|build| self.sender.resize(&build, terminal::size()));
+            } else if interrupted.0.swap(signal, Ordering::SeqCst) == 0 {
+                // If it can not be sent, the daemon is gone, and the main thread sees that too.
+                let _ = self.build.get().map(|build| self.sender.cancel(&build));
+                let _ = self.bell.as_mut().map(|bell| bell.write_all(b"!"));
+            } else {
+                self.saved.iter().for_each(Saved::restore);
+                std::process::exit(i32::from(code(signal)));
+            }
         }
     }
 }

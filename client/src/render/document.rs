@@ -1,6 +1,8 @@
 //! The JSON documents of `--json`: a body and the name of its schema. `docs/` lists the fields.
 
-use bd_protocol::Build;
+use bd_protocol::service::Workspace;
+use bd_protocol::watch::Triggered;
+use bd_protocol::{Build, OsText};
 use serde::Serialize;
 
 /// One document: `{"schema": "bd.NAME/1", …}` and a newline.
@@ -11,10 +13,20 @@ pub(crate) fn document(schema: &'static str, body: &impl Serialize) -> String {
         #[serde(flatten)]
         body: &'a T,
     }
-    let document = Document { schema, body };
-    let mut text = serde_json::to_string(&document).expect("BUG: a document that has no JSON");
+    own_document(&Document { schema, body })
+}
+
+/// One document that names its schema itself, and a newline.
+pub(crate) fn own_document(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string(document).expect("BUG: a document that has no JSON");
     text.push('\n');
     text
+}
+
+/// Body with several workspaces.
+#[derive(Serialize)]
+pub(crate) struct Workspaces<'a> {
+    pub(crate) workspaces: &'a [Workspace],
 }
 
 /// Body with one build.
@@ -63,8 +75,15 @@ pub(crate) enum EventLine<'a> {
     },
     /// Something was left out.
     Lagged { from: u64, to: u64, reason: &'a str },
-    /// The last line: the build has ended.
+    /// The build has ended: the last line of it.
     Done,
+    /// The first line of a watch.
+    Watching { root: &'a OsText },
+    /// What a watch did.
+    Watched {
+        #[serde(flatten)]
+        triggered: &'a Triggered,
+    },
 }
 
 /// One line of `--events`.

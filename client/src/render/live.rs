@@ -124,6 +124,11 @@ impl Progress {
         self.manner == Manner::Live
     }
 
+    /// Whether nobody is to be told anything but what went wrong.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.manner == Manner::Silent
+    }
+
     fn draw(&mut self, build: &Build) {
         let text = match build.state {
             BuildState::Waiting => waiting(build),

@@ -1,8 +1,12 @@
 //! How things look: text, colours, tables, the live line, JSON documents. Asks nobody anything.
 
 pub(crate) mod builds;
+pub(crate) mod changes;
 pub(crate) mod document;
+pub(crate) mod facts;
 pub(crate) mod live;
 pub(crate) mod paint;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod watch;
+pub(crate) mod workspaces;

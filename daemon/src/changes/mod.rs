@@ -1,9 +1,21 @@
-//! What a workspace holds and what changed in it. Pure: told by others what is on disk.
+//! What a workspace holds, what changed in it and when. Pure: told by others what is on disk.
 //!
-//! For now a state is a listing of all files with their digests, compared as a whole.
+//! The [`Index`] is a tree of names and stat signatures with the digests of what was
+//! read. Every change to it goes into a log, counted in ticks, from which the net
+//! difference between two moments is worked out.
 
-mod state;
-mod tree;
+mod change;
+mod clock;
+mod digest;
+mod entry;
+mod index;
+mod inputs;
+mod log;
+mod settle;
 
-pub use state::{State, Workspace};
-pub use tree::{Entry, Kind, Signature, Tree};
+pub use change::{Change, ChangeKind, Changes, EntryType};
+pub use clock::{Clock, Instance, NoClock};
+pub use entry::{Kind, Signature};
+pub use index::{Difference, Index, NodeId, Seen, Totals};
+pub use inputs::InputSet;
+pub use settle::Settle;

@@ -2,6 +2,8 @@
 
 use super::input::Submission;
 use crate::model::{BuildId, ExecutionId, JoinReason, Status};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What the core knows of a build that has not ended.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub(super) struct Build {
     /// The execution inside which it was asked for, while that runs.
     pub(super) inside: Option<ExecutionId>,
     pub(super) join_reason: JoinReason,
+    /// The files whose change it is run for, if it is.
+    pub(super) changed: Option<Arc<[PathBuf]>>,
     pub(super) state: State,
 }
 

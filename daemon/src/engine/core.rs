@@ -11,13 +11,16 @@
 use super::build::{Build, State};
 use super::execution::{Execution, Moment, Phase};
 use super::input::{Effect, Input, Join, Moved, Now, Refusal, Submission, Target};
+use super::trigger::Trigger;
 use crate::model::ids::IdSource;
 use crate::model::{
     ActionKey, AttemptId, AttemptResult, BuildId, ExecutionId, Exit, Outcome, Priority, Source,
-    Status,
+    Status, TriggerId,
 };
 use crate::schedule::{Estimates, Policy};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How long positions in the queue may be out of date for those who follow them: as often as a
 /// person can read, so that a thousand waiting builds cost no more than that.
@@ -55,6 +58,9 @@ pub struct Core {
     /// When those who wait are to be told their places again.
     queue_news_at: Option<u64>,
     pub(super) drain: Drain,
+    pub(super) triggers: BTreeMap<TriggerId, Trigger>,
+    /// Triggers whose runs have ended in this step.
+    pub(super) due: Vec<TriggerId>,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -74,6 +80,8 @@ impl Core {
             deadlines: BTreeSet::new(),
             queue_news_at: None,
             drain: Drain::No,
+            triggers: BTreeMap::new(),
+            due: Vec::new(),
             effects: Vec::new(),
         }
     }
@@ -103,6 +111,11 @@ impl Core {
                 }
             }
             Input::ClientGone(client) => self.client_gone(now, client),
+            Input::Watch { trigger, submission, initial } => {
+                self.watch(now, trigger, submission, initial);
+            }
+            Input::Unwatch(trigger) => self.unwatch(now, trigger),
+            Input::FilesChanged { trigger, paths } => self.files_changed(now, trigger, paths),
             Input::Drain { grace_ms } => self.drain(now, grace_ms),
             Input::Tick => self.tick(now),
             Input::Remembered { durations, last_id } => {
@@ -110,6 +123,7 @@ impl Core {
                 durations.into_iter().for_each(|(shape, ms)| self.estimates.learn(shape, ms));
             }
         }
+        self.fire_due(now);
         std::mem::take(&mut self.effects)
     }
 
@@ -117,26 +131,34 @@ impl Core {
     #[must_use]
     pub fn wake_at(&self) -> Option<u64> {
         let deadline = self.deadlines.first().map(|(at, _)| *at);
-        deadline.into_iter().chain(self.queue_news_at).min()
+        deadline.into_iter().chain(self.queue_news_at).chain(self.patience_ends()).min()
     }
 
     /// Whether there is nothing to wait for.
     #[must_use]
     pub fn idle(&self) -> bool {
-        self.builds.is_empty() && self.executions.is_empty()
+        self.builds.is_empty() && self.executions.is_empty() && self.triggers.is_empty()
     }
 
     fn submit(&mut self, now: Now, asked: Submission) {
-        let refusal = if self.drain != Drain::No {
-            Some(Refusal::Draining)
-        } else if self.builds.len() >= self.limits.builds {
-            Some(Refusal::QueueFull(self.limits.builds))
-        } else {
-            None
-        };
-        if let Some(refusal) = refusal {
-            self.effects.push(Effect::Submitted(Err(refusal)));
-            return;
+        // The answer comes first, so what follows from a build is put behind it.
+        let before = self.effects.len();
+        let answer = self.accept(now, asked, None);
+        self.effects.insert(before, Effect::Submitted(answer));
+    }
+
+    /// Makes a build of a request. `changed` are the files whose change it is run for.
+    pub(super) fn accept(
+        &mut self,
+        now: Now,
+        asked: Submission,
+        changed: Option<Arc<[PathBuf]>>,
+    ) -> Result<BuildId, Refusal> {
+        if self.drain != Drain::No {
+            return Err(Refusal::Draining);
+        }
+        if self.builds.len() >= self.limits.builds {
+            return Err(Refusal::QueueFull(self.limits.builds));
         }
         let id = BuildId(self.ids.next(now.wall_ms));
         let deadline = asked.timeout_ms.map(|timeout| now.mono_ms.saturating_add(timeout));
@@ -150,11 +172,11 @@ impl Core {
             submitted_ms: now.wall_ms,
             deadline,
             join_reason,
+            changed,
             state: State::Resolving,
         };
         let command = build.asked.command.clone();
         self.builds.insert(id, build);
-        self.effects.push(Effect::Submitted(Ok(id)));
         match join {
             Join::Yes(_) => {
                 self.effects.push(Effect::Resolve { target: Target::Build(id), command });
@@ -162,6 +184,7 @@ impl Core {
             }
             Join::No(_) => self.execute(now, id, None),
         }
+        Ok(id)
     }
 
     /// The running execution whose command was started for this build. The build itself may be
@@ -252,11 +275,13 @@ impl Core {
         let execution = self.executions.get_mut(&id).expect("BUG: starting no execution");
         execution.set(Phase::Running { attempt, started, stopping: false });
         self.by_attempt.insert(attempt, id);
+        let changed = self.builds.get(&execution.owner).and_then(|build| build.changed.clone());
         self.effects.push(Effect::Start {
             execution: id,
             attempt,
             build: execution.owner,
             command: execution.command.clone(),
+            changed,
         });
         self.effects.extend(execution.builds.iter().copied().map(Effect::Changed));
     }
@@ -343,6 +368,7 @@ impl Core {
             self.deadlines.remove(&(at, id));
         }
         self.effects.push(Effect::Ended(Box::new(view)));
+        self.triggered_build_ended(now, id);
     }
 
     /// The only way out of the core for an execution; its builds are gone already.
@@ -380,6 +406,7 @@ impl Core {
     }
 
     fn tick(&mut self, now: Now) {
+        self.lose_patience(now);
         while let Some((at, build)) = self.deadlines.first().copied() {
             if at > now.mono_ms {
                 break;

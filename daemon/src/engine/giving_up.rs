@@ -77,6 +77,7 @@ impl Core {
     }
 
     pub(super) fn client_gone(&mut self, now: Now, client: ClientId) {
+        self.unwatch_all_of(now, client);
         let theirs = |build: &&Build| build.asked.client == client && !build.asked.detach;
         let builds: Vec<_> = self.builds.values().filter(theirs).map(|build| build.id).collect();
         builds.into_iter().for_each(|build| self.withdraw(now, build, Status::Cancelled));
@@ -88,6 +89,7 @@ impl Core {
             return;
         }
         self.drain = Drain::Draining;
+        self.refuse_triggers();
         let resolving = |build: &&Build| build.state == State::Resolving;
         let builds: Vec<_> = self.builds.values().filter(resolving).map(|build| build.id).collect();
         for build in builds {

@@ -2,7 +2,7 @@
 
 use crate::model::{
     AttemptId, AttemptResult, BuildId, ClientId, Command, ExecutionId, JoinReason, Priority,
-    StateId,
+    StateId, TriggerId,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -98,6 +98,24 @@ pub enum Input {
     Detach(BuildId),
     /// A client's connection ended.
     ClientGone(ClientId),
+    /// A command is to be run whenever files change.
+    Watch {
+        /// Its id.
+        trigger: TriggerId,
+        /// What to run, for whom.
+        submission: Submission,
+        /// Whether to run it before anything has changed.
+        initial: bool,
+    },
+    /// It is not to be run any more.
+    Unwatch(TriggerId),
+    /// Answer to [`Effect::Observe`].
+    FilesChanged {
+        /// Whose files.
+        trigger: TriggerId,
+        /// Paths of those that count, relative to the root.
+        paths: Vec<PathBuf>,
+    },
     /// No new work; what runs is stopped after `grace_ms`.
     Drain {
         /// Time between SIGTERM and SIGKILL, in milliseconds.
@@ -144,7 +162,14 @@ pub enum Effect {
         build: BuildId,
         /// What to run.
         command: Arc<Command>,
+        /// The files whose change it is run for, relative to the root, if it is.
+        changed: Option<Arc<[PathBuf]>>,
     },
+    /// Wait for changes of the files of a trigger, from the last ones told on. Answered by
+    /// [`Input::FilesChanged`], and again only when it is asked again.
+    Observe(TriggerId),
+    /// Tell whoever made a trigger what it did.
+    News(TriggerId, TriggerNews),
     /// Stop an attempt: SIGTERM, then SIGKILL. Answered by [`Input::AttemptEnded`].
     Stop {
         /// Which attempt.
@@ -168,6 +193,22 @@ pub enum Effect {
     Closed(ExecutionId),
     /// The drain is complete.
     Drained,
+}
+
+/// What a trigger did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TriggerNews {
+    /// It started a build.
+    Started {
+        /// Which.
+        build: BuildId,
+        /// For the change of these files.
+        changed: Arc<[PathBuf]>,
+    },
+    /// Its own runs change this file, for which it is not run any more.
+    Loop(PathBuf),
+    /// It could not start a build.
+    Refused(Refusal),
 }
 
 /// Why a request for a build was not accepted.

@@ -11,7 +11,10 @@ pub mod run;
 mod sharing;
 #[cfg(test)]
 mod tests;
+mod trigger;
+#[cfg(test)]
+mod trigger_tests;
 mod view;
 
 pub use self::core::{Core, Limits};
-pub use input::{Effect, Input, Join, Moved, Now, Refusal, Submission, Target};
+pub use input::{Effect, Input, Join, Moved, Now, Refusal, Submission, Target, TriggerNews};

@@ -10,13 +10,13 @@ use crate::model::{
 use crate::schedule::PriorityQueue;
 use std::sync::Arc;
 
-struct Story {
-    core: Core,
-    now: u64,
-    effects: Vec<Effect>,
+pub(super) struct Story {
+    pub(super) core: Core,
+    pub(super) now: u64,
+    pub(super) effects: Vec<Effect>,
 }
 
-fn asking(word: &str) -> Submission {
+pub(super) fn asking(word: &str) -> Submission {
     Submission {
         client: ClientId(1),
         session: "agent:a".into(),
@@ -30,7 +30,7 @@ fn asking(word: &str) -> Submission {
 }
 
 impl Story {
-    fn new(places: u32) -> Self {
+    pub(super) fn new(places: u32) -> Self {
         let limits = Limits { builds: 5, stop_grace_ms: 100 };
         Self {
             core: Core::new(limits, Box::new(PriorityQueue::new(places))),
@@ -39,14 +39,14 @@ impl Story {
         }
     }
 
-    fn tell(&mut self, input: Input) -> &[Effect] {
+    pub(super) fn tell(&mut self, input: Input) -> &[Effect] {
         self.now += 1;
         let now = Now { mono_ms: self.now, wall_ms: self.now };
         self.effects = self.core.step(now, input);
         &self.effects
     }
 
-    fn submit(&mut self, word: &str, change: impl FnOnce(&mut Submission)) -> BuildId {
+    pub(super) fn submit(&mut self, word: &str, change: impl FnOnce(&mut Submission)) -> BuildId {
         let mut submission = asking(word);
         change(&mut submission);
         match self.tell(Input::Submit(submission)).first() {
@@ -56,30 +56,30 @@ impl Story {
     }
 
     /// A shared build, with the state of its files established.
-    fn shared(&mut self, word: &str, epoch: u64) -> BuildId {
+    pub(super) fn shared(&mut self, word: &str, epoch: u64) -> BuildId {
         let build = self.submit(word, |_| {});
         self.resolve(Target::Build(build), epoch);
         build
     }
 
-    fn resolve(&mut self, target: Target, epoch: u64) {
+    pub(super) fn resolve(&mut self, target: Target, epoch: u64) {
         let state = StateId { tree: Digest([7; 32]), epoch };
         self.tell(Input::Resolved { target, state: Ok(state) });
     }
 
-    fn started(&self) -> Option<(ExecutionId, AttemptId)> {
+    pub(super) fn started(&self) -> Option<(ExecutionId, AttemptId)> {
         self.effects.iter().find_map(|effect| match effect {
             Effect::Start { execution, attempt, .. } => Some((*execution, *attempt)),
             _ => None,
         })
     }
 
-    fn ends(&mut self, attempt: AttemptId, exit: Exit) {
+    pub(super) fn ends(&mut self, attempt: AttemptId, exit: Exit) {
         let result = AttemptResult { exit, duration_ms: 10, cpu_ms: 5, peak_rss_bytes: 1 };
         self.tell(Input::AttemptEnded { attempt, result, lost: None });
     }
 
-    fn ended(&self) -> Vec<BuildView> {
+    pub(super) fn ended(&self) -> Vec<BuildView> {
         let ended = self.effects.iter().filter_map(|effect| match effect {
             Effect::Ended(view) => Some(BuildView::clone(view)),
             _ => None,
@@ -87,17 +87,17 @@ impl Story {
         ended.collect()
     }
 
-    fn statuses(&self) -> Vec<(BuildId, Status)> {
+    pub(super) fn statuses(&self) -> Vec<(BuildId, Status)> {
         let status = |view: BuildView| (view.id, view.outcome().expect("an outcome").status);
         self.ended().into_iter().map(status).collect()
     }
 
-    fn view(&self, build: BuildId) -> BuildView {
+    pub(super) fn view(&self, build: BuildId) -> BuildView {
         let now = Now { mono_ms: self.now, wall_ms: self.now };
         self.core.view(now, build).expect("a build that has not ended")
     }
 
-    fn stops(&self, attempt: AttemptId) -> bool {
+    pub(super) fn stops(&self, attempt: AttemptId) -> bool {
         self.effects.iter().any(|e| matches!(e, Effect::Stop { attempt: a, .. } if *a == attempt))
     }
 }

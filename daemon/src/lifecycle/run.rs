@@ -3,15 +3,15 @@
 use super::config::{Config, ConfigError};
 use super::lock::{DaemonLock, LockError};
 use super::log;
-use crate::engine::run::channels;
+use crate::engine::run::{Reports, channels};
 use crate::engine::{Core, Input, Limits};
 use crate::events;
 use crate::exec;
-use crate::hands::{Engine, Hands, HandsParts, Report};
+use crate::hands::{Engine, Hands, HandsParts, Report, StateShelf};
 use crate::persist::Journal;
 use crate::schedule::PriorityQueue;
 use crate::server::{Server, ServerParts, listen};
-use crate::watch::Desk;
+use crate::watch::{Desk, OnChange};
 use bd_protocol::rendezvous::{Home, HomeError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fs::File;
@@ -158,7 +158,7 @@ async fn live(
         recovered.send(Report::Recovered(facts));
     });
     let parts = HandsParts {
-        desk: Desk::new(private_dirs(home)),
+        desk: desk(home, &journal, engine.reports()),
         supervisor,
         output_dir,
         limits: events::Limits { kept_bytes: config.output_per_build, ..events::Limits::default() },
@@ -219,6 +219,15 @@ async fn live(
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn desk(home: &Home, journal: &Journal, reports: Reports<Report>) -> Desk {
+    let tell = move |root: &Path, rules: &[OnChange]| {
+        reports.send(Report::Rules(root.to_path_buf(), rules.to_vec()));
+    };
+    Desk::new(private_dirs(home))
+        .with_shelf(Arc::new(StateShelf(journal.states())))
+        .with_rules_told(Arc::new(tell))
 }
 
 /// The daemon's own files are nobody's inputs.

@@ -11,6 +11,7 @@ const NAMES: &[&str] = &[
     "_",
     "AI_AGENT",
     "AGENT",
+    "BD_CHANGED_FILES",
     "CLAUDECODE",
     "COLORTERM",
     "COLUMNS",

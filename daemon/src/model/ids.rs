@@ -88,6 +88,12 @@ impl BuildId {
     }
 }
 
+id!(
+    /// A command that is run whenever files change, numbered from 1 in this daemon's life.
+    TriggerId,
+    't'
+);
+
 /// One control connection, numbered from 1 in this daemon's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u64);

@@ -14,5 +14,5 @@ pub use action::{ActionKey, StateId};
 pub use build::{BuildView, JoinReason, Phase, Priority, WaitReason};
 pub use command::Command;
 pub use digest::Digest;
-pub use ids::{AttemptId, BuildId, ClientId, ExecutionId};
+pub use ids::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 pub use outcome::{AttemptResult, Exit, Outcome, Source, Status};

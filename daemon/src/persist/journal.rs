@@ -2,6 +2,7 @@
 //! the past. The daemon never waits for it to open.
 
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord, Raw};
+use super::states::StoredState;
 use super::store::{Store, StoreError};
 use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, Digest, ExecutionId, Phase};
 use std::collections::BTreeMap;
@@ -26,6 +27,9 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What a store needs to be opened: a few segments.
 const ROOM_BYTES: usize = 256 << 10;
+
+/// A state that takes longer to come is read anew.
+const LOAD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Builds kept for a store that failed, until it can be written again.
 const MOST_UNWRITTEN: usize = 256;
@@ -56,6 +60,8 @@ pub struct Recovered {
     pub unclean: bool,
     /// Builds that were not ended and now are, as interrupted.
     pub interrupted: usize,
+    /// Workspaces that may run things on change.
+    pub trusted: Vec<PathBuf>,
     /// What the operator should know.
     pub warning: Option<String>,
 }
@@ -65,6 +71,10 @@ enum Message {
     Execution(ExecutionRecord),
     Attempt(AttemptRecord),
     Ask(Query, Box<dyn FnOnce(Result<Vec<BuildView>, String>) + Send>),
+    SaveState(PathBuf, StoredState),
+    LoadState(PathBuf, mpsc::Sender<Option<StoredState>>),
+    ForgetState(PathBuf),
+    Trust(PathBuf, bool),
     Close,
 }
 
@@ -132,6 +142,12 @@ impl Journal {
         }
     }
 
+    /// The way to the states of workspaces, from any thread.
+    #[must_use]
+    pub fn states(&self) -> JournalStates {
+        JournalStates { send: self.send.clone() }
+    }
+
     /// Writes all that was told and closes the store.
     pub fn close(&mut self) {
         self.tell(Message::Close);
@@ -147,17 +163,61 @@ impl Journal {
     }
 }
 
+/// States of workspaces in the store of a [`Journal`].
+#[derive(Clone, Debug)]
+pub struct JournalStates {
+    send: mpsc::Sender<Message>,
+}
+
+impl JournalStates {
+    /// What was saved last of a workspace; waits for the store to be open, not for ever.
+    #[must_use]
+    pub fn load(&self, root: &Path) -> Option<StoredState> {
+        let (send, receive) = mpsc::channel();
+        self.send.send(Message::LoadState(root.to_path_buf(), send)).ok()?;
+        receive.recv_timeout(LOAD_PATIENCE).ok()?
+    }
+
+    /// Saves a header and the pages that changed.
+    pub fn save(&self, root: &Path, state: StoredState) {
+        // Without a store, the next daemon reads it all again.
+        let _ = self.send.send(Message::SaveState(root.to_path_buf(), state));
+    }
+
+    /// Remembers that a workspace may run things on change.
+    pub fn trust(&self, root: &Path) {
+        let _ = self.send.send(Message::Trust(root.to_path_buf(), true));
+    }
+
+    /// Forgets that.
+    pub fn distrust(&self, root: &Path) {
+        let _ = self.send.send(Message::Trust(root.to_path_buf(), false));
+    }
+
+    /// Forgets what was saved of a workspace.
+    pub fn forget(&self, root: &Path) {
+        let _ = self.send.send(Message::ForgetState(root.to_path_buf()));
+    }
+}
+
 fn serve(dir: &Path, now_ms: u64, inbox: &mpsc::Receiver<Message>, recovered: &dyn Fn(Recovered)) {
     let (store, warning) = match Store::open(dir) {
         Ok((store, warning)) => (Some(store), warning),
         Err(error) => (None, Some(format!("there is no history: {error}"))),
     };
-    let mut facts =
-        Recovered { durations: vec![], last_id: 0, unclean: true, interrupted: 0, warning };
+    let mut facts = Recovered {
+        durations: vec![],
+        last_id: 0,
+        unclean: true,
+        interrupted: 0,
+        trusted: vec![],
+        warning,
+    };
     if let Some(store) = &store {
         facts.unclean = store.unclean;
         facts.last_id = store.last_id();
         facts.durations = durations(store);
+        facts.trusted = store.states.trusted();
         match end_unended(store, now_ms) {
             Ok(interrupted) => facts.interrupted = interrupted,
             Err(error) => facts.warning = Some(error.to_string()),
@@ -170,6 +230,7 @@ fn serve(dir: &Path, now_ms: u64, inbox: &mpsc::Receiver<Message>, recovered: &d
             last_id: 0,
             unclean: false,
             interrupted: 0,
+            trusted: vec![],
             warning: Some(warning),
         });
     };
@@ -183,7 +244,7 @@ fn serve(dir: &Path, now_ms: u64, inbox: &mpsc::Receiver<Message>, recovered: &d
         // All that comes meanwhile is one group, flushed once. Whoever asks does not wait for it.
         while let Some(message) = next {
             open = !matches!(message, Message::Close);
-            let asked = matches!(message, Message::Ask(..));
+            let asked = matches!(message, Message::Ask(..) | Message::LoadState(..));
             clerk.take(message, &say);
             let left = until.saturating_duration_since(Instant::now());
             let more = open && !asked && !left.is_zero();
@@ -268,6 +329,18 @@ impl Clerk<'_> {
                 answer(store.map(|store| find(store, &query)).ok_or_else(missing));
                 return;
             }
+            Message::SaveState(root, state) => {
+                writable.map(|store| store.states.put(&root, &state))
+            }
+            Message::ForgetState(root) => writable.map(|store| store.states.remove(&root)),
+            Message::Trust(root, trusted) => {
+                writable.map(|store| store.states.trust(&root, trusted))
+            }
+            Message::LoadState(root, answer) => {
+                // Whoever has gone has waited long enough.
+                let _ = answer.send(store.and_then(|store| store.states.get(&root)));
+                return;
+            }
             Message::Close => return,
         };
         self.writes += 1;
@@ -315,7 +388,7 @@ impl Clerk<'_> {
         let mut done = Ok(());
         if self.writes >= WRITES_BETWEEN_PRUNES {
             self.writes = 0;
-            done = store.prune();
+            done = store.prune().and_then(|()| store.states.prune()).map(drop);
         }
         let done = done.and_then(|()| store.flush());
         if done.is_ok() {

@@ -2,6 +2,7 @@
 
 use super::frame::{FrameError, decode, encode};
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
+use super::states::States;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,8 @@ pub(super) struct Store {
     builds: sled::Tree,
     executions: sled::Tree,
     attempts: sled::Tree,
+    pub(super) states: States,
+    path: PathBuf,
     /// Whether the daemon before ended without closing it.
     pub(super) unclean: bool,
 }
@@ -134,7 +137,13 @@ impl Store {
             let (meta, builds) = (tree("meta")?, tree("builds")?);
             let (executions, attempts) = (tree("executions")?, tree("attempts")?);
             let unclean = meta.get("clean")?.is_none() && meta.get("schema")?.is_some();
-            Ok(Self { db, meta, builds, executions, attempts, unclean })
+            let era =
+                meta.get("era")?.and_then(|era| Some(u64::from_be_bytes(*era.first_chunk()?)));
+            let era = era.unwrap_or(0) + u64::from(unclean);
+            meta.insert("era", &era.to_be_bytes())?;
+            let states = States::new(tree("states")?, era);
+            let path = dir.to_path_buf();
+            Ok(Self { db, meta, builds, executions, attempts, states, path, unclean })
         });
         let store: Self = opened
             .map_err(|_| StoreError::Panicked(path.clone()))?
@@ -233,10 +242,14 @@ impl Store {
         Ok(())
     }
 
-    /// Says that all is written. After this the store is only dropped.
+    /// Says that all is written, and is on the disk even if the power goes now. After this the
+    /// store is only dropped.
     pub(super) fn close(&self) -> Result<(), StoreError> {
         self.meta.insert("clean", b"1")?;
-        self.flush()
+        self.flush()?;
+        // sled's flush is no fsync.
+        let synced = fs::File::open(self.path.join("db")).and_then(|file| file.sync_data());
+        synced.map_err(|error| StoreError::Io(sled::Error::Io(error)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::engine::Refusal;
 use crate::model::{self, BuildView, Exit, JoinReason, Phase, WaitReason};
-use crate::watch::Summary;
+use crate::watch::{SourceKind, Summary};
 use bd_protocol::build::INPUTS_MOVED_MAX;
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::limits::CONTROL_MAX_BYTES;
@@ -231,12 +231,21 @@ pub(super) fn workspace(summary: &Summary) -> Workspace {
         files: summary.files,
         bytes: summary.bytes,
         dirs: summary.dirs,
-        watches: 0,
-        source: "poll".into(),
-        clock: None,
-        tree_digest: Some(summary.tree_digest.clone()),
-        last_sync_ms: Some(summary.took_ms),
-        warnings: Vec::new(),
+        watches: summary.watches,
+        source: source(summary.source).to_owned(),
+        clock: summary.clock.map(|clock| clock.to_string()),
+        tree_digest: summary.tree_digest.map(|digest| digest.to_string()),
+        last_sync_ms: summary.last_sync_ms,
+        warnings: summary.warnings.clone(),
+    }
+}
+
+fn source(source: SourceKind) -> &'static str {
+    match source {
+        SourceKind::Inotify => "inotify",
+        SourceKind::Notify => "notify",
+        SourceKind::Poll => "poll",
+        SourceKind::Mixed => "mixed",
     }
 }
 

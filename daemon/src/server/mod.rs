@@ -2,14 +2,18 @@
 
 mod connection;
 mod convert;
+mod convert_changes;
 mod explain;
 mod input;
 pub mod listen;
 mod memory;
+mod place;
 mod rpc;
 mod shared;
 mod stream;
 mod submit;
+mod watches;
 mod wire;
+mod workspaces;
 
 pub use shared::{Server, ServerParts};

@@ -2,16 +2,18 @@
 
 use super::shared::{Server, gone};
 use super::wire::Wire;
-use super::{convert, explain, submit};
+use super::{convert, explain, submit, watches, workspaces};
 use crate::engine::Input;
 use crate::hands::Question;
 use crate::model::{BuildId, BuildView, ClientId};
 use crate::persist::Query;
+use bd_protocol::changes::{Changes, ChangesQuery, Forgotten, InputsDigest, Place, Verification};
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::hello::PRODUCT_VERSION;
-use bd_protocol::service::{Bd, DaemonStatus, HISTORY_MAX, HistoryQuery, Status};
+use bd_protocol::service::{Bd, DaemonStatus, HISTORY_MAX, HistoryQuery, Status, Workspace};
 use bd_protocol::submit::{Explanation, Submit, Submitted, TerminalSize};
-use bd_protocol::{Build, Session};
+use bd_protocol::watch::{Triggered, Watch, Watching};
+use bd_protocol::{Build, OsText, Session};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use std::os::fd::OwnedFd;
@@ -46,6 +48,8 @@ pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, cl
     }
     drop(handlers);
     server.parts.engine.tell(Input::ClientGone(client));
+    // The engine has ended if it does not take this, and the triggers with it.
+    let _ = server.parts.engine.question(Question::ClientGone(client)).await;
 }
 
 #[derive(Clone)]
@@ -143,6 +147,57 @@ impl Bd for Service {
         let view = self.server.find(&id).await?;
         let question = Question::Resize(view.id, (size.rows, size.columns));
         self.server.parts.engine.question(question).await.map_err(gone)
+    }
+
+    async fn changes(self, context: Context, query: ChangesQuery) -> Result<Changes, Failure> {
+        workspaces::changes(&self.server, query, context.deadline).await
+    }
+
+    async fn workspace(self, _: Context, place: Place) -> Result<Workspace, Failure> {
+        workspaces::info(&self.server, &place).await
+    }
+
+    async fn inspect(self, _: Context, place: Place) -> Result<Workspace, Failure> {
+        workspaces::inspect(&self.server, &place).await
+    }
+
+    async fn workspaces(self, _: Context) -> Result<Vec<Workspace>, Failure> {
+        workspaces::list(&self.server).await
+    }
+
+    async fn register(self, _: Context, place: Place, exact: bool) -> Result<Workspace, Failure> {
+        workspaces::register(&self.server, &place, exact).await
+    }
+
+    async fn forget(self, _: Context, place: Place) -> Result<Forgotten, Failure> {
+        workspaces::forget(&self.server, &place).await
+    }
+
+    async fn verify(self, _: Context, place: Place, repair: bool) -> Result<Verification, Failure> {
+        workspaces::verify(&self.server, &place, repair).await
+    }
+
+    async fn digest(
+        self,
+        _: Context,
+        place: Place,
+        on: Vec<OsText>,
+    ) -> Result<InputsDigest, Failure> {
+        workspaces::digest(&self.server, &place, &on).await
+    }
+
+    async fn watch(self, _: Context, request: Watch) -> Result<Watching, Failure> {
+        watches::watch(&self.server, request, self.client, &self.session).await
+    }
+
+    async fn watched(
+        self,
+        context: Context,
+        watch: String,
+        wait_ms: u64,
+    ) -> Result<Option<Triggered>, Failure> {
+        let _ = context;
+        watches::watched(&self.server, &watch, self.client, wait_ms).await
     }
 
     async fn not_understood(self, _: Context, failure: Failure) -> Result<(), Failure> {

@@ -3,8 +3,7 @@
 use crate::engine::{Join, Submission};
 use crate::model::command::Program;
 use crate::model::{BuildId, ClientId, Command, JoinReason, tool};
-use crate::server::convert;
-use crate::watch::root_of;
+use crate::server::{convert, place};
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
 use bd_protocol::{OsText, Priority, Session};
@@ -79,13 +78,12 @@ pub(super) fn command(asked: Submit) -> Result<Command, Failure> {
     if let Some(pwd) = environment.get_mut(OsStr::new("PWD")) {
         *pwd = cwd.clone().into();
     }
-    let real = fs::canonicalize(&cwd).unwrap_or_else(|_| cwd.clone());
     let home = environment.get(OsStr::new("HOME")).map(PathBuf::from);
     let argv: Vec<OsString> = asked.command.into_iter().map(|word| word.0).collect();
     let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
     Ok(Command {
         program: program(&argv[0], path, &cwd),
-        root: root_of(&real, home.as_deref()),
+        root: place::root(&cwd, home.as_deref()),
         argv,
         cwd,
         environment: environment.into_iter().collect(),

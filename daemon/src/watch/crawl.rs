@@ -1,367 +1,366 @@
-//! Lists a workspace: walks it by the rules of `.gitignore`, and reads what changed since the
-//! last listing.
+//! Lists directories, having watched them first, so that nothing falls between the two (rule 1).
+//! Reads names, signatures and ignore files; no other content, and no index.
 
-use crate::changes::{Entry, Kind, Signature, Tree};
-use crate::model::Digest;
-use ignore::{WalkBuilder, WalkState};
-use std::fs::{self, File, Metadata};
+use super::choose::is_deaf;
+use super::rules::{CACHE_TAG, IGNORE_FILES, Rules, WORKSPACE_FILE, never};
+use super::source::{Source, WatchId};
+use super::toml::OnChange;
+use super::unheard::is_linked;
+use super::{rules, toml};
+use crate::changes::Signature;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};
+use rustix::io::Errno;
+use std::ffi::{CStr, OsStr};
+use std::fs::File;
 use std::io::{self, Read as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Most entries of a workspace. A million files are more than the largest repositories have
 /// checked out; more than that is somebody's home directory.
-const MOST_ENTRIES: usize = 1_000_000;
+pub(super) const MOST_ENTRIES: usize = 1_000_000;
 
-/// How long before it was read a file must have been left alone for its signature to be trusted:
-/// several ticks of the coarsest clock that file systems in use take their times from.
-const RACY_NS: i128 = 50_000_000;
+/// Bytes of a directory read at once.
+const DIR_BUFFER_BYTES: usize = 32 << 10;
 
-/// Attempts to read a file that changes while it is read.
-const TRIES: usize = 3;
+/// Largest ignore file that is read.
+const LARGEST_RULES: u64 = 1 << 20;
 
-/// Files read by one thread before another one is worth its start.
-const FILES_A_THREAD: usize = 64;
+/// Directories that wait before it pays to start another thread.
+const DIRS_A_THREAD: usize = 16;
 
-/// Version control keeps its own state here; none of it is an input.
-const NEVER: &[&str] = &[".git", ".jj", ".hg", ".sl"];
-
-/// Caches of interpreters that lie among the sources and are no input.
-const CACHES: &[&str] = &["__pycache__"];
-
-/// File by which tools mark a directory as one that can be made again, and how it begins (the
-/// Cache Directory Tagging Specification, <https://bford.info/cachedir/>). Cargo marks its target
-/// directory so; without the mark, builds of a project without `.gitignore` would change their own
-/// inputs.
-const CACHE_TAG: (&str, &[u8]) = ("CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55");
-
-/// Why there is no listing.
-#[derive(Debug, thiserror::Error)]
-pub enum CrawlError {
-    /// The root can not be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Unreadable {
-        /// Where.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// More entries than a workspace can have.
-    #[error("more than {MOST_ENTRIES} files under {}", .0.display())]
-    TooLarge(PathBuf),
-    /// A file was being written each time it was read.
-    #[error("{} keeps changing", .0.display())]
-    Unstable(PathBuf),
+/// What all crawls of a workspace share.
+#[derive(Debug)]
+pub(super) struct Ground<'a> {
+    pub(super) root: &'a Path,
+    /// The device that the root is on.
+    pub(super) device: u64,
+    pub(super) source: &'a dyn Source,
+    /// Absolute paths that are not looked into.
+    pub(super) excluded: &'a [PathBuf],
 }
 
-struct Found {
-    path: PathBuf,
-    metadata: Metadata,
+/// A directory to be listed: its path relative to the root, and the rules above it.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) path: Vec<u8>,
+    pub(super) rules: Rules,
 }
 
-/// Lists `root`. Contents are read only where `previous` does not vouch for them. Nothing below
-/// `excluded` is listed: the daemon's own files are no inputs.
-///
-/// Every change made before the call is seen.
-///
-/// # Errors
-///
-/// [`CrawlError`]; a file that vanishes meanwhile is no error.
-pub fn crawl(
-    root: &Path,
-    excluded: &[PathBuf],
-    previous: Option<&Tree>,
-) -> Result<Tree, CrawlError> {
-    let found = walk(root, excluded)?;
-    let entries = read_all(root, found, previous)?;
-    Ok(Tree::new(entries))
+/// What is in one directory.
+#[derive(Debug)]
+pub(super) struct Listing {
+    pub(super) path: Vec<u8>,
+    /// Signature of the directory itself.
+    pub(super) signature: Signature,
+    /// What is not ignored, sorted by name.
+    pub(super) entries: Vec<(Box<[u8]>, Signature)>,
+    /// Those of them that have several names.
+    pub(super) linked: Vec<Box<[u8]>>,
+    /// Its watch, or why there is none.
+    pub(super) watch: io::Result<WatchId>,
+    /// The rules that hold in it.
+    pub(super) rules: Rules,
+    /// Whether it has rules of its own.
+    pub(super) has_rules: bool,
+    /// It is marked as a cache, by a file with this signature: nothing in it counts.
+    pub(super) cache: Option<Signature>,
+    /// What the root's `bd.toml` has run on change.
+    pub(super) on_change: Vec<OnChange>,
+    /// What is wrong with it and its ignore files.
+    pub(super) problems: Vec<String>,
 }
 
-fn walk(root: &Path, excluded: &[PathBuf]) -> Result<Vec<Found>, CrawlError> {
-    fs::read_dir(root)
-        .map_err(|source| CrawlError::Unreadable { path: root.to_path_buf(), source })?;
-    let excluded = excluded.to_vec();
-    let walker = WalkBuilder::new(root)
-        .hidden(false)
-        .parents(false)
-        .require_git(false)
-        .add_custom_ignore_filename(".bdignore")
-        .filter_entry(move |entry| {
-            let name = entry.file_name();
-            let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-            let never = NEVER.iter().chain(CACHES).any(|never| name == *never)
-                || excluded.iter().any(|path| entry.path() == path);
-            let cache = is_dir && entry.depth() > 0 && is_cache(entry.path());
-            !(never || cache)
-        })
-        .threads(threads())
-        .build_parallel();
-    let (send, receive) = mpsc::channel();
-    walker.run(|| {
-        let send = send.clone();
-        Box::new(move |entry| {
-            // What can not be read is not there for a build either; what vanished is gone.
-            let Ok(entry) = entry else { return WalkState::Continue };
-            let Ok(metadata) = entry.metadata() else { return WalkState::Continue };
-            let Ok(path) = entry.path().strip_prefix(root) else { return WalkState::Continue };
-            if path.as_os_str().is_empty() {
-                return WalkState::Continue;
+/// There are more than [`MOST_ENTRIES`].
+#[derive(Debug)]
+pub(super) struct TooMany;
+
+#[derive(Debug, Default)]
+struct Work {
+    waiting: Vec<Start>,
+    busy: usize,
+    listings: Vec<Listing>,
+    entries: usize,
+}
+
+/// Lists directories, and where `deep` says so all below them. Parents come before what is in
+/// them. A directory that is not there is left out.
+pub(super) fn crawl(
+    ground: &Ground<'_>,
+    starts: Vec<Start>,
+    deep: bool,
+) -> Result<Vec<Listing>, TooMany> {
+    let work = Mutex::new(Work { waiting: starts, ..Work::default() });
+    let news = Condvar::new();
+    let most = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    std::thread::scope(|scope| {
+        let (work, news) = (&work, &news);
+        let mut helpers = 0;
+        labour(ground, deep, work, news, &mut |waiting| {
+            if helpers + 1 < most && waiting > DIRS_A_THREAD * (helpers + 1) {
+                helpers += 1;
+                scope.spawn(move || labour(ground, deep, work, news, &mut |_| {}));
             }
-            match send.send(Found { path: path.to_path_buf(), metadata }) {
-                Ok(()) => WalkState::Continue,
-                Err(_) => WalkState::Quit,
-            }
-        })
+        });
     });
-    drop(send);
-    let found: Vec<_> = receive.into_iter().take(MOST_ENTRIES + 1).collect();
-    if found.len() > MOST_ENTRIES {
-        return Err(CrawlError::TooLarge(root.to_path_buf()));
+    let work = work.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if work.entries > MOST_ENTRIES {
+        return Err(TooMany);
     }
-    Ok(found)
+    let mut listings = work.listings;
+    listings.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(listings)
 }
 
-fn is_cache(dir: &Path) -> bool {
-    let (name, signature) = CACHE_TAG;
-    let mut start = vec![0; signature.len()];
-    File::open(dir.join(name)).and_then(|mut tag| tag.read_exact(&mut start)).is_ok()
-        && start == signature
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(8)
-}
-
-/// Reads the contents that `previous` does not vouch for, in parallel where it pays.
-fn read_all(
-    root: &Path,
-    found: Vec<Found>,
-    previous: Option<&Tree>,
-) -> Result<Vec<Entry>, CrawlError> {
-    let known = |found: &Found| {
-        let before = previous?.get(&found.path)?;
-        let same = before.signature == signature(&found.metadata) && !before.racy;
-        same.then(|| before.clone())
-    };
-    let (mut entries, mut unread) = (Vec::with_capacity(found.len()), Vec::new());
-    for found in found {
-        match known(&found) {
-            Some(entry) => entries.push(entry),
-            None => unread.push(found),
-        }
-    }
-    let next = AtomicUsize::new(0);
-    let work = || -> Result<Vec<Entry>, CrawlError> {
-        let (mut read, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
-        while let Some(found) = unread.get(next.fetch_add(1, Ordering::Relaxed)) {
-            read.extend(self::read(root, found, &mut buffer)?);
-        }
-        Ok(read)
-    };
-    let helpers = (unread.len() / FILES_A_THREAD).min(threads() - 1);
-    let batches = std::thread::scope(|scope| {
-        let others: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
-        let mut batches = vec![work()];
-        batches.extend(others.into_iter().map(|other| match other.join() {
-            Ok(batch) => batch,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }));
-        batches
-    });
-    for batch in batches {
-        entries.extend(batch?);
-    }
-    Ok(entries)
-}
-
-/// One entry with its content; `None` when it vanished.
-fn read(root: &Path, found: &Found, buffer: &mut [u8]) -> Result<Option<Entry>, CrawlError> {
-    let path = root.join(&found.path);
-    let mut metadata = found.metadata.clone();
-    for _ in 0..TRIES {
-        let signature = signature(&metadata);
-        let racy = is_racy(&signature);
-        let content = match content(&path, &metadata, buffer) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            // It can not be read, so its content can not matter, but its coming and going can.
-            Err(_) => Digest([0xff; 32]),
-            Ok(content) => content,
-        };
-        match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Ok(after) if self::signature(&after) != signature && !after.is_dir() => {
-                metadata = after;
-            }
-            Ok(_) | Err(_) => {
-                let path = found.path.clone();
-                return Ok(Some(Entry { path, kind: kind(&metadata), signature, content, racy }));
-            }
-        }
-    }
-    Err(CrawlError::Unstable(found.path.clone()))
-}
-
-fn content(path: &Path, metadata: &Metadata, buffer: &mut [u8]) -> io::Result<Digest> {
-    if metadata.is_symlink() {
-        let target = fs::read_link(path)?;
-        return Ok(Digest(*blake3::hash(target.as_os_str().as_bytes()).as_bytes()));
-    }
-    if !metadata.is_file() {
-        return Ok(Digest([0; 32]));
-    }
-    // Should a pipe have taken the file's place, opening it must not wait for a writer.
-    let mut file = File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
-    let mut hasher = blake3::Hasher::new();
+fn labour(
+    ground: &Ground<'_>,
+    deep: bool,
+    work: &Mutex<Work>,
+    news: &Condvar,
+    grown: &mut dyn FnMut(usize),
+) {
+    let mut buffer = vec![MaybeUninit::uninit(); DIR_BUFFER_BYTES];
+    let mut held = work.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        match file.read(buffer) {
-            Ok(0) => return Ok(Digest(*hasher.finalize().as_bytes())),
-            Ok(n) => hasher.update(&buffer[..n]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+        let Some(start) = held.waiting.pop() else {
+            if held.busy == 0 {
+                news.notify_all();
+                return;
+            }
+            held = news.wait(held).unwrap_or_else(PoisonError::into_inner);
+            continue;
         };
+        held.busy += 1;
+        drop(held);
+        let listing = list(ground, start, &mut buffer);
+        held = work.lock().unwrap_or_else(PoisonError::into_inner);
+        held.busy -= 1;
+        let Some(listing) = listing else { continue };
+        held.entries += listing.entries.len();
+        if deep && held.entries <= MOST_ENTRIES {
+            let before = held.waiting.len();
+            held.waiting.extend(below(&listing));
+            let more = held.waiting.len() - before;
+            grown(held.waiting.len());
+            if more > 0 {
+                news.notify_all();
+            }
+        }
+        held.listings.push(listing);
     }
 }
 
-fn signature(metadata: &Metadata) -> Signature {
-    let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
-    Signature {
-        size: metadata.size(),
-        mtime_ns: ns(metadata.mtime(), metadata.mtime_nsec()),
-        ctime_ns: ns(metadata.ctime(), metadata.ctime_nsec()),
-        inode: metadata.ino(),
-        mode: metadata.mode(),
-    }
+fn below(listing: &Listing) -> impl Iterator<Item = Start> {
+    let dirs = listing.entries.iter().filter(|(_, signature)| signature.is_dir());
+    dirs.map(|(name, _)| Start { path: join(&listing.path, name), rules: listing.rules.clone() })
 }
 
-fn kind(metadata: &Metadata) -> Kind {
-    let kind = metadata.file_type();
-    if kind.is_dir() {
-        Kind::Dir
-    } else if kind.is_symlink() {
-        Kind::Symlink
-    } else if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device()
+/// Path of a name in a directory, both relative to the root.
+pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    if dir.is_empty() { name.to_vec() } else { [dir, b"/", name].concat() }
+}
+
+fn list(ground: &Ground<'_>, start: Start, buffer: &mut [MaybeUninit<u8>]) -> Option<Listing> {
+    let path = match start.path.as_slice() {
+        b"" => ground.root.to_path_buf(),
+        below => ground.root.join(OsStr::from_bytes(below)),
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = match rustix::fs::open(&path, flags, Mode::empty()) {
+        Ok(dir) => dir,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return None,
+        Err(error) => return unreadable(&path, start, error),
+    };
+    let stat = rustix::fs::fstat(&dir).ok()?;
+    let signature = signature(&stat);
+    // Something else may be mounted there.
+    let deaf = if device(&stat) == ground.device { None } else { is_deaf(dir.as_fd()) };
+    let watch = match deaf {
+        Some(why) => Err(io::Error::other(why)),
+        None => ground.source.watch(dir.as_fd(), &path),
+    };
+    let mut listing = Listing {
+        path: start.path,
+        signature,
+        entries: Vec::new(),
+        linked: Vec::new(),
+        watch,
+        rules: start.rules,
+        has_rules: false,
+        cache: None,
+        on_change: Vec::new(),
+        problems: Vec::new(),
+    };
+    let mut names = match names(&dir, buffer) {
+        Ok(names) => names,
+        Err(error) => {
+            listing.problems.push(format!("cannot read {}: {error}", path.display()));
+            return Some(listing);
+        }
+    };
+    names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let in_root = listing.path.is_empty();
+    if !in_root && names.iter().any(|(name, _)| **name == *CACHE_TAG.0.as_bytes()) {
+        listing.cache = cache_mark(&dir);
+        if listing.cache.is_some() {
+            return Some(listing);
+        }
+    }
+    take_rules(&dir, &names, &mut listing);
+    let excluded = ground
+        .excluded
+        .iter()
+        .filter(|path| path.parent() == Some(&path_of(ground.root, &listing.path)));
+    let excluded: Vec<_> = excluded.filter_map(|path| path.file_name()).collect();
+    let mut full = join(&listing.path, b"");
+    let prefix = full.len();
+    for (name, kind) in names {
+        if never(&name) || excluded.iter().any(|excluded| excluded.as_bytes() == &*name) {
+            continue;
+        }
+        full.truncate(prefix);
+        full.extend_from_slice(&name);
+        let known = (kind != FileType::Unknown).then_some(kind == FileType::Directory);
+        if known.is_some_and(|is_dir| listing.rules.ignore(&full, is_dir)) {
+            continue;
+        }
+        // What vanished is gone, and what can not be looked at is not there for a build either.
+        let Ok(stat) =
+            rustix::fs::statat(&dir, OsStr::from_bytes(&name), AtFlags::SYMLINK_NOFOLLOW)
+        else {
+            continue;
+        };
+        let signature = self::signature(&stat);
+        if known != Some(signature.is_dir()) && listing.rules.ignore(&full, signature.is_dir()) {
+            continue;
+        }
+        if is_linked(&stat) {
+            listing.linked.push(name.clone());
+        }
+        listing.entries.push((name, signature));
+    }
+    Some(listing)
+}
+
+fn path_of(root: &Path, below: &[u8]) -> PathBuf {
+    if below.is_empty() { root.to_path_buf() } else { root.join(OsStr::from_bytes(below)) }
+}
+
+/// A directory that is there but does not let us in: nothing in it counts, until it does.
+fn unreadable(path: &Path, start: Start, error: Errno) -> Option<Listing> {
+    let stat = rustix::fs::lstat(path).ok()?;
+    Some(Listing {
+        path: start.path,
+        signature: signature(&stat),
+        entries: Vec::new(),
+        linked: Vec::new(),
+        watch: Err(error.into()),
+        rules: start.rules,
+        has_rules: false,
+        cache: None,
+        on_change: Vec::new(),
+        problems: vec![format!("cannot read {}: {error}", path.display())],
+    })
+}
+
+type Name = (Box<[u8]>, FileType);
+
+fn names(dir: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Vec<Name>> {
+    let mut names = Vec::new();
+    let mut entries = RawDir::new(dir, buffer);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name: &CStr = entry.file_name();
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            names.push((name.to_bytes().into(), entry.file_type()));
+        }
+    }
+    Ok(names)
+}
+
+/// Signature of the file that marks a directory as a cache. Taken before the file is read, so that
+/// whatever happens to it later gives it another one.
+fn cache_mark(dir: &OwnedFd) -> Option<Signature> {
+    let (name, begins) = CACHE_TAG;
+    let tag = open_in(dir, name.as_bytes())?;
+    let mark = signature(&rustix::fs::fstat(&tag).ok()?);
+    let mut start = Vec::new();
+    tag.take(begins.len() as u64).read_to_end(&mut start).ok()?;
+    (start == begins).then_some(mark)
+}
+
+fn open_in(dir: &OwnedFd, name: &[u8]) -> Option<File> {
+    // Should a pipe be there, opening it must not wait for a writer.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = rustix::fs::openat(dir, OsStr::from_bytes(name), flags, Mode::empty()).ok()?;
+    Some(File::from(file)).filter(|file| file.metadata().is_ok_and(|found| found.is_file()))
+}
+
+/// Reads the ignore files among `names`.
+fn take_rules(dir: &OwnedFd, names: &[Name], listing: &mut Listing) {
+    let in_root = listing.path.is_empty();
+    let has =
+        |file: &str| names.binary_search_by(|(name, _)| (**name).cmp(file.as_bytes())).is_ok();
+    let text = |file: &str| {
+        let mut text = Vec::new();
+        let file = open_in(dir, file.as_bytes())?;
+        file.take(LARGEST_RULES).read_to_end(&mut text).ok().map(|_| text)
+    };
+    let mut problems = Vec::new();
+    let mut files = IGNORE_FILES.map(|file| {
+        let text = has(file).then(|| text(file)).flatten()?;
+        let what = PathBuf::from(OsStr::from_bytes(&join(&listing.path, file.as_bytes())));
+        let (rules, wrong) = rules::parse(&text, &what.display().to_string());
+        problems.extend(wrong);
+        rules
+    });
+    if in_root
+        && has(WORKSPACE_FILE)
+        && let Some(text) = text(WORKSPACE_FILE)
     {
-        Kind::Other
-    } else {
-        Kind::File { executable: metadata.mode() & 0o100 != 0 }
+        match toml::parse(&text) {
+            Ok(workspace) => {
+                listing.on_change = workspace.on_change;
+                let own = has(IGNORE_FILES[0]).then(|| text_of(dir)).flatten().unwrap_or_default();
+                let lines = own.lines().chain(workspace.ignore.iter().map(String::as_str));
+                let (rules, wrong) = rules::of_lines(lines, WORKSPACE_FILE);
+                problems.extend(wrong);
+                files[0] = rules;
+            }
+            Err(wrong) => problems.push(wrong),
+        }
     }
+    listing.has_rules = files.iter().any(Option::is_some);
+    listing.rules = listing.rules.with(&listing.path, files);
+    listing.problems.extend(problems);
 }
 
-/// Asked before the content is read: a later write then has a later time.
-fn is_racy(signature: &Signature) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-    let youngest = signature.mtime_ns.max(signature.ctime_ns);
-    i128::try_from(now).unwrap_or(i128::MAX) - youngest < RACY_NS
+fn text_of(dir: &OwnedFd) -> Option<String> {
+    let mut text = String::new();
+    open_in(dir, IGNORE_FILES[0].as_bytes())?.take(LARGEST_RULES).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::symlink;
+/// The device something is on.
+pub(super) fn device(stat: &Stat) -> u64 {
+    #[expect(clippy::unnecessary_cast, reason = "its type differs between systems")]
+    let device = stat.st_dev as u64;
+    device
+}
 
-    fn tree(dir: &Path) -> Tree {
-        crawl(dir, &[], None).expect("a listing")
-    }
-
-    fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        for (path, content) in files {
-            let path = dir.path().join(path);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("create");
-            fs::write(path, content).expect("write");
-        }
-        dir
-    }
-
-    #[test]
-    fn ignored_files_and_version_control_are_not_listed() {
-        let dir = workspace(&[
-            (".gitignore", "/target\n*.log\n!keep.log\n"),
-            (".bdignore", "secret\n"),
-            (".git/HEAD", "x"),
-            ("target/a", "x"),
-            ("sub/.gitignore", "local\n"),
-            ("sub/local", "x"),
-            ("sub/main.rs", "x"),
-            ("x.log", "x"),
-            ("keep.log", "x"),
-            ("secret", "x"),
-            ("bd/home", "x"),
-            ("out/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# by a tool"),
-            ("out/object", "x"),
-            ("notes/CACHEDIR.TAG", "not a tag"),
-            ("py/__pycache__/a.pyc", "x"),
-        ]);
-        let tree = crawl(dir.path(), &[dir.path().join("bd")], None).expect("a listing");
-        let listed = ["sub", "sub/main.rs", "keep.log", ".gitignore", ".bdignore", "notes", "py"];
-        for path in listed {
-            assert!(tree.get(Path::new(path)).is_some(), "{path} is missing");
-        }
-        let unlisted =
-            [".git", "target", "sub/local", "x.log", "secret", "bd", "out", "py/__pycache__"];
-        for path in unlisted {
-            assert!(tree.get(Path::new(path)).is_none(), "{path} is listed");
-        }
-    }
-
-    #[test]
-    fn equal_trees_have_equal_digests_on_any_path() {
-        let files = [("a/b", "1"), ("c", "2")];
-        let (one, two) = (workspace(&files), workspace(&files));
-        assert_eq!(tree(one.path()).digest(), tree(two.path()).digest());
-    }
-
-    #[test]
-    fn a_same_size_edit_with_its_time_set_back_is_seen() {
-        let dir = workspace(&[("a", "one")]);
-        let path = dir.path().join("a");
-        let before = tree(dir.path());
-        let time = fs::metadata(&path).and_then(|m| m.modified()).expect("a time");
-        fs::write(&path, "two").expect("write");
-        File::options().write(true).open(&path).and_then(|f| f.set_modified(time)).expect("utime");
-        let after = crawl(dir.path(), &[], Some(&before)).expect("a listing");
-        assert_eq!(after.moved_since(&before), [PathBuf::from("a")]);
-        assert_ne!(after.digest(), before.digest());
-    }
-
-    #[test]
-    fn what_has_not_changed_is_vouched_for_and_not_read() {
-        let dir = workspace(&[("a", "one")]);
-        let honest = tree(dir.path());
-        let lie = Entry {
-            content: Digest([9; 32]),
-            racy: false,
-            ..honest.get(Path::new("a")).expect("listed").clone()
-        };
-        let trusted = crawl(dir.path(), &[], Some(&Tree::new(vec![lie.clone()])));
-        assert_eq!(trusted.expect("a listing").get(Path::new("a")), Some(&lie));
-        let racy = Entry { racy: true, ..lie };
-        let doubted = crawl(dir.path(), &[], Some(&Tree::new(vec![racy])));
-        assert_eq!(doubted.expect("a listing").digest(), honest.digest());
-    }
-
-    #[test]
-    fn links_are_read_as_links_and_pipes_are_not_read() {
-        let dir = workspace(&[("real/a", "x")]);
-        symlink("real", dir.path().join("link")).expect("symlink");
-        symlink(".", dir.path().join("loop")).expect("symlink");
-        nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("fifo");
-        let before = tree(dir.path());
-        assert_eq!(before.get(Path::new("link")).map(|e| e.kind), Some(Kind::Symlink));
-        assert!(before.get(Path::new("link/a")).is_none());
-        assert_eq!(before.get(Path::new("pipe")).map(|e| e.kind), Some(Kind::Other));
-        fs::remove_file(dir.path().join("link")).expect("unlink");
-        symlink("other", dir.path().join("link")).expect("symlink");
-        assert_ne!(tree(dir.path()).digest(), before.digest());
-    }
-
-    #[test]
-    fn a_missing_root_is_an_error_that_names_it() {
-        let error = crawl(Path::new("/no/such/place"), &[], None).expect_err("nothing there");
-        assert!(error.to_string().contains("/no/such/place"), "{error}");
+/// What counts of a `stat`.
+pub(super) fn signature(stat: &Stat) -> Signature {
+    const SECOND: i64 = 1_000_000_000;
+    let time = |seconds: i64, ns: i64| seconds.saturating_mul(SECOND).saturating_add(ns);
+    #[expect(clippy::unnecessary_cast, reason = "the types of these fields differ between systems")]
+    Signature {
+        size: stat.st_size as u64,
+        mtime_ns: time(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+        ctime_ns: time(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        inode: stat.st_ino as u64,
+        mode: stat.st_mode as u32,
     }
 }

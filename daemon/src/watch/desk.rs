@@ -1,154 +1,298 @@
-//! Establishes states of workspaces on request: one thread a workspace, which lists it once for
-//! all who asked before the listing began.
+//! Where the rest of the daemon asks about workspaces. Each has a thread of its own; the desk only
+//! knows which.
 
-use super::crawl::crawl;
-use crate::changes::{State, Workspace};
-use std::collections::HashMap;
+use super::answer::{ChangesQuery, SourceWish, Summary, Verified};
+use super::globs::Globs;
+use super::keeper::{Answer, Post, Request, State, TellRules, keep};
+use super::shelf::{NoShelf, Shelf};
+use super::wake::{Waker, bell};
+use crate::changes::{Changes, Clock};
+use crate::model::Digest;
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Formatter};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
-/// Workspaces whose listings are kept; the one not asked for longest makes room.
+/// Workspaces that are observed; the one not asked for longest makes room.
 const MOST_WORKSPACES: usize = 32;
 
-/// How long the listing of a workspace is kept that nobody asks for.
-const KEPT: Duration = Duration::from_secs(1800);
+/// How long saving may take when the daemon ends: tens of milliseconds for the largest.
+const SAVING: Duration = Duration::from_secs(1);
 
-/// What is known of a workspace, for `status`.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    /// Its root.
-    pub root: PathBuf,
-    /// Files and links that are not ignored.
-    pub files: u64,
-    /// Directories that are not ignored.
-    pub dirs: u64,
-    /// Bytes in those files.
-    pub bytes: u64,
-    /// Digest of it all, in hexadecimal.
-    pub tree_digest: String,
-    /// How long the listing took, in milliseconds.
-    pub took_ms: u64,
-}
-
-/// Answer to a request: the state, or why there is none.
-pub type Crawled = Result<(State, Summary), String>;
-
-type Answer = Box<dyn FnOnce(Crawled) + Send>;
-
-/// Where states are asked for.
-#[derive(Debug)]
+/// Takes questions to the threads of workspaces. Every answer comes on another thread, and has seen every change that
+/// was made, by any process, before it was asked for.
 pub struct Desk {
     excluded: Vec<PathBuf>,
-    clerks: HashMap<PathBuf, Clerk>,
+    wish: SourceWish,
+    shelf: Arc<dyn Shelf>,
+    tell_rules: TellRules,
+    clerks: BTreeMap<PathBuf, Clerk>,
+}
+
+impl Debug for Desk {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("roots", &self.clerks.keys()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
 struct Clerk {
-    requests: mpsc::Sender<Answer>,
+    requests: mpsc::Sender<Request>,
+    waker: Waker,
+    summary: watch::Receiver<Option<Summary>>,
     asked: Instant,
+    /// Ends when its thread does.
+    left: mpsc::Receiver<()>,
 }
 
 impl Desk {
-    /// A desk that never looks below `excluded`.
+    /// A desk whose workspaces do not include what is below `excluded`, directories of the daemon's
+    /// own.
     #[must_use]
     pub fn new(excluded: Vec<PathBuf>) -> Self {
-        Self { excluded, clerks: HashMap::new() }
+        Self {
+            excluded,
+            wish: SourceWish::default(),
+            shelf: Arc::new(NoShelf),
+            tell_rules: Arc::new(|_, _| {}),
+            clerks: BTreeMap::new(),
+        }
     }
 
-    /// Asks for the state of `root`. The answer comes on another thread, and has seen every
-    /// change that was made before this call.
-    pub fn ask(&mut self, root: &Path, answer: impl FnOnce(Crawled) + Send + 'static) {
-        let mut answer: Answer = Box::new(answer);
+    /// The same with a source of events of the caller's choice.
+    #[must_use]
+    pub fn with_source(self, wish: SourceWish) -> Self {
+        Self { wish, ..self }
+    }
+
+    /// The same with a place where states are kept.
+    #[must_use]
+    pub fn with_shelf(self, shelf: Arc<dyn Shelf>) -> Self {
+        Self { shelf, ..self }
+    }
+
+    /// The same with somebody who is told what workspaces have run on change.
+    #[must_use]
+    pub fn with_rules_told(self, tell_rules: TellRules) -> Self {
+        Self { tell_rules, ..self }
+    }
+
+    /// Asks for the state of a workspace.
+    pub fn state(
+        &mut self,
+        root: &Path,
+        answer: impl FnOnce(Result<State, String>) + Send + 'static,
+    ) {
+        self.ask(root, answer, Request::State);
+    }
+
+    /// Asks what is known of a workspace, with the digest of it all.
+    pub fn info(
+        &mut self,
+        root: &Path,
+        answer: impl FnOnce(Result<Summary, String>) + Send + 'static,
+    ) {
+        self.ask(root, answer, Request::Info);
+    }
+
+    /// Asks for the digest of a part of a workspace.
+    pub fn digest(
+        &mut self,
+        root: &Path,
+        on: Globs,
+        answer: impl FnOnce(Result<(Clock, Digest), String>) + Send + 'static,
+    ) {
+        self.ask(root, answer, |answer| Request::Digest(on, answer));
+    }
+
+    /// Asks what has changed in a workspace.
+    pub fn changes(
+        &mut self,
+        root: &Path,
+        query: ChangesQuery,
+        answer: impl FnOnce(Result<Changes, String>) + Send + 'static,
+    ) {
+        self.ask(root, answer, |answer| Request::Changes(query, answer));
+    }
+
+    /// Has what is believed of a workspace compared with a full walk that reads every file, and
+    /// begun anew where it is wrong and `repair` says so.
+    pub fn verify(
+        &mut self,
+        root: &Path,
+        repair: bool,
+        answer: impl FnOnce(Result<Verified, String>) + Send + 'static,
+    ) {
+        self.ask(root, answer, |answer| Request::Verify(repair, answer));
+    }
+
+    /// Forgets a workspace, with its watches and what was saved of it. `false` when there was
+    /// none.
+    pub fn forget(&mut self, root: &Path) -> bool {
+        let Some(clerk) = self.clerks.remove(root) else { return false };
+        clerk.dismiss(SAVING);
+        self.shelf.forget(root);
+        true
+    }
+
+    /// Saves all that is known and stops observing.
+    pub fn close(&mut self) {
+        let until = Instant::now() + SAVING;
+        let clerks = std::mem::take(&mut self.clerks);
+        let leaving: Vec<_> = clerks.into_values().map(Clerk::leave).collect();
+        for left in leaving {
+            // What is not saved in time is read again by the next daemon.
+            let _ = left.recv_timeout(until.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// The workspaces that are observed, sorted, as they were last seen.
+    #[must_use]
+    pub fn known(&self) -> Vec<Summary> {
+        self.clerks.values().filter_map(|clerk| clerk.summary.borrow().clone()).collect()
+    }
+
+    fn ask<T>(
+        &mut self,
+        root: &Path,
+        answer: impl FnOnce(Result<T, String>) + Send + 'static,
+        request: impl FnOnce(Answer<T>) -> Request,
+    ) {
+        let mut request = request(Box::new(answer));
         if let Some(clerk) = self.clerks.get_mut(root) {
             clerk.asked = Instant::now();
-            match clerk.requests.send(answer) {
-                Ok(()) => return,
-                // It left since nobody asked for long.
-                Err(mpsc::SendError(unsent)) => answer = unsent,
+            match clerk.requests.send(request) {
+                Ok(()) => return clerk.waker.wake(),
+                // Its workspace was gone.
+                Err(mpsc::SendError(unsent)) => request = unsent,
             }
         }
         self.make_room();
-        let (requests, inbox) = mpsc::channel();
-        let (place, excluded) = (root.to_path_buf(), self.excluded.clone());
-        let started = std::thread::Builder::new()
-            .name("workspace".into())
-            .spawn(move || serve(&place, &excluded, &inbox));
-        match started {
-            Ok(_) => {
-                // Sent before anybody could leave: the receiver waits for it.
-                let _ = requests.send(answer);
-                self.clerks.insert(root.to_path_buf(), Clerk { requests, asked: Instant::now() });
+        match self.employ(root) {
+            Ok(clerk) => {
+                // It waits for its first request.
+                let _ = clerk.requests.send(request);
+                self.clerks.insert(root.to_path_buf(), clerk);
             }
-            Err(error) => answer(Err(format!("cannot start a thread: {error}"))),
+            Err(error) => request.refuse(&format!("cannot observe {}: {error}", root.display())),
         }
+    }
+
+    fn employ(&self, root: &Path) -> std::io::Result<Clerk> {
+        let (requests, inbox) = mpsc::channel();
+        let (waker, bell) = bell()?;
+        let (published, summary) = watch::channel(None);
+        let post = Post {
+            root: root.to_path_buf(),
+            excluded: self.excluded.clone(),
+            inbox,
+            bell,
+            waker: waker.clone(),
+            published,
+            wish: self.wish,
+            private: self.excluded.first().cloned().unwrap_or_else(std::env::temp_dir),
+            shelf: self.shelf.clone(),
+            tell_rules: self.tell_rules.clone(),
+        };
+        let (leaving, left) = mpsc::channel();
+        std::thread::Builder::new().name("workspace".into()).spawn(move || {
+            keep(post);
+            drop::<mpsc::Sender<()>>(leaving);
+        })?;
+        Ok(Clerk { requests, waker, summary, asked: Instant::now(), left })
     }
 
     fn make_room(&mut self) {
         while self.clerks.len() >= MOST_WORKSPACES {
             let oldest = self.clerks.iter().min_by_key(|(_, clerk)| clerk.asked);
             let Some(root) = oldest.map(|(root, _)| root.clone()) else { return };
-            // Its requests are answered before it notices that nobody can ask any more.
-            self.clerks.remove(&root);
+            if let Some(clerk) = self.clerks.remove(&root) {
+                // Its requests are answered before it notices that nobody can ask any more.
+                drop(clerk.leave());
+            }
         }
     }
 }
 
-fn serve(root: &Path, excluded: &[PathBuf], inbox: &mpsc::Receiver<Answer>) {
-    let mut workspace = Workspace::default();
-    while let Ok(first) = inbox.recv_timeout(KEPT) {
-        // All that wait now asked before this listing begins, so it has seen what they saw.
-        let answers: Vec<_> = std::iter::once(first).chain(inbox.try_iter()).collect();
-        let begun = Instant::now();
-        let listed = crawl(root, excluded, workspace.tree().as_deref());
-        let crawled = listed.map_err(|error| error.to_string()).map(|tree| {
-            let (files, dirs, bytes) = tree.totals();
-            let state = workspace.found(tree);
-            let summary = Summary {
-                root: root.to_path_buf(),
-                files,
-                dirs,
-                bytes,
-                tree_digest: state.id.tree.to_string(),
-                took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            };
-            (state, summary)
-        });
-        for answer in answers {
-            answer(crawled.clone());
-        }
+impl Clerk {
+    /// Lets its thread end; the receiver ends with it.
+    fn leave(self) -> mpsc::Receiver<()> {
+        let Self { requests, waker, left, .. } = self;
+        drop(requests);
+        waker.wake();
+        left
+    }
+
+    fn dismiss(self, patience: Duration) {
+        let _ = self.leave().recv_timeout(patience);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::changes::ChangeKind;
     use std::fs;
+
+    fn asked<T: Send + 'static>(ask: impl FnOnce(mpsc::Sender<Result<T, String>>)) -> T {
+        let (send, receive) = mpsc::channel();
+        ask(send);
+        receive.recv().expect("an answer").expect("a good one")
+    }
+
+    fn state(desk: &mut Desk, root: &Path) -> State {
+        asked(|send| desk.state(root, move |state| send.send(state).expect("somebody waits")))
+    }
+
+    fn since(desk: &mut Desk, root: &Path, clock: Clock) -> Changes {
+        let query = ChangesQuery { since: Some(clock), wait: None };
+        asked(|send| {
+            desk.changes(root, query, move |told| send.send(told).expect("somebody waits"))
+        })
+    }
 
     #[test]
     fn every_answer_has_seen_what_was_written_before_the_question() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut desk = Desk::new(vec![]);
-        let (send, receive) = mpsc::channel();
-        for round in 0..50 {
-            fs::write(dir.path().join("file"), format!("round {round}")).expect("write");
-            let send = send.clone();
-            desk.ask(dir.path(), move |crawled| {
-                send.send(crawled.expect("a state").0.id).expect("the test listens");
-            });
-            let mut seen = receive.recv().expect("an answer");
-            fs::write(dir.path().join("file"), format!("round {round}.")).expect("write");
-            let again = send_state(&mut desk, dir.path());
-            assert_ne!(seen, again, "round {round}");
-            seen = again;
-            assert_eq!(seen, send_state(&mut desk, dir.path()), "round {round}");
+        for wish in [SourceWish::Native, SourceWish::Notify, SourceWish::Poll] {
+            every_answer_is_fresh(wish);
         }
     }
 
-    fn send_state(desk: &mut Desk, root: &Path) -> crate::model::StateId {
-        let (send, receive) = mpsc::channel();
-        desk.ask(root, move |crawled| send.send(crawled.expect("a state").0.id).expect("sent"));
-        receive.recv().expect("an answer")
+    fn every_answer_is_fresh(wish: SourceWish) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut desk = Desk::new(vec![]).with_source(wish);
+        for round in 0..100 {
+            fs::write(dir.path().join("file"), format!("round {round}")).expect("write");
+            let seen = state(&mut desk, dir.path());
+            fs::write(dir.path().join("file"), format!("round {round}.")).expect("write");
+            let again = state(&mut desk, dir.path());
+            assert_ne!(seen.id, again.id, "round {round}");
+            assert_eq!(again, state(&mut desk, dir.path()), "round {round}");
+            let told = since(&mut desk, dir.path(), seen.clock);
+            assert_eq!(told.changes.len(), 1, "round {round}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_renamed_directory_is_told_with_all_in_it_and_an_edit_below_it_is_seen() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir_all(dir.path().join("a/deep/er")).expect("directories");
+        fs::write(dir.path().join("a/deep/er/file"), "1").expect("a file");
+        let mut desk = Desk::new(vec![]);
+        let before = state(&mut desk, dir.path());
+        fs::rename(dir.path().join("a"), dir.path().join("b")).expect("renamed");
+        let told = since(&mut desk, dir.path(), before.clock);
+        let paths: Vec<_> = told.changes.iter().map(|c| c.path.to_str().expect("UTF-8")).collect();
+        assert_eq!(paths, ["b", "b/deep", "b/deep/er", "b/deep/er/file"]);
+        assert!(
+            told.changes.iter().all(|c| matches!(c.kind, ChangeKind::Renamed { .. })),
+            "{told:?}"
+        );
+        fs::write(dir.path().join("b/deep/er/file"), "2").expect("an edit");
+        let later = since(&mut desk, dir.path(), told.clock);
+        assert_eq!(later.changes.len(), 1, "{later:?}");
     }
 
     #[test]
@@ -157,8 +301,29 @@ mod tests {
         let dirs: Vec<_> =
             (0..MOST_WORKSPACES + 5).map(|_| tempfile::tempdir().expect("a directory")).collect();
         for dir in &dirs {
-            send_state(&mut desk, dir.path());
+            state(&mut desk, dir.path());
         }
         assert!(desk.clerks.len() <= MOST_WORKSPACES);
+    }
+
+    #[test]
+    fn a_root_that_is_gone_is_named_and_one_that_is_back_is_served() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let root = dir.path().join("root");
+        let mut desk = Desk::new(vec![]);
+        let ask = |desk: &mut Desk| {
+            let (send, receive) = mpsc::channel();
+            desk.state(&root, move |state| send.send(state).expect("somebody waits"));
+            receive.recv().expect("an answer")
+        };
+        let why = ask(&mut desk).expect_err("nothing there");
+        assert!(why.contains(root.to_str().expect("UTF-8")), "{why}");
+        fs::create_dir(&root).expect("made");
+        let first = ask(&mut desk).expect("there");
+        fs::remove_dir(&root).expect("removed");
+        assert!(ask(&mut desk).is_err());
+        fs::create_dir(&root).expect("made again");
+        let second = ask(&mut desk).expect("there again");
+        assert_ne!(first.clock.instance, second.clock.instance);
     }
 }

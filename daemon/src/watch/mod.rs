@@ -1,10 +1,41 @@
-//! What is on disk: where workspaces begin, and what is in them. Hands it to
-//! [`changes`](crate::changes); knows nothing of builds.
+//! What is on disk: where workspaces begin, what is in them, and what changes. Keeps an
+//! [`Index`](crate::changes::Index) of each workspace equal to the disk; knows nothing of builds.
+//!
+//! A [`Desk`] takes questions to one thread a workspace (`keeper`). Its `observer` looks where
+//! events of a `source` point, `crawl` lists directories, `reading` has contents read by `hash`.
 
+mod answer;
+mod choose;
 mod crawl;
 mod desk;
+mod events;
+mod git;
+mod globs;
+mod hash;
+#[cfg(target_os = "linux")]
+mod inotify;
+mod keeper;
+mod look;
+mod merge;
+mod notify;
+mod observer;
+mod outside;
+mod reading;
 mod root;
+mod rules;
+mod shelf;
+mod source;
+mod summing;
+mod telling;
+mod toml;
+mod unheard;
+mod verify;
+mod wake;
 
-pub use crawl::{CrawlError, crawl};
-pub use desk::{Crawled, Desk, Summary};
+pub use answer::{ChangesQuery, MOST_DIFFERENCES, SourceKind, SourceWish, Summary, Verified};
+pub use desk::Desk;
+pub use globs::Globs;
+pub use keeper::{State, TellRules};
 pub use root::root_of;
+pub use shelf::{NoShelf, Saved, Shelf};
+pub use toml::OnChange;

@@ -229,3 +229,12 @@ fn in_shell(command: &Command, script: &str) -> Command {
     }
     shell
 }
+
+#[test]
+fn a_fast_command_loses_nothing_to_whoever_asked_for_it() {
+    let sandbox = Sandbox::with_config("[output]\nper_build = \"1 MiB\"");
+    for _ in 0..5 {
+        let output = sandbox.run(&["run", "--quiet", "--", "head", "-c", "40000000", "/dev/zero"]);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 40_000_000));
+    }
+}

@@ -1,68 +1,48 @@
 //! What carries out the core's effects: joins the rooms that do I/O to the engine. Decides
 //! nothing; every answer goes back to the core as an input.
 
-use crate::changes::{State, Tree};
+mod shelf;
+mod told;
+mod triggers;
+mod workspaces;
+
+pub use shelf::StateShelf;
+pub use told::{Question, Report};
+pub use triggers::{News, Prepared, Watch};
+
+use crate::changes::Clock;
 use crate::engine::run::{self, Reports};
-use crate::engine::{Effect, Input, Moved, Now, Target};
+use crate::engine::{Effect, Input, Now, Target};
+use triggers::Watched;
+
 use crate::events::{self, Log, Writer};
 use crate::exec::{self, Launch, OutputSink, Running, Stream, TerminalSize};
 use crate::model::{
-    AttemptId, AttemptResult, BuildId, BuildView, Command, ExecutionId, Exit, Phase, StateId,
+    AttemptId, AttemptResult, BuildId, BuildView, Command, ExecutionId, Exit, Phase, TriggerId,
 };
-use crate::persist::{Journal, Query, Recovered};
-use crate::watch::{Crawled, Desk, Summary};
-use std::collections::{BTreeMap, HashMap};
+use crate::persist::{Journal, Recovered};
+use crate::watch::{ChangesQuery, Desk, OnChange};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Executions between two collections of old logs.
 const EXECUTIONS_BETWEEN_COLLECTIONS: u32 = 100;
 
+/// How long all output of an execution is kept for the client that asked for it, until that has
+/// begun to read.
+const FIRST_READER_MAY_TAKE: Duration = Duration::from_millis(500);
+
 /// Warnings that `status` shows; older ones are in the log.
 const WARNINGS: usize = 10;
 
 /// The engine with these hands.
 pub type Engine = run::Engine<Hands>;
-
-/// What is reported to the engine from other threads.
-#[derive(Debug)]
-pub enum Report {
-    /// The state of a workspace was established.
-    Crawled(Target, Crawled),
-    /// The workspace of an execution was looked at again.
-    Rechecked(ExecutionId, Crawled),
-    /// An attempt is over.
-    Ended(AttemptId, exec::Ended),
-    /// The store is open.
-    Recovered(Recovered),
-}
-
-/// What others ask of the hands.
-#[derive(Debug)]
-pub enum Question {
-    /// The state of a workspace now.
-    State {
-        /// Its root.
-        root: PathBuf,
-        /// Where to answer.
-        reply: oneshot::Sender<Result<StateId, String>>,
-    },
-    /// The workspaces that were looked at.
-    Workspaces(oneshot::Sender<Vec<Summary>>),
-    /// The output of an execution; `None` when there is none any more.
-    Output(ExecutionId, oneshot::Sender<Option<Log>>),
-    /// Builds of the past.
-    History(Query, oneshot::Sender<Result<Vec<BuildView>, String>>),
-    /// The pseudo-terminal of a build has a new size: rows, columns.
-    Resize(BuildId, (u16, u16)),
-    /// What the operator should know.
-    Warnings(oneshot::Sender<Vec<String>>),
-}
 
 /// What the hands are made from.
 #[derive(Debug)]
@@ -101,14 +81,18 @@ pub struct Hands {
     open_files: Option<(u64, u64)>,
     /// Gone once the drain is complete.
     ending: Option<(Journal, oneshot::Sender<Journal>)>,
-    states: HashMap<Target, Arc<Tree>>,
+    states: HashMap<Target, Clock>,
     attempts: HashMap<AttemptId, Attempt>,
     logs: HashMap<ExecutionId, Log>,
     inputs: HashMap<BuildId, OwnedFd>,
-    workspaces: BTreeMap<PathBuf, Summary>,
     /// What was last written of each live build: whether it ran, and for which execution.
     written: HashMap<BuildId, (bool, Option<ExecutionId>)>,
     roots: HashMap<ExecutionId, PathBuf>,
+    watched: BTreeMap<TriggerId, Watched>,
+    last_trigger: u64,
+    /// Workspaces that may run things on change, and what they want run.
+    trusted: BTreeSet<PathBuf>,
+    rules: BTreeMap<PathBuf, Vec<OnChange>>,
     warnings: Vec<String>,
     until_collection: u32,
 }
@@ -138,9 +122,12 @@ impl Hands {
             attempts: HashMap::new(),
             logs: HashMap::new(),
             inputs: HashMap::new(),
-            workspaces: BTreeMap::new(),
             written: HashMap::new(),
             roots: HashMap::new(),
+            watched: BTreeMap::new(),
+            last_trigger: 0,
+            trusted: BTreeSet::new(),
+            rules: BTreeMap::new(),
             warnings: Vec::new(),
             until_collection: 0,
         }
@@ -150,17 +137,6 @@ impl Hands {
         self.ending.as_ref().map(|(journal, _)| journal)
     }
 
-    fn resolve(&mut self, target: Target, command: &Command) {
-        let reports = self.reports.clone();
-        self.desk.ask(&command.root, move |crawled| reports.send(Report::Crawled(target, crawled)));
-    }
-
-    fn check(&mut self, execution: ExecutionId) {
-        let reports = self.reports.clone();
-        let Some(root) = self.roots.get(&execution) else { return };
-        self.desk.ask(root, move |crawled| reports.send(Report::Rechecked(execution, crawled)));
-    }
-
     fn start(
         &mut self,
         now: Now,
@@ -168,13 +144,14 @@ impl Hands {
         attempt: AttemptId,
         build: BuildId,
         command: &Command,
+        changed: Option<&[PathBuf]>,
     ) {
         tracing::info!(%execution, %attempt, %build, "start");
         self.roots.insert(execution, command.root.clone());
         if let Some(journal) = self.journal() {
             journal.started(execution, attempt, build, &command.root, now.wall_ms);
         }
-        match self.launch(execution, attempt, build, command) {
+        match self.launch(execution, attempt, build, command, changed) {
             Ok(running) => {
                 self.attempts.insert(attempt, Attempt { execution, build, running });
             }
@@ -197,6 +174,7 @@ impl Hands {
         attempt: AttemptId,
         build: BuildId,
         command: &Command,
+        changed: Option<&[PathBuf]>,
     ) -> Result<Running, String> {
         // Somebody may have made room by removing it all.
         DirBuilder::new()
@@ -206,11 +184,23 @@ impl Hands {
             .map_err(|error| format!("make {}: {error}", self.output_dir.display()))?;
         let dir = self.output_dir.join(execution.to_string());
         let (writer, log) = Writer::create(&dir, self.limits).map_err(|error| error.to_string())?;
+        // Whoever asked has not begun to read when a fast command has written more than is kept.
+        let first = log.reader(0);
+        tokio::spawn(async move {
+            tokio::time::sleep(FIRST_READER_MAY_TAKE).await;
+            drop(first);
+        });
         self.logs.insert(execution, log);
         let marker = format!("{}{attempt}", self.mark);
         let mut environment = command.environment.clone();
         environment.retain(|(name, _)| name != "BD_BUILD");
         environment.push(("BD_BUILD".into(), build.to_string().into()));
+        environment.retain(|(name, _)| name != CHANGED_FILES);
+        if let Some(changed) = changed {
+            let list = dir.join("changed");
+            write_list(&list, changed).map_err(|e| format!("write {}: {e}", list.display()))?;
+            environment.push((CHANGED_FILES.into(), list.into()));
+        }
         let launch = Launch {
             argv: command.argv.clone(),
             cwd: command.cwd.clone(),
@@ -249,34 +239,6 @@ impl Hands {
         });
     }
 
-    fn crawled(&mut self, target: Target, crawled: Crawled) -> Input {
-        let state = self.state(crawled).map(|state| {
-            self.states.insert(target, state.tree);
-            state.id
-        });
-        Input::Resolved { target, state }
-    }
-
-    fn state(&mut self, crawled: Crawled) -> Result<State, String> {
-        let (state, summary) = crawled?;
-        self.workspaces.insert(summary.root.clone(), summary);
-        Ok(state)
-    }
-
-    fn rechecked(&mut self, execution: ExecutionId, crawled: Crawled) -> Input {
-        let moved = match (self.state(crawled), self.states.get(&Target::Execution(execution))) {
-            (Ok(state), Some(before)) => Moved::Paths(state.tree.moved_since(before)),
-            (Err(why), _) => Moved::Unknown(why),
-            (Ok(_), None) => Moved::Unknown("the state it started from is not known".into()),
-        };
-        if let Moved::Paths(paths) = &moved
-            && !paths.is_empty()
-        {
-            tracing::info!(%execution, paths = paths.len(), "inputs moved");
-        }
-        Input::Checked { execution, moved }
-    }
-
     fn ended(&mut self, attempt: AttemptId, ended: exec::Ended) -> Input {
         let result = result(ended);
         let mut lost = None;
@@ -311,6 +273,12 @@ impl Hands {
         if recovered.interrupted > 0 {
             tracing::warn!(builds = recovered.interrupted, "an earlier daemon left builds behind");
         }
+        for root in recovered.trusted {
+            // Looked at for the sake of what it has run on change.
+            let query = ChangesQuery { since: None, wait: None };
+            self.desk.changes(&root, query, |_| {});
+            self.trusted.insert(root);
+        }
         Input::Remembered { durations: recovered.durations, last_id: recovered.last_id }
     }
 }
@@ -328,13 +296,15 @@ impl run::Hands for Hands {
         match effect {
             Effect::Resolve { target, command } => self.resolve(target, &command),
             Effect::Adopt { from, execution } => {
-                if let Some(tree) = self.states.remove(&from) {
-                    self.states.insert(Target::Execution(execution), tree);
+                if let Some(clock) = self.states.remove(&from) {
+                    self.states.insert(Target::Execution(execution), clock);
                 }
             }
-            Effect::Start { execution, attempt, build, command } => {
-                self.start(now, execution, attempt, build, &command);
+            Effect::Start { execution, attempt, build, command, changed } => {
+                self.start(now, execution, attempt, build, &command, changed.as_deref());
             }
+            Effect::Observe(trigger) => self.observe(trigger),
+            Effect::News(trigger, news) => self.tell_news(trigger, news),
             Effect::Stop { attempt, grace_ms } => {
                 if let Some(Attempt { running, .. }) = self.attempts.get(&attempt) {
                     tracing::info!(%attempt, grace_ms, "stop");
@@ -347,6 +317,8 @@ impl run::Hands for Hands {
             }
             Effect::Closed(execution) => self.closed(execution),
             Effect::Drained => {
+                // Before the journal is closed: it writes what the desk saves.
+                self.desk.close();
                 if let Some((journal, drained)) = self.ending.take() {
                     // Nobody waits for it only when the daemon is past waiting.
                     let _ = drained.send(journal);
@@ -375,21 +347,44 @@ impl run::Hands for Hands {
 
     fn report(&mut self, report: Report) -> Option<Input> {
         Some(match report {
-            Report::Crawled(target, crawled) => self.crawled(target, crawled),
-            Report::Rechecked(execution, crawled) => self.rechecked(execution, crawled),
+            Report::Resolved(target, state) => self.resolved(target, state),
+            Report::Checked(execution, changes) => Self::checked(execution, changes),
             Report::Ended(attempt, ended) => self.ended(attempt, ended),
             Report::Recovered(recovered) => self.recovered(recovered),
+            Report::Observed(trigger, changes) => return self.observed(trigger, changes),
+            Report::Prepared(prepared) => return self.prepared(*prepared),
+            Report::Rules(root, rules) => {
+                self.rules_changed(root, rules);
+                return None;
+            }
+            Report::Told(input) => *input,
         })
     }
 
     fn question(&mut self, question: Question) {
         // Whoever does not wait for the answer any more needs none.
         match question {
-            Question::State { root, reply } => self.desk.ask(&root, move |crawled| {
-                let _ = reply.send(crawled.map(|(state, _)| state.id));
+            Question::State { root, reply } => self.desk.state(&root, move |state| {
+                let _ = reply.send(state.map(|state| state.id));
             }),
             Question::Workspaces(reply) => {
-                let _ = reply.send(self.workspaces.values().cloned().collect());
+                let _ = reply.send(self.desk.known());
+            }
+            Question::Info { root, reply } => self.desk.info(&root, move |found| {
+                let _ = reply.send(found);
+            }),
+            Question::Changes { root, query, reply } => {
+                self.desk.changes(&root, query, move |found| {
+                    let _ = reply.send(found);
+                });
+            }
+            Question::Verify { root, repair, reply } => {
+                self.desk.verify(&root, repair, move |found| {
+                    let _ = reply.send(found);
+                });
+            }
+            Question::Forget { root, reply } => {
+                let _ = reply.send(self.forget(&root));
             }
             Question::Output(execution, reply) => {
                 if let Some(live) = self.logs.get(&execution) {
@@ -413,11 +408,31 @@ impl run::Hands for Hands {
                     attempt.running.resize(TerminalSize { rows, columns });
                 }
             }
+            Question::Watch(watch, reply) => self.watch(watch, Some(reply)),
+            Question::News(trigger, client, reply) => self.next_news(trigger, client, reply),
+            Question::ClientGone(client) => self.unwatch_all_of(client),
+            Question::Trust(root) => self.trust(root),
+            Question::Digest { root, on, reply } => self.desk.digest(&root, on, move |found| {
+                let _ = reply.send(found);
+            }),
             Question::Warnings(reply) => {
                 let _ = reply.send(self.warnings.clone());
             }
         }
     }
+}
+
+/// The variable that names the list of files whose change a command is run for.
+const CHANGED_FILES: &str = "BD_CHANGED_FILES";
+
+/// Paths relative to the root, one a line.
+fn write_list(list: &Path, paths: &[PathBuf]) -> std::io::Result<()> {
+    let mut text = Vec::new();
+    for path in paths {
+        text.extend_from_slice(path.as_os_str().as_bytes());
+        text.push(b'\n');
+    }
+    std::fs::write(list, text)
 }
 
 /// Output of an attempt on its way into the log.

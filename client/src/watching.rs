@@ -1,0 +1,82 @@
+//! Typed requests of whoever has a command run on change. Knows nothing of what is done with the
+//! news.
+
+use crate::connect::misunderstood;
+use crate::control::{answer, reply_to};
+use crate::{ClientError, Control, readable};
+use bd_protocol::service::{BdRequest, BdResponse};
+use bd_protocol::watch::{Triggered, WATCHED_WAIT_MAX_MS, Watch, Watching};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// For the first look at a workspace: a million files take minutes on a cold disk.
+const FIRST_LOOK: Duration = Duration::from_secs(600);
+
+/// What the daemon may take on top of the wait that it was asked for, on a machine that is busy
+/// with the very builds it was asked to start.
+const SLACK: Duration = Duration::from_secs(60);
+
+impl Control {
+    /// Has a command run whenever files change, until this channel ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::submit`].
+    pub fn watch(&mut self, request: Watch) -> Result<Watching, ClientError> {
+        answer!(self.call(&BdRequest::Watch { request }, FIRST_LOOK)?, Watch)
+    }
+
+    /// What a watch did next; `None` if nothing in as long a wait as the daemon permits, and as
+    /// soon as `stop` can be read. News that come after a stop are lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::submit`].
+    pub fn watched(
+        &mut self,
+        watch: &str,
+        stop: BorrowedFd<'_>,
+    ) -> Result<Option<Triggered>, ClientError> {
+        let watch = watch.to_owned();
+        let request = BdRequest::Watched { watch, wait_ms: WATCHED_WAIT_MAX_MS };
+        let patience = Duration::from_millis(WATCHED_WAIT_MAX_MS) + SLACK;
+        let id = self.ask_later(&request, patience)?;
+        let asked = Instant::now();
+        loop {
+            if let Some(response) = self.answer_here(id)? {
+                return answer!(response, Watched);
+            }
+            let left = patience.saturating_sub(asked.elapsed());
+            let [came, stopped] = readable([self.frames().as_fd(), stop], Some(left))
+                .map_err(ClientError::io("wait for the daemon"))?;
+            match (came, stopped) {
+                (_, true) => return Ok(None),
+                (true, false) => self.read()?,
+                (false, false) => return Err(ClientError::Silent { waited: patience }),
+            }
+        }
+    }
+
+    /// The answer to a request, if it has been read. Those to others are dropped.
+    fn answer_here(&mut self, id: u64) -> Result<Option<BdResponse>, ClientError> {
+        let broken = |error| misunderstood("reply", error);
+        while let Some(frame) = self.frames_mut().buffered().map_err(broken)? {
+            if let Some(response) = reply_to(id, frame)? {
+                return Ok(Some(response));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what has come.
+    fn read(&mut self) -> Result<(), ClientError> {
+        match self.frames_mut().fill() {
+            Ok(0) => Err(ClientError::Closed),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Err(ClientError::Closed)
+            }
+            Err(error) => Err(ClientError::io("read from the daemon")(error)),
+            Ok(_) => Ok(()),
+        }
+    }
+}

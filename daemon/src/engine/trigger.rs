@@ -1,0 +1,240 @@
+//! Builds on change: when a command is run, what becomes of a run that is obsolete, and when its
+//! own changes would have it run for ever.
+//!
+//! The newest state wins: a run is given up when files change under it, unless it is nearly done.
+//! A command that changes what it is watched for would never come to rest. Who made a change is
+//! not known, only when; so runs that were asked for by nothing but changes of the same file
+//! during the run before are counted. After some that were given up each may finish, and after
+//! some that finished the path is named and starts no more runs. A person who saves one file again
+//! and again is served all the while: any change between runs begins anew.
+
+use super::core::Core;
+use super::input::{Effect, Now, Refusal, Submission, TriggerNews};
+use crate::model::{BuildId, ClientId, Command, Status, TriggerId};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Finished runs in a row that only changes during the run before have asked for, before we call
+/// it a loop.
+const MOST_OWN_RUNS: u32 = 4;
+
+/// Runs in a row that are given up for changes of the same file; from then on each may finish.
+const MOST_GIVEN_UP: u32 = 10;
+
+/// Changes that are told so shortly after a run were made during it, in milliseconds.
+const ECHO_MS: u64 = 150;
+
+/// A run that has had between so much and so much of its usual time is nearly done and may finish,
+/// in eighths. If it does not, it is not usual.
+const NEARLY_DONE_EIGHTHS: (u64, u64) = (7, 10);
+
+/// Paths put in the place of `{changed}`; with more, the root is, so that a command line has room.
+const MOST_ARGUMENTS: usize = 1000;
+
+/// The argument that stands for the paths that changed.
+const CHANGED: &str = "{changed}";
+
+/// A command that is run whenever files change.
+#[derive(Debug)]
+pub(super) struct Trigger {
+    template: Submission,
+    /// What it is to be run for, if it is to be run.
+    pending: Option<BTreeSet<PathBuf>>,
+    /// Whether all of that changed during a run.
+    pending_is_own: bool,
+    run: Option<Run>,
+    ended_ms: Option<u64>,
+    /// Whether the run before was given up.
+    last_given_up: bool,
+    /// Runs in a row that finished, or were given up, and were asked for by the one before.
+    own_runs: u32,
+    given_up: u32,
+    /// Paths that changed in each of those.
+    suspects: BTreeSet<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    build: BuildId,
+    started_ms: u64,
+    /// When it is given up, if it has not finished by then.
+    patience_ms: Option<u64>,
+    given_up: bool,
+}
+
+impl Core {
+    pub(super) fn watch(&mut self, now: Now, id: TriggerId, template: Submission, initial: bool) {
+        let trigger = Trigger {
+            template,
+            pending: initial.then(BTreeSet::new),
+            pending_is_own: false,
+            run: None,
+            ended_ms: None,
+            last_given_up: false,
+            own_runs: 0,
+            given_up: 0,
+            suspects: BTreeSet::new(),
+        };
+        self.triggers.insert(id, trigger);
+        self.effects.push(Effect::Observe(id));
+        self.fire(now, id);
+    }
+
+    /// Ends a trigger and gives up its run.
+    pub(super) fn unwatch(&mut self, now: Now, id: TriggerId) {
+        if let Some(Trigger { run: Some(run), .. }) = self.triggers.remove(&id) {
+            self.withdraw(now, run.build, Status::Cancelled);
+        }
+    }
+
+    pub(super) fn unwatch_all_of(&mut self, now: Now, client: ClientId) {
+        let theirs = self.triggers.iter().filter(|(_, trigger)| trigger.template.client == client);
+        let theirs: Vec<_> = theirs.map(|(id, _)| *id).collect();
+        theirs.into_iter().for_each(|id| self.unwatch(now, id));
+    }
+
+    pub(super) fn files_changed(&mut self, now: Now, id: TriggerId, paths: Vec<PathBuf>) {
+        let Some(trigger) = self.triggers.get_mut(&id) else { return };
+        self.effects.push(Effect::Observe(id));
+        if paths.is_empty() {
+            return;
+        }
+        let echo = trigger.ended_ms.is_some_and(|ended| now.mono_ms <= ended + ECHO_MS);
+        let own = trigger.run.is_some() || echo;
+        trigger.pending_is_own = own && (trigger.pending.is_none() || trigger.pending_is_own);
+        trigger.pending.get_or_insert_default().extend(paths);
+        let Some(run) = &mut trigger.run else { return self.fire(now, id) };
+        if trigger.given_up >= MOST_GIVEN_UP {
+            return;
+        }
+        let usual = self.estimates.of(trigger.template.command.shape()).unwrap_or(0);
+        let (from, to) = NEARLY_DONE_EIGHTHS;
+        let until = run.started_ms + usual * to / 8;
+        if now.mono_ms >= run.started_ms + usual * from / 8 && now.mono_ms < until {
+            run.patience_ms = Some(until);
+        } else {
+            self.give_up(now, id);
+        }
+    }
+
+    fn give_up(&mut self, now: Now, id: TriggerId) {
+        let Some(run) = self.triggers.get_mut(&id).and_then(|trigger| trigger.run.as_mut()) else {
+            return;
+        };
+        (run.patience_ms, run.given_up) = (None, true);
+        let build = run.build;
+        self.withdraw(now, build, Status::Cancelled);
+    }
+
+    /// Gives up runs that were nearly done and have not finished.
+    pub(super) fn lose_patience(&mut self, now: Now) {
+        let late = |trigger: &Trigger| {
+            trigger.run.and_then(|run| run.patience_ms).is_some_and(|at| at <= now.mono_ms)
+        };
+        let late = self.triggers.iter().filter(|(_, trigger)| late(trigger));
+        let late: Vec<_> = late.map(|(id, _)| *id).collect();
+        late.into_iter().for_each(|id| self.give_up(now, id));
+    }
+
+    /// When [`Self::lose_patience`] is next due.
+    pub(super) fn patience_ends(&self) -> Option<u64> {
+        self.triggers.values().filter_map(|trigger| trigger.run?.patience_ms).min()
+    }
+
+    /// Takes note that a build has ended. What it was run by may run again, behind this step.
+    pub(super) fn triggered_build_ended(&mut self, now: Now, build: BuildId) {
+        let runs = |trigger: &Trigger| trigger.run.is_some_and(|run| run.build == build);
+        let Some((id, trigger)) = self.triggers.iter_mut().find(|(_, t)| runs(t)) else { return };
+        trigger.last_given_up = trigger.run.take().is_some_and(|run| run.given_up);
+        trigger.ended_ms = Some(now.mono_ms);
+        self.due.push(*id);
+    }
+
+    /// Runs what has become due in this step.
+    pub(super) fn fire_due(&mut self, now: Now) {
+        while let Some(id) = self.due.pop() {
+            self.fire(now, id);
+        }
+    }
+
+    fn fire(&mut self, now: Now, id: TriggerId) {
+        let Some(trigger) = self.triggers.get_mut(&id) else { return };
+        if trigger.run.is_some() {
+            return;
+        }
+        let Some(paths) = trigger.pending.take() else { return };
+        if let Some(path) = trigger.runs_in_circles(&paths) {
+            // Told once: there is nothing new in the next round.
+            if trigger.own_runs == MOST_OWN_RUNS + 1 {
+                self.effects.push(Effect::News(id, TriggerNews::Loop(path)));
+            }
+            return;
+        }
+        let mut asked = trigger.template.clone();
+        asked.command = with_changed(&asked.command, &paths);
+        let changed: Arc<[PathBuf]> = paths.into_iter().collect();
+        let news = match self.accept(now, asked, Some(changed.clone())) {
+            Ok(build) => {
+                let started_ms = now.mono_ms;
+                let run = Run { build, started_ms, patience_ms: None, given_up: false };
+                let trigger = self.triggers.get_mut(&id).expect("BUG: a trigger is gone");
+                trigger.run = Some(run);
+                TriggerNews::Started { build, changed }
+            }
+            Err(refusal) => TriggerNews::Refused(refusal),
+        };
+        self.effects.push(Effect::News(id, news));
+    }
+
+    pub(super) fn refuse_triggers(&mut self) {
+        for id in std::mem::take(&mut self.triggers).into_keys() {
+            self.effects.push(Effect::News(id, TriggerNews::Refused(Refusal::Draining)));
+        }
+    }
+}
+
+impl Trigger {
+    /// Counts the runs that only runs have asked for; names a path when there were too many.
+    fn runs_in_circles(&mut self, paths: &BTreeSet<PathBuf>) -> Option<PathBuf> {
+        if !std::mem::take(&mut self.pending_is_own) {
+            (self.own_runs, self.given_up) = (0, 0);
+            return None;
+        }
+        let common: BTreeSet<_> = self.suspects.intersection(paths).cloned().collect();
+        self.suspects = if common.is_empty() {
+            (self.own_runs, self.given_up) = (0, 0);
+            paths.clone()
+        } else {
+            common
+        };
+        if self.last_given_up {
+            self.given_up += 1;
+            return None;
+        }
+        self.own_runs += 1;
+        (self.own_runs > MOST_OWN_RUNS).then(|| self.suspects.first().cloned())?
+    }
+}
+
+/// The command with the paths in the place of `{changed}`; relative ones where it runs in the
+/// root.
+fn with_changed(command: &Arc<Command>, paths: &BTreeSet<PathBuf>) -> Arc<Command> {
+    if !command.argv.iter().any(|argument| argument == CHANGED) {
+        return command.clone();
+    }
+    let place = |path: &PathBuf| match command.cwd == command.root {
+        true => OsString::from(path),
+        false => command.root.join(path).into(),
+    };
+    let arguments: Vec<OsString> = match paths.len() {
+        ..=MOST_ARGUMENTS => paths.iter().map(place).collect(),
+        _ => vec![command.root.clone().into()],
+    };
+    let argv = command.argv.iter().flat_map(|argument| match argument == CHANGED {
+        true => arguments.clone(),
+        false => vec![argument.clone()],
+    });
+    Arc::new(Command { argv: argv.collect(), ..Command::clone(command) })
+}

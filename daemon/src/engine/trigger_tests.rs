@@ -1,0 +1,223 @@
+//! Stories of what is run on change.
+
+use super::tests::{Story, asking};
+use super::{Effect, Input, Join, Submission, TriggerNews};
+use crate::model::{
+    AttemptId, BuildId, Command, Digest, Exit, JoinReason, StateId, Status, TriggerId,
+};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const ID: TriggerId = TriggerId(1);
+
+fn alone(word: &str) -> Submission {
+    Submission { join: Join::No(JoinReason::NotABuild), ..asking(word) }
+}
+
+impl Story {
+    fn watch(&mut self, submission: Submission, initial: bool) {
+        self.tell(Input::Watch { trigger: ID, submission, initial });
+    }
+
+    fn change(&mut self, paths: &[&str]) {
+        let paths = paths.iter().map(PathBuf::from).collect();
+        self.tell(Input::FilesChanged { trigger: ID, paths });
+        assert!(self.effects.iter().any(|e| matches!(e, Effect::Observe(ID))), "it goes on");
+    }
+
+    fn news(&self) -> Vec<&TriggerNews> {
+        let news = self.effects.iter().filter_map(|effect| match effect {
+            Effect::News(ID, news) => Some(news),
+            _ => None,
+        });
+        news.collect()
+    }
+
+    /// The build that was started in this step, its attempt, and the paths it is for.
+    fn run(&self) -> Option<(BuildId, AttemptId, Vec<String>)> {
+        let [TriggerNews::Started { build, changed }] = self.news()[..] else { return None };
+        let paths = changed.iter().map(|path| path.display().to_string()).collect();
+        let (_, attempt) = self.started()?;
+        Some((*build, attempt, paths))
+    }
+
+    fn later(&mut self, ms: u64) {
+        self.now += ms;
+    }
+}
+
+#[test]
+fn a_change_runs_it_and_what_changed_meanwhile_runs_it_again() {
+    let mut story = Story::new(9);
+    story.watch(alone("make"), true);
+    let (_, first, paths) = story.run().expect("the first run");
+    assert!(paths.is_empty());
+    story.ends(first, Exit::Code(0));
+    assert!(story.news().is_empty());
+    story.later(1000);
+    story.change(&[]);
+    assert!(story.news().is_empty(), "nothing that counts");
+    story.change(&["b", "a"]);
+    let (_, second, paths) = story.run().expect("a run");
+    assert_eq!(paths, ["a", "b"]);
+    story.ends(second, Exit::Code(1));
+    assert!(story.news().is_empty(), "a failure is no reason to run it again");
+}
+
+#[test]
+fn the_newest_state_wins() {
+    let mut story = Story::new(9);
+    story.watch(alone("make"), false);
+    story.change(&["a"]);
+    let (build, attempt, _) = story.run().expect("a run");
+    story.later(500);
+    story.change(&["b"]);
+    assert!(story.stops(attempt) && story.news().is_empty());
+    story.ends(attempt, Exit::Signal(15));
+    assert_eq!(story.statuses(), [(build, Status::Cancelled)]);
+    let (_, _, paths) = story.run().expect("the next run");
+    assert_eq!(paths, ["b"]);
+}
+
+#[test]
+fn what_is_nearly_done_may_finish() {
+    let mut story = Story::new(9);
+    story.watch(alone("make"), false);
+    story.change(&["a"]);
+    let (_, attempt, _) = story.run().expect("a run");
+    story.ends(attempt, Exit::Code(0)); // It took 10 ms.
+    story.later(1000);
+    story.change(&["a"]);
+    let (build, attempt, _) = story.run().expect("a run");
+    story.later(9);
+    story.change(&["a"]);
+    assert!(!story.stops(attempt));
+    story.ends(attempt, Exit::Code(0));
+    assert_eq!(story.statuses(), [(build, Status::Ok)]);
+    let (_, attempt, _) = story.run().expect("and then the newest state");
+    story.later(9);
+    story.change(&["a"]);
+    assert!(!story.stops(attempt));
+    assert!(story.core.wake_at().is_some_and(|at| at <= story.now + 5));
+    story.later(5);
+    story.tell(Input::Tick);
+    assert!(story.stops(attempt), "it was not nearly done");
+}
+
+#[test]
+fn a_person_who_saves_one_file_again_and_again_is_served_all_the_while() {
+    let mut story = Story::new(9);
+    story.watch(alone("make"), false);
+    story.change(&["main"]);
+    for save in 0..30 {
+        let (_, attempt, _) = story.run().unwrap_or_else(|| panic!("no run after save {save}"));
+        story.later(1000);
+        story.change(&["main"]);
+        if save < 10 {
+            assert!(story.stops(attempt), "save {save}");
+        }
+        story.ends(attempt, Exit::Signal(15));
+        if save >= 10 {
+            // It may finish, and the next save comes when nothing runs.
+            let (_, attempt, _) = story.run().expect("a run");
+            story.ends(attempt, Exit::Code(0));
+            story.later(700);
+            story.change(&["main"]);
+        }
+    }
+    assert!(story.run().is_some());
+}
+
+#[test]
+fn somebody_else_who_wants_an_obsolete_run_keeps_it() {
+    let mut story = Story::new(9);
+    story.watch(asking("cargo"), false);
+    story.change(&["a"]);
+    let [TriggerNews::Started { build, .. }] = story.news()[..] else { panic!("no run") };
+    let build = *build;
+    let state = StateId { tree: Digest([7; 32]), epoch: 1 };
+    story.tell(Input::Resolved { target: super::Target::Build(build), state: Ok(state) });
+    let (_, attempt) = story.started().expect("it starts");
+    let other = story.shared("cargo", 1);
+    story.later(500);
+    story.change(&["b"]);
+    assert!(!story.stops(attempt), "{other} wants it");
+    assert_eq!(story.statuses(), [(build, Status::Cancelled)]);
+    assert!(!story.news().is_empty(), "the newest state runs at once");
+}
+
+#[test]
+fn a_command_that_changes_its_own_files_comes_to_rest_and_is_explained() {
+    let mut story = Story::new(9);
+    story.watch(alone("make"), false);
+    story.change(&["source"]);
+    let mut runs = 0;
+    while let Some((_, attempt, _)) = story.run() {
+        runs += 1;
+        assert!(runs < 20, "for ever");
+        // Half of the time the change is told during the run, half of the time after it.
+        if runs % 2 == 0 {
+            story.change(&["log.txt", "other.txt"]);
+            story.ends(attempt, Exit::Code(0));
+        } else {
+            story.ends(attempt, Exit::Code(0));
+            story.later(40);
+            story.change(&["log.txt"]);
+        }
+    }
+    assert_eq!(story.news(), [&TriggerNews::Loop("log.txt".into())]);
+    story.change(&["log.txt"]);
+    assert!(story.news().is_empty(), "it is told once");
+    story.later(5000);
+    story.change(&["source"]);
+    assert!(story.run().is_some(), "a change between runs begins anew");
+}
+
+#[test]
+fn changes_of_different_files_during_runs_are_no_loop() {
+    let mut story = Story::new(9);
+    story.watch(alone("make"), false);
+    story.change(&["start"]);
+    for file in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        let (_, attempt, _) = story.run().expect("a run");
+        story.change(&[file]);
+        story.ends(attempt, Exit::Code(0));
+    }
+    assert!(story.run().is_some());
+}
+
+#[test]
+fn it_ends_with_its_client() {
+    let mut story = Story::new(9);
+    let submission = alone("make");
+    let client = submission.client;
+    story.watch(submission, true);
+    let (_, attempt, _) = story.run().expect("the first run");
+    story.tell(Input::ClientGone(client));
+    assert!(story.stops(attempt));
+    story.ends(attempt, Exit::Signal(15));
+    story.tell(Input::FilesChanged { trigger: ID, paths: vec!["a".into()] });
+    assert!(story.effects.is_empty() && story.core.idle());
+}
+
+#[test]
+fn the_paths_take_the_place_of_their_argument() {
+    let mut story = Story::new(9);
+    let mut submission = alone("lint");
+    let command = Command {
+        argv: ["lint", "--fix", "{changed}", "{changed}.txt"].map(Into::into).to_vec(),
+        ..Command::clone(&submission.command)
+    };
+    submission.command = Arc::new(command);
+    let (cwd, root) = (submission.command.cwd.clone(), submission.command.root.clone());
+    story.watch(submission, false);
+    story.change(&["b", "a"]);
+    let argv = story.effects.iter().find_map(|effect| match effect {
+        Effect::Start { command, .. } => Some(command.argv.clone()),
+        _ => None,
+    });
+    let place =
+        |path: &str| if cwd == root { path.into() } else { root.join(path).into_os_string() };
+    let expected = ["lint".into(), "--fix".into(), place("a"), place("b"), "{changed}.txt".into()];
+    assert_eq!(argv.expect("a start"), expected);
+}

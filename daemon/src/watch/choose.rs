@@ -1,0 +1,122 @@
+//! Which source of events a workspace has.
+
+use super::SourceKind;
+use super::answer::SourceWish;
+use super::notify::Notify;
+use super::source::{Event, Source, WatchId};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::Path;
+
+/// No events at all: everything is looked at each time.
+#[derive(Debug)]
+pub(super) struct Polling;
+
+impl Source for Polling {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Poll
+    }
+
+    fn watch(&self, _: BorrowedFd<'_>, _: &Path) -> io::Result<WatchId> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "nothing tells of changes here"))
+    }
+
+    fn unwatch(&self, _: WatchId) {}
+
+    fn take(&self, _: &mut Vec<Event>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync(&self, _: &mut Vec<Event>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn readable(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// File systems on which every change is made through this system's kernel, so that its events
+/// tell all: the numbers of `statfs(2)`. All others are looked at: on a network, changes are made
+/// elsewhere, and of what is not known nothing is believed (rule 19).
+const LOCAL: &[(u64, &str)] = &[
+    (0xef53, "ext"),
+    (0x5846_5342, "xfs"),
+    (0x9123_683e, "btrfs"),
+    (0x0102_1994, "tmpfs"),
+    (0x8584_58f6, "ramfs"),
+    (0xf2f5_2010, "f2fs"),
+    (0x2fc1_2fc1, "zfs"),
+    (0xca45_1a4e, "bcachefs"),
+    (0x794c_7630, "overlay"),
+    (0x4244, "hfs"),
+    (0x482b, "hfs+"),
+    (0x4d44, "vfat"),
+    (0x2011_bab0, "exfat"),
+    (0x3434, "nilfs"),
+    (0x3153_464a, "jfs"),
+    (0x5265_4973, "reiserfs"),
+];
+
+/// Why no event tells of changes on the file system of an open directory, if that is so.
+pub(super) fn is_deaf(dir: BorrowedFd<'_>) -> Option<String> {
+    let kind = rustix::fs::fstatfs(dir).ok()?;
+    if cfg!(target_os = "macos") {
+        return None;
+    }
+    // The kernel's number has 32 bits, whatever the type that holds it.
+    let number = kind.f_type.cast_unsigned() & 0xffff_ffff;
+    let local = LOCAL.iter().any(|(local, _)| *local == number);
+    (!local).then(|| format!("its file system ({number:#x}) may change without telling us"))
+}
+
+/// A source for the workspace at `root`, and what is to be said about it. `private` is a
+/// directory of the daemon's own.
+pub(super) fn choose(
+    root: &Path,
+    wish: SourceWish,
+    private: &Path,
+) -> (Box<dyn Source>, Vec<String>) {
+    let deaf = std::fs::File::open(root).ok().and_then(|root| is_deaf(root.as_fd()));
+    if let (SourceWish::Auto, Some(why)) = (wish, deaf) {
+        return (Box::new(Polling), vec![format!("all files are looked at each time: {why}")]);
+    }
+    let source: io::Result<Box<dyn Source>> = match wish {
+        SourceWish::Poll => return (Box::new(Polling), Vec::new()),
+        SourceWish::Auto | SourceWish::Native => native(private),
+        SourceWish::Notify => Notify::new(private).map(|source| Box::new(source) as _),
+    };
+    match source {
+        Ok(source) => (source, Vec::new()),
+        Err(error) => {
+            let note = format!(
+                "all files are looked at each time, since there are no events: {error}{}",
+                remedy(&error)
+            );
+            (Box::new(Polling), vec![note])
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn native(_: &Path) -> io::Result<Box<dyn Source>> {
+    Ok(Box::new(super::inotify::Inotify::new()?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn native(private: &Path) -> io::Result<Box<dyn Source>> {
+    Ok(Box::new(Notify::new(private)?))
+}
+
+/// What to do about a limit that was reached.
+pub(super) fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(nix::errno::Errno::from_raw) {
+        Some(nix::errno::Errno::ENOSPC) => {
+            "; raise the limit with `sysctl fs.inotify.max_user_watches=1048576`"
+        }
+        Some(nix::errno::Errno::EMFILE) => {
+            "; raise the limit with `sysctl fs.inotify.max_user_instances=1024` or `ulimit -n`"
+        }
+        _ => "",
+    }
+}

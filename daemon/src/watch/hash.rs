@@ -1,0 +1,197 @@
+//! Reads contents, on as many threads as it pays, away from the thread that reads events.
+
+use super::crawl::signature;
+use super::wake::Waker;
+use crate::changes::{Kind, NodeId, Signature};
+use crate::model::Digest;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How long before it was read a file must have been left alone for its signature to be trusted by
+/// whoever did not watch it since: several ticks of the coarsest clock that file systems in use
+/// take their times from (rule 11).
+const RACY_NS: i64 = 50_000_000;
+
+/// Bytes read at once.
+const BUFFER_BYTES: usize = 128 << 10;
+
+/// Threads that read. More than there are cores: on a cold cache each waits for the disk most of
+/// the time.
+const MOST_THREADS: usize = 8;
+
+/// Files that wait before it pays to start another thread.
+const FILES_A_THREAD: usize = 16;
+
+/// Results handed over at once, at least, while there are more to come.
+const BATCH: usize = 64;
+
+/// Something to be read.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) node: NodeId,
+    pub(super) generation: u32,
+    pub(super) path: PathBuf,
+    pub(super) signature: Signature,
+    /// Set when nobody wants the result any more.
+    pub(super) superseded: Arc<AtomicBool>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) node: NodeId,
+    pub(super) generation: u32,
+    pub(super) result: Reading,
+}
+
+/// What reading one entry came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// This is its content. `racy`: it changed so shortly before that another change might show
+    /// the same signature.
+    Content { digest: Digest, racy: bool },
+    /// It can not be read.
+    Unreadable,
+    /// Something else is there, or it changed while it was read: look again.
+    Moved,
+    /// Nobody wanted it any more.
+    Superseded,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    done: Vec<Done>,
+}
+
+/// Threads that read. They end when there is nothing to do.
+#[derive(Clone, Debug)]
+pub(super) struct Readers {
+    queue: Arc<Mutex<Queue>>,
+}
+
+impl Readers {
+    pub(super) fn new() -> Self {
+        Self { queue: Arc::default() }
+    }
+
+    /// Takes jobs. `waker` wakes whoever takes the results when there are some.
+    pub(super) fn read(&self, jobs: Vec<Job>, waker: &Waker) {
+        let mut queue = self.lock();
+        queue.jobs.extend(jobs);
+        while queue.threads < MOST_THREADS && queue.jobs.len() > queue.threads * FILES_A_THREAD {
+            let (readers, theirs) = (self.clone(), waker.clone());
+            let thread = std::thread::Builder::new().name("read".into());
+            match thread.spawn(move || readers.work(&theirs)) {
+                Ok(_) => queue.threads += 1,
+                Err(_) if queue.threads > 0 => return,
+                Err(_) => {
+                    // Without a thread of its own it is slower, not wrong.
+                    queue.threads += 1;
+                    drop(queue);
+                    return self.work(waker);
+                }
+            }
+        }
+    }
+
+    /// Results so far.
+    pub(super) fn take(&self) -> Vec<Done> {
+        std::mem::take(&mut self.lock().done)
+    }
+
+    fn work(&self, waker: &Waker) {
+        let (mut buffer, mut batch) = (vec![0; BUFFER_BYTES], Vec::new());
+        loop {
+            let mut queue = self.lock();
+            let job = queue.jobs.pop_front();
+            if job.is_none() || batch.len() >= BATCH {
+                queue.done.append(&mut batch);
+                waker.wake();
+            }
+            let Some(job) = job else {
+                queue.threads -= 1;
+                return;
+            };
+            drop(queue);
+            batch.push(job.done(&mut buffer));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Job {
+    /// Does it.
+    pub(super) fn done(&self, buffer: &mut [u8]) -> Done {
+        let result = match self.reading(buffer) {
+            Ok(reading) => reading,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Reading::Moved,
+            Err(_) => Reading::Unreadable,
+        };
+        Done { node: self.node, generation: self.generation, result }
+    }
+
+    /// Looks, reads, and looks again: what is read belongs to the signature or is not used.
+    fn reading(&self, buffer: &mut [u8]) -> io::Result<Reading> {
+        if self.superseded.load(Ordering::Relaxed) {
+            return Ok(Reading::Superseded);
+        }
+        let racy = is_racy(&self.signature);
+        let hash = match self.signature.kind() {
+            Kind::Symlink => {
+                let target = std::fs::read_link(&self.path)?;
+                blake3::hash(target.as_os_str().as_bytes())
+            }
+            _ => match self.hash_file(buffer)? {
+                Ok(hash) => hash,
+                Err(instead) => return Ok(instead),
+            },
+        };
+        let digest = Digest(*hash.as_bytes());
+        let same = signature(&rustix::fs::lstat(&self.path)?) == self.signature;
+        Ok(if same { Reading::Content { digest, racy } } else { Reading::Moved })
+    }
+
+    fn hash_file(&self, buffer: &mut [u8]) -> io::Result<Result<blake3::Hash, Reading>> {
+        // Should a pipe have taken the file's place, opening it must not wait for a writer.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::open(&self.path, flags, Mode::empty()) {
+            Err(Errno::LOOP | Errno::NXIO) => return Ok(Err(Reading::Moved)),
+            file => file?,
+        };
+        if signature(&rustix::fs::fstat(&file)?) != self.signature {
+            return Ok(Err(Reading::Moved));
+        }
+        let (mut file, mut hasher) = (File::from(file), blake3::Hasher::new());
+        loop {
+            match file.read(buffer) {
+                Ok(0) => return Ok(Ok(hasher.finalize())),
+                Ok(count) => hasher.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if self.superseded.load(Ordering::Relaxed) {
+                return Ok(Err(Reading::Superseded));
+            }
+        }
+    }
+}
+
+/// Asked before the content is read: a later write then has a later time.
+fn is_racy(signature: &Signature) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    let youngest = signature.mtime_ns.max(signature.ctime_ns);
+    i64::try_from(now).unwrap_or(i64::MAX) - youngest < RACY_NS
+}

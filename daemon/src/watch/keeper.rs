@@ -1,0 +1,381 @@
+//! The thread of one workspace: waits for events and requests, and answers. Its observer knows
+//! what is on disk, its contents what was read.
+
+use super::answer::{ChangesQuery, SourceWish, Summary, Verified};
+use super::choose::choose;
+use super::globs::Globs;
+use super::observer::{Lost, Observer};
+use super::reading::{Contents, Wanted};
+use super::shelf::{self, Saving, Shelf};
+use super::toml::OnChange;
+use super::verify::verify;
+use super::wake::{Bell, Waker};
+use crate::changes::{Changes, Clock, InputSet, Instance, Settle};
+use crate::model::{Digest, StateId};
+#[cfg(not(target_os = "linux"))]
+use nix::poll::PollTimeout;
+use nix::poll::{PollFd, PollFlags};
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How often directories are listed that no event tells about, while somebody waits for changes.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+
+/// A workspace whose files change faster than they are read has no state.
+const READING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sets of inputs whose directories are remembered.
+const MOST_INPUT_SETS: usize = 256;
+
+/// An answer on its way to whoever asked.
+pub(super) type Answer<T> = Box<dyn FnOnce(Result<T, String>) + Send>;
+
+/// The state of a workspace at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// What tells it from other states.
+    pub id: StateId,
+    /// The moment.
+    pub clock: Clock,
+}
+
+/// What is asked of a workspace.
+pub(super) enum Request {
+    State(Answer<State>),
+    Info(Answer<Summary>),
+    Changes(ChangesQuery, Answer<Changes>),
+    Digest(Globs, Answer<(Clock, Digest)>),
+    Verify(bool, Answer<Verified>),
+}
+
+/// What a keeper is made from.
+pub(super) struct Post {
+    pub(super) root: PathBuf,
+    pub(super) excluded: Vec<PathBuf>,
+    pub(super) inbox: Receiver<Request>,
+    pub(super) bell: Bell,
+    pub(super) waker: Waker,
+    pub(super) published: watch::Sender<Option<Summary>>,
+    pub(super) wish: SourceWish,
+    /// A directory of the daemon's own.
+    pub(super) private: PathBuf,
+    pub(super) shelf: Arc<dyn Shelf>,
+    pub(super) tell_rules: TellRules,
+}
+
+/// Told what the `bd.toml` of a workspace has run on change, whenever that changes.
+pub type TellRules = Arc<dyn Fn(&Path, &[OnChange]) + Send + Sync>;
+
+/// Somebody who waits for a digest.
+pub(super) struct Waiting {
+    since: Instant,
+    request: Request,
+}
+
+/// Somebody who waits for a change.
+pub(super) struct Watching {
+    pub(super) since: Clock,
+    pub(super) until: Instant,
+    pub(super) answer: Answer<Changes>,
+}
+
+pub(super) struct Keeper {
+    pub(super) post: Post,
+    pub(super) begun: Instant,
+    pub(super) observer: Observer,
+    pub(super) contents: Contents,
+    pub(super) notes: Vec<String>,
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) watching: Vec<Watching>,
+    pub(super) settle: Option<Settle>,
+    /// Paths that nobody was told of since they are being written.
+    pub(super) held: BTreeSet<PathBuf>,
+    pub(super) told: u64,
+    pub(super) last_sync: Option<Duration>,
+    pub(super) last_poll: Instant,
+    /// Sets of inputs that were asked for, by their globs.
+    input_sets: HashMap<Vec<String>, InputSet>,
+    pub(super) saving: Saving,
+    /// What was last shown to those who do not ask: of which moment, with which digest.
+    pub(super) shown: Option<(Clock, Option<Digest>)>,
+    pub(super) rules_told: Vec<OnChange>,
+}
+
+/// Serves a workspace until nobody can ask any more. Nothing is looked at before somebody asks.
+pub(super) fn keep(mut post: Post) {
+    while let Ok(first) = post.inbox.recv() {
+        let mut pending = vec![first];
+        while !pending.is_empty() {
+            let mut keeper = match Keeper::begin(post) {
+                Ok(keeper) => keeper,
+                Err(failed) => {
+                    let (back, lost) = *failed;
+                    post = back;
+                    pending.drain(..).for_each(|request| request.refuse(&lost.to_string()));
+                    break;
+                }
+            };
+            pending.drain(..).for_each(|request| keeper.accept(request));
+            let Some(lost) = keeper.run() else {
+                return keeper.saving.save_all(&mut keeper.observer, &*keeper.post.shelf);
+            };
+            pending = keeper.pending();
+            post = keeper.post;
+            post.published.send_replace(None);
+            post.shelf.forget(&post.root);
+            tracing::info!(root = %post.root.display(), "the state of a workspace ends: {lost}");
+            // Something else may be in its place: another epoch begins (rule 15).
+            if !(matches!(lost, Lost::RootGone(_) | Lost::Distrusted) && post.root.is_dir()) {
+                pending.drain(..).for_each(|request| request.refuse(&lost.to_string()));
+            }
+        }
+    }
+}
+
+impl Keeper {
+    fn begin(post: Post) -> Result<Self, Box<(Post, Lost)>> {
+        let (source, notes) = choose(&post.root, post.wish, &post.private);
+        let instance = new_instance();
+        let index = shelf::load(&*post.shelf, &post.root, instance);
+        match Observer::begin(&post.root, &post.excluded, source, index.ok_or(instance)) {
+            Ok(observer) => {
+                let contents = Contents::new(post.waker.clone());
+                let now = Instant::now();
+                Ok(Self {
+                    told: observer.index.clock().tick,
+                    post,
+                    begun: now,
+                    observer,
+                    contents,
+                    notes,
+                    waiting: Vec::new(),
+                    watching: Vec::new(),
+                    settle: None,
+                    held: BTreeSet::new(),
+                    last_sync: None,
+                    last_poll: now,
+                    input_sets: HashMap::new(),
+                    saving: Saving::default(),
+                    shown: None,
+                    rules_told: Vec::new(),
+                })
+            }
+            Err(lost) => Err(Box::new((post, lost))),
+        }
+    }
+
+    /// What has not been answered.
+    fn pending(&mut self) -> Vec<Request> {
+        let waiting = self.waiting.drain(..).map(|waiting| waiting.request);
+        let watching = self.watching.drain(..).map(|watching| {
+            let wait = Some(watching.until.saturating_duration_since(Instant::now()));
+            let query = ChangesQuery { since: Some(watching.since), wait };
+            Request::Changes(query, watching.answer)
+        });
+        waiting.chain(watching).collect()
+    }
+
+    /// Returns when the workspace is lost, or with `None` when nobody can ask any more.
+    fn run(&mut self) -> Option<Lost> {
+        loop {
+            match self.turn() {
+                Ok(true) => self.wait(),
+                Ok(false) => return None,
+                Err(lost) => return Some(lost),
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Result<bool, Lost> {
+        let mut open = true;
+        loop {
+            match self.post.inbox.try_recv() {
+                Ok(request) => self.accept(request),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    open = false;
+                    break;
+                }
+            }
+        }
+        self.contents.take(&mut self.observer)?;
+        if self.waiting.is_empty() {
+            self.observer.take()?;
+            if !self.watching.is_empty() && self.last_poll.elapsed() >= POLL_EVERY {
+                self.last_poll = Instant::now();
+                self.observer.poll()?;
+                self.observer.index.seal();
+            }
+        } else {
+            let begun = Instant::now();
+            self.observer.sync()?;
+            self.last_sync = Some(begun.elapsed());
+        }
+        self.answer()?;
+        self.tell_watching()?;
+        if self.rules_told != self.observer.on_change() {
+            self.rules_told = self.observer.on_change().to_vec();
+            (self.post.tell_rules)(&self.post.root, &self.rules_told);
+        }
+        let now = Instant::now();
+        if self.saving.due(&self.observer.index, now).is_some_and(|due| due <= now) {
+            self.saving.save(&mut self.observer, &*self.post.shelf);
+        }
+        Ok(open || !self.waiting.is_empty())
+    }
+
+    fn accept(&mut self, request: Request) {
+        self.waiting.push(Waiting { since: Instant::now(), request });
+    }
+
+    /// Answers those who can be answered in this state.
+    fn answer(&mut self) -> Result<(), Lost> {
+        let all = |waiting: &Waiting| !matches!(waiting.request, Request::Changes(..));
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let wanted = if self.waiting.iter().any(all) { Wanted::All } else { Wanted::Doubted };
+        let everything = self.contents.want(&mut self.observer, wanted)? && wanted == Wanted::All;
+        let certain = !self.observer.index.in_doubt();
+        let digest = if everything { self.observer.index.digest() } else { None };
+        let mut distrusted = false;
+        for waiting in std::mem::take(&mut self.waiting) {
+            match waiting.request {
+                Request::Changes(query, answer) if certain => self.changes(query, answer),
+                Request::State(answer) if digest.is_some() => answer(Ok(self.state(digest))),
+                Request::Info(answer) if digest.is_some() => {
+                    answer(Ok(self.summary(digest)));
+                }
+                Request::Digest(on, answer) if everything => {
+                    let found = self.digest_of(&on);
+                    answer(found.ok_or_else(|| self.unstable()));
+                }
+                Request::Verify(repair, answer) if everything => {
+                    let verified = verify(&mut self.observer, repair);
+                    let mended = verified.as_ref().is_ok_and(|verified| verified.repaired);
+                    answer(verified.map_err(|lost| lost.to_string()));
+                    if mended {
+                        distrusted = true;
+                    }
+                }
+                request if waiting.since.elapsed() > READING_PATIENCE => {
+                    request.refuse(&self.unstable());
+                }
+                request => self.waiting.push(Waiting { since: waiting.since, request }),
+            }
+        }
+        self.publish(digest);
+        if distrusted { Err(Lost::Distrusted) } else { Ok(()) }
+    }
+
+    fn digest_of(&mut self, on: &Globs) -> Option<(Clock, Digest)> {
+        if self.input_sets.len() >= MOST_INPUT_SETS && !self.input_sets.contains_key(on.lines()) {
+            self.input_sets.clear();
+        }
+        let set = self.input_sets.entry(on.lines().to_vec()).or_insert_with(|| {
+            let on = on.clone();
+            InputSet::new(move |path| on.match_path(Path::new(OsStr::from_bytes(path))))
+        });
+        let digest = set.digest(&mut self.observer.index)?;
+        Some((self.observer.index.clock(), digest))
+    }
+
+    fn unstable(&mut self) -> String {
+        let unread = self.observer.index.unread();
+        let path = unread.first().map(|(node, _)| {
+            self.observer.index.path_under(self.observer.root(), *node).display().to_string()
+        });
+        format!("{} keeps changing", path.as_deref().unwrap_or("a file"))
+    }
+
+    fn state(&self, digest: Option<Digest>) -> State {
+        let clock = self.observer.index.clock();
+        let tree = digest.expect("BUG: a state without a digest");
+        // Other instances begin elsewhere, so that no two states of a workspace are taken for one.
+        State { id: StateId { tree, epoch: clock.instance.0.wrapping_add(clock.tick) }, clock }
+    }
+
+    fn changes(&mut self, query: ChangesQuery, answer: Answer<Changes>) {
+        let clock = self.observer.index.clock();
+        let changes = match query.since {
+            Some(since) => self.observer.index.changes_since(since),
+            None => Changes { clock, fresh: false, changes: Vec::new() },
+        };
+        match query.wait {
+            Some(wait) if changes.changes.is_empty() && !changes.fresh => {
+                let until = Instant::now() + wait;
+                let since = query.since.unwrap_or(clock);
+                self.watching.push(Watching { since, until, answer });
+            }
+            _ => answer(Ok(changes)),
+        }
+    }
+
+    fn wait(&mut self) {
+        let now = Instant::now();
+        let mut next = self.watching.iter().map(|watching| watching.until).min();
+        if !self.watching.is_empty() && !self.observer.watches().1.is_empty() {
+            next = next.into_iter().chain([self.last_poll + POLL_EVERY]).min();
+        }
+        if let Some(burst) = self.settle {
+            let git = self.observer.git_is_at_work();
+            let due = burst.wait(self.begun.elapsed(), git).unwrap_or_default();
+            next = next.into_iter().chain([self.begun + due]).min();
+        }
+        if !self.held.is_empty() {
+            next = next.into_iter().chain(self.observer.being_written(now).1).min();
+        }
+        next = next.into_iter().chain(self.saving.due(&self.observer.index, now)).min();
+        if !self.waiting.is_empty() {
+            next = next.into_iter().chain([now + READING_PATIENCE]).min();
+        }
+        let bell = PollFd::new(self.post.bell.as_fd(), PollFlags::POLLIN);
+        let source = self.observer.source().readable();
+        let source = source.map(|source| PollFd::new(source, PollFlags::POLLIN));
+        let mut descriptors: Vec<_> = std::iter::once(bell).chain(source).collect();
+        let left = next.map(|next| next.saturating_duration_since(now));
+        // A signal or a lack of memory makes us look around once more.
+        let _ = wait_for(&mut descriptors, left);
+        self.post.bell.quiet();
+    }
+}
+
+impl Request {
+    /// Answers that there is no answer.
+    pub(super) fn refuse(self, why: &str) {
+        match self {
+            Self::State(answer) => answer(Err(why.to_owned())),
+            Self::Info(answer) => answer(Err(why.to_owned())),
+            Self::Changes(_, answer) => answer(Err(why.to_owned())),
+            Self::Digest(_, answer) => answer(Err(why.to_owned())),
+            Self::Verify(_, answer) => answer(Err(why.to_owned())),
+        }
+    }
+}
+
+/// To the microsecond where the system can: a save is told after two milliseconds, not three.
+#[cfg(target_os = "linux")]
+fn wait_for(descriptors: &mut [PollFd<'_>], left: Option<Duration>) -> nix::Result<i32> {
+    nix::poll::ppoll(descriptors, left.map(Into::into), None)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wait_for(descriptors: &mut [PollFd<'_>], left: Option<Duration>) -> nix::Result<i32> {
+    let up = |left: Duration| left + Duration::from_micros(999);
+    let timeout =
+        left.map_or(PollTimeout::NONE, |left| up(left).try_into().unwrap_or(PollTimeout::MAX));
+    nix::poll::poll(descriptors, timeout)
+}
+
+/// Drawn at random: no other epoch of any workspace has it.
+pub(super) fn new_instance() -> Instance {
+    use std::hash::{BuildHasher as _, RandomState};
+    Instance(RandomState::new().hash_one(std::process::id()))
+}

@@ -1,0 +1,249 @@
+//! Keeps the index of one workspace equal to what is on disk: takes events (`events`), looks where
+//! they point (`look`), lists directories (`merge`), and tells the index what it finds. Knows
+//! nothing of requests and contents.
+//!
+//! An event only says where to look; what is told to the index is what a look finds. So events
+//! that are late, doubled or out of order do no harm, and only one thing has to be watched for:
+//! that every name that may have changed is looked at after the change.
+
+use super::choose::Polling;
+use super::crawl::{self, join};
+use super::outside::Outside;
+use super::rules::Rules;
+use super::source::{Event, Source, WatchId};
+use super::toml::OnChange;
+use super::unheard::Unheard;
+use crate::changes::{Index, Instance, NodeId, Seen, Signature};
+use rustix::io::Errno;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Why a workspace is not observed any more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Lost {
+    /// The root is not there, or is something else.
+    #[error("{} is gone", .0.display())]
+    RootGone(PathBuf),
+    /// The root can not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// Where.
+        path: PathBuf,
+        /// The system's own words.
+        source: std::io::Error,
+    },
+    /// It was not what is on disk.
+    #[error("it was found to be wrong and is begun anew")]
+    Distrusted,
+    /// More entries than a workspace can have.
+    #[error("more than {} files under {}; ignore what is no input, in .bdignore", crawl::MOST_ENTRIES, .0.display())]
+    TooMany(PathBuf),
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Observer {
+    pub(super) root: PathBuf,
+    pub(super) excluded: Vec<PathBuf>,
+    pub(super) source: Box<dyn Source>,
+    pub(super) index: Index,
+    pub(super) device: u64,
+    pub(super) watch_of: HashMap<NodeId, WatchId>,
+    pub(super) node_of: HashMap<WatchId, NodeId>,
+    /// Rules of the directories that have some of their own, and of the root.
+    pub(super) rules: HashMap<NodeId, Rules>,
+    pub(super) outside: Outside,
+    /// Directories without a watch, which are listed each time, and why they have none.
+    pub(super) polled: HashMap<NodeId, String>,
+    pub(super) unheard: Unheard,
+    /// Watches of the listings that are being merged: whatever they were before, they are needed.
+    pub(super) listed: HashSet<WatchId>,
+    /// What `bd.toml` has run on change.
+    pub(super) on_change: Vec<OnChange>,
+    /// What is wrong with ignore files and directories.
+    pub(super) problems: HashMap<NodeId, Vec<String>>,
+    /// Files that somebody has open for writing, as far as events tell, and until when that is
+    /// believed.
+    pub(super) writing: HashMap<(WatchId, Box<[u8]>), Instant>,
+}
+
+/// Where to look.
+#[derive(Debug, Default)]
+pub(super) struct Todo {
+    pub(super) names: HashMap<(WatchId, Box<[u8]>), Seen>,
+    /// Those of them that came: what is in them may have been looked for while they were away.
+    pub(super) came: HashSet<(WatchId, Box<[u8]>)>,
+    /// Directories to list, with all below them.
+    pub(super) deep: BTreeSet<NodeId>,
+    pub(super) everything: bool,
+    /// Files with several names that were written under one of them.
+    pub(super) written_inodes: BTreeSet<u64>,
+    /// Files that have several names, as was just found out under one of them.
+    pub(super) linked_inodes: BTreeSet<u64>,
+}
+
+impl Observer {
+    /// Lists a workspace for the first time. `index` is what was known of it, if anything.
+    pub(super) fn begin(
+        root: &Path,
+        excluded: &[PathBuf],
+        source: Box<dyn Source>,
+        index: Result<Index, Instance>,
+    ) -> Result<Self, Lost> {
+        let (signature, device) = look_at_root(root)?;
+        let index = match index {
+            // Another directory is in its place.
+            Ok(saved) if saved.signature(Index::ROOT).inode != signature.inode => {
+                Index::new(saved.clock().instance, signature)
+            }
+            Ok(saved) => saved,
+            Err(instance) => Index::new(instance, signature),
+        };
+        let mut observer = Self {
+            root: root.to_path_buf(),
+            excluded: excluded.to_vec(),
+            source,
+            index,
+            device,
+            watch_of: HashMap::new(),
+            node_of: HashMap::new(),
+            rules: HashMap::new(),
+            outside: Outside::of(root),
+            polled: HashMap::new(),
+            unheard: Unheard::default(),
+            listed: HashSet::new(),
+            on_change: Vec::new(),
+            problems: HashMap::new(),
+            writing: HashMap::new(),
+        };
+        observer.rules.insert(Index::ROOT, observer.outside.rules.clone());
+        observer.list(BTreeSet::from([Index::ROOT]), true)?;
+        observer.index.begin_log();
+        observer.index.seal();
+        Ok(observer)
+    }
+
+    /// Lists the same workspace beside it, by looking alone.
+    pub(super) fn beside(&self) -> Result<Self, Lost> {
+        Self::begin(&self.root, &self.excluded, Box::new(Polling), Err(Instance(0)))
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// What `bd.toml` has run on change.
+    pub(super) fn on_change(&self) -> &[OnChange] {
+        &self.on_change
+    }
+
+    pub(super) fn git_is_at_work(&self) -> bool {
+        self.outside.git_is_at_work()
+    }
+
+    /// Takes in everything that was done before this call, by any process.
+    pub(super) fn sync(&mut self) -> Result<(), Lost> {
+        self.check_root()?;
+        let mut events = Vec::new();
+        let failed = self.source.sync(&mut events).is_err();
+        if failed {
+            events.push(Event::Lost);
+        }
+        self.apply(events)?;
+        if self.outside.changed(&self.root) {
+            self.index.seal();
+            self.rules.insert(Index::ROOT, self.outside.rules.clone());
+            self.list(BTreeSet::from([Index::ROOT]), true)?;
+        }
+        self.poll()?;
+        self.index.seal();
+        Ok(())
+    }
+
+    /// Takes in what events tell up to now.
+    pub(super) fn take(&mut self) -> Result<(), Lost> {
+        let mut events = Vec::new();
+        if self.source.take(&mut events).is_err() {
+            events.push(Event::Lost);
+        }
+        if !events.is_empty() {
+            self.apply(events)?;
+            self.index.seal();
+        }
+        Ok(())
+    }
+
+    /// Looks at what no event tells about.
+    pub(super) fn poll(&mut self) -> Result<(), Lost> {
+        let mut todo = Todo::default();
+        for (dir, name) in self.unheard.take_unmarked(&self.root, &self.index) {
+            // A look before may have found that it is gone.
+            if self.index.is_in_use(dir) && self.index.is_dir(dir) {
+                self.look(dir, &name, Seen::Stat, &mut todo)?;
+            }
+        }
+        for node in self.unheard.linked() {
+            self.look_at_link(node, Seen::Stat, &mut todo)?;
+        }
+        self.follow_up(todo)?;
+        let polled: BTreeSet<_> = self.polled.keys().copied().collect();
+        if polled.is_empty() { Ok(()) } else { self.list(polled, false) }
+    }
+
+    /// Looks at one entry that turned out not to be as the index has it.
+    pub(super) fn look_again(&mut self, node: NodeId) -> Result<(), Lost> {
+        let Some(dir) = self.index.parent(node) else { return Ok(()) };
+        let name: Box<[u8]> = self.index.name(node).into();
+        let mut todo = Todo::default();
+        self.look(dir, &name, Seen::Stat, &mut todo)?;
+        self.follow_up(todo)
+    }
+
+    /// Paths of the files that somebody has open for writing, and when the first of them is not
+    /// believed to be any more.
+    pub(super) fn being_written(&mut self, now: Instant) -> (BTreeSet<PathBuf>, Option<Instant>) {
+        self.writing.retain(|_, until| *until > now);
+        let paths = self.writing.keys().filter_map(|(watch, name)| {
+            let dir = self.index.path(*self.node_of.get(watch)?);
+            Some(PathBuf::from(OsStr::from_bytes(&join(&dir, name))))
+        });
+        (paths.collect(), self.writing.values().min().copied())
+    }
+
+    pub(super) fn check_root(&self) -> Result<(), Lost> {
+        let (signature, device) = look_at_root(&self.root)?;
+        let known = self.index.signature(Index::ROOT);
+        if (signature.inode, device) == (known.inode, self.device) {
+            Ok(())
+        } else {
+            Err(Lost::RootGone(self.root.clone()))
+        }
+    }
+
+    /// Number of watches, and the directories that have none.
+    pub(super) fn watches(&self) -> (usize, &HashMap<NodeId, String>) {
+        (self.watch_of.len(), &self.polled)
+    }
+
+    /// What is wrong with ignore files and directories.
+    pub(super) fn problems(&self) -> impl Iterator<Item = &str> {
+        self.problems.values().flatten().chain(&self.outside.problems).map(String::as_str)
+    }
+}
+
+fn look_at_root(root: &Path) -> Result<(Signature, u64), Lost> {
+    match rustix::fs::lstat(root) {
+        Ok(stat) if crawl::signature(&stat).is_dir() => {
+            Ok((crawl::signature(&stat), crawl::device(&stat)))
+        }
+        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Err(Lost::RootGone(root.to_path_buf())),
+        Err(error) => Err(Lost::Unreadable { path: root.to_path_buf(), source: error.into() }),
+    }
+}

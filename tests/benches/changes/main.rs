@@ -1,0 +1,76 @@
+//! What knowing the changes costs, beside watchman, git with its fsmonitor, watchexec and plain
+//! hashing: `cargo bench -p bd-tests --bench changes [-- NAME…] [--quick]`. Prints a table and
+//! always succeeds; a peer that is not installed is left out with a line that says so.
+
+mod cold;
+mod crawl;
+mod nothing;
+mod ours;
+mod rest;
+mod save;
+mod storm;
+mod synced;
+mod tree;
+mod watchman;
+
+use bd_tests::measure::{Figure, machine, table};
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    quick: bool,
+}
+
+impl Scale {
+    /// So many in earnest, a tenth of it in a hurry.
+    pub(crate) fn rounds(self, earnest: usize) -> usize {
+        if self.quick { (earnest / 10).max(3) } else { earnest }
+    }
+
+    /// Files of the trees, smallest first.
+    pub(crate) fn trees(self) -> &'static [usize] {
+        if self.quick { &[1_000, 10_000] } else { &[1_000, 10_000, 100_000] }
+    }
+
+    /// Files of the largest tree.
+    pub(crate) fn largest(self) -> usize {
+        if self.quick { 10_000 } else { 100_000 }
+    }
+}
+
+/// One group of figures, by the name that chooses it.
+type Group = (&'static str, fn(Scale) -> Vec<Figure>);
+
+const GROUPS: [Group; 8] = [
+    ("synced", synced::since),
+    ("crawl", crawl::first),
+    ("restart", crawl::restart),
+    ("save", save::to_process),
+    ("nothing", nothing::changed),
+    ("storm", storm::caught_up),
+    ("cold", cold::hash),
+    ("rest", rest::memory_and_idle),
+];
+
+/// Why there is no figure.
+pub(crate) fn skipped(what: &str, why: &str) {
+    println!("skipped: {what}: {why}");
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let quick = words.iter().any(|word| word == "--quick");
+    // cargo adds `--bench`.
+    let wanted: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
+    let chosen = GROUPS
+        .iter()
+        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(&**part)));
+    println!("{}", machine());
+    let mut figures = Vec::new();
+    for (name, measure) in chosen {
+        eprintln!("measuring {name} …");
+        figures.extend(measure(Scale { quick }));
+    }
+    print!("\n{}", table(&figures));
+    println!("\nTimes are p50 / p99. Ratios are of runs in turns, where both could take turns.");
+}

@@ -1,0 +1,102 @@
+//! Which source of changes is under test. `BD_SOURCE` chooses another one than the native.
+
+use crate::model::Model;
+use crate::sandbox::PATIENCE;
+use bd_daemon::changes::{Changes, Clock};
+use bd_daemon::watch::{ChangesQuery, Desk, SourceWish, Summary};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+/// See the [module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The system's own events.
+    Native,
+    /// Whatever the `notify` crate uses.
+    Notify,
+    /// Looking at everything each time.
+    Poll,
+    /// No part of the daemon: the oracle with a memory, slow and simple. A test that fails on it
+    /// is wrong itself.
+    Model,
+}
+
+/// Who answers questions about workspaces, one after the other.
+pub trait Answers {
+    /// Synchronises, and says what there is.
+    ///
+    /// # Errors
+    ///
+    /// Why that is not known.
+    fn info(&mut self, root: &Path) -> Result<Summary, String>;
+
+    /// Synchronises, and says what has changed since.
+    ///
+    /// # Errors
+    ///
+    /// Why that is not known.
+    fn changes(&mut self, root: &Path, since: Option<Clock>) -> Result<Changes, String>;
+
+    /// Forgets a workspace; whether there was one.
+    fn forget(&mut self, root: &Path) -> bool;
+}
+
+impl Source {
+    /// The one that is under test.
+    ///
+    /// # Panics
+    ///
+    /// When `BD_SOURCE` names none.
+    #[must_use]
+    pub fn chosen() -> Self {
+        match std::env::var("BD_SOURCE").as_deref() {
+            Err(_) | Ok("native") => Self::Native,
+            Ok("notify") => Self::Notify,
+            Ok("poll") => Self::Poll,
+            Ok("model") => Self::Model,
+            Ok(other) => panic!("BD_SOURCE is native, notify, poll or model, not {other}"),
+        }
+    }
+
+    /// Whether it holds watches in the system, which can run out.
+    #[must_use]
+    pub fn has_watches(self) -> bool {
+        matches!(self, Self::Native | Self::Notify)
+    }
+
+    /// Somebody who answers by this source and never looks below `excluded`.
+    #[must_use]
+    pub fn desk(self, excluded: Vec<PathBuf>) -> Box<dyn Answers> {
+        match self {
+            Self::Native => Box::new(Desk::new(excluded)),
+            Self::Model => Box::new(Model::new(excluded)),
+            Self::Notify => Box::new(Desk::new(excluded).with_source(SourceWish::Notify)),
+            Self::Poll => Box::new(Desk::new(excluded).with_source(SourceWish::Poll)),
+        }
+    }
+}
+
+impl Answers for Desk {
+    fn info(&mut self, root: &Path) -> Result<Summary, String> {
+        answered(|tell| Self::info(self, root, tell))
+    }
+
+    fn changes(&mut self, root: &Path, since: Option<Clock>) -> Result<Changes, String> {
+        let query = ChangesQuery { since, wait: None };
+        answered(|tell| Self::changes(self, root, query, tell))
+    }
+
+    fn forget(&mut self, root: &Path) -> bool {
+        Self::forget(self, root)
+    }
+}
+
+/// Asks, and waits for the answer that comes on another thread.
+fn answered<T: Send + 'static>(ask: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
+    let (send, receive) = mpsc::channel();
+    ask(Box::new(move |answer| {
+        // Whoever asked may have lost patience.
+        let _ = send.send(answer);
+    }));
+    receive.recv_timeout(PATIENCE).expect("an answer in time")
+}
