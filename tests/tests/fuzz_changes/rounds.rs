@@ -1,0 +1,244 @@
+//! Rounds of it: a burst with questions in between, and then the answers beside a full walk.
+
+use crate::crew::{Crew, Order};
+use crate::operations::{Kinds, git};
+use bd_daemon::changes::{ChangeKind, Changes, Clock, EntryType};
+use bd_tests::Watched;
+use bd_tests::explain::explain;
+use bd_tests::oracle::{self, Listing};
+use bd_tests::rng::Rng;
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Longest part of one member of the crew.
+const LONGEST: u64 = 60;
+
+/// Moments of the past that are asked about again.
+const PAST: usize = 12;
+
+/// One round in so many is of operations on single files only: nothing may be told of a file then
+/// that the system says was not touched.
+const FILES_ONLY: u64 = 3;
+
+/// One round in so many begins with another root.
+const ANOTHER_ROOT: u64 = 80;
+
+/// See the [module](self).
+pub(crate) struct Rounds {
+    pub(crate) done: u64,
+    rounds: u64,
+    queries: u64,
+    told: u64,
+    renames: u64,
+    seed: u64,
+    rng: Rng,
+    hard_links: bool,
+    crew: Crew,
+    watched: Watched,
+    /// Oldest first; the last one is of the end of the last round.
+    past: VecDeque<(Listing, Clock)>,
+    outside: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl Rounds {
+    pub(crate) fn new(seed: u64, hard_links: bool) -> Self {
+        let dir = tempfile::Builder::new().prefix("bd").tempdir().expect("a directory");
+        // Far down: links that lead upwards stay within the test's own directory.
+        let (root, outside) = (dir.path().join("1/2/3/4/root"), dir.path().join("outside"));
+        fs::create_dir(&outside).expect("a directory");
+        begin(&root);
+        let crew = Crew::new(&root, &outside);
+        let mut watched = Watched::new(&root);
+        let listing = watched.agrees();
+        let past = VecDeque::from([(listing, watched.clock())]);
+        let rng = Rng::new(seed);
+        let (done, rounds, queries, told, renames) = Default::default();
+        Self {
+            done,
+            rounds,
+            queries,
+            told,
+            renames,
+            seed,
+            rng,
+            hard_links,
+            crew,
+            watched,
+            past,
+            outside,
+            _dir: dir,
+        }
+    }
+
+    /// One round.
+    pub(crate) fn next(&mut self) {
+        self.rounds += 1;
+        if self.rng.one_in(ANOTHER_ROOT) {
+            self.another_root();
+        }
+        let kinds = match () {
+            () if self.hard_links => Kinds::Linked,
+            () if self.rng.one_in(FILES_ONLY) => Kinds::Files,
+            () => Kinds::All,
+        };
+        let order = Order { seed: self.rng.bits(), count: 1 + self.rng.below(LONGEST), kinds };
+        // The latest is the last to be asked about, since it is kept.
+        let earlier = self.rng.below(self.past.len() as u64) as usize;
+        let latest = self.past.len() - 1;
+        let (mut queries, mut tick) = (0, self.past[latest].1.tick);
+        let (watched, clock) = (&mut self.watched, self.past[latest].1);
+        let mut in_between = None;
+        let reports = self.crew.burst(order, || {
+            queries += 1;
+            let told = watched.try_since(clock).and_then(|told| {
+                let info = watched.try_info()?;
+                Ok((told, info))
+            });
+            let verdict = told.and_then(|(told, _)| match () {
+                () if told.fresh => Err("the line is broken".to_owned()),
+                () if told.clock.tick < tick => Err(format!("from {tick} back to {}", told.clock)),
+                () => {
+                    tick = told.clock.tick;
+                    Ok(())
+                }
+            });
+            if let Err(error) = verdict {
+                in_between.get_or_insert(error);
+            }
+        });
+        self.queries += queries;
+        let done = |report: &Vec<String>| {
+            report.iter().filter(|said| !said.starts_with('(')).count() as u64
+        };
+        self.done += reports.iter().map(done).sum::<u64>();
+        let verdict = match in_between {
+            Some(error) => Err(format!("during the burst: {error}")),
+            None => self.judge(kinds, &[earlier, latest]),
+        };
+        match verdict {
+            Ok(now) => {
+                self.past.push_back(now);
+                if self.past.len() > PAST {
+                    self.past.pop_front();
+                }
+            }
+            Err(error) => self.fail(&error, &reports),
+        }
+    }
+
+    /// What is told after the burst beside what there is.
+    fn judge(&mut self, kinds: Kinds, since: &[usize]) -> Result<(Listing, Clock), String> {
+        // Sometimes the question for changes is the one that has to find out.
+        let first = match self.rng.one_in(2) {
+            true => Some(self.watched.try_since(self.past[since[0]].1)?),
+            false => None,
+        };
+        let now = self.watched.compare()?;
+        let mut clock = None;
+        for &index in since {
+            let (then, since) = &self.past[index];
+            let told = self.watched.try_since(*since)?;
+            explain(then, &now, &told)
+                .map_err(|error| format!("since {since}, {told:#?}\n{error}"))?;
+            if kinds == Kinds::Files && index + 1 == self.past.len() {
+                untouched(then, &now, &told)?;
+            }
+            self.told += told.changes.len() as u64;
+            let renamed = |kind: &ChangeKind| matches!(kind, ChangeKind::Renamed { .. });
+            self.renames +=
+                told.changes.iter().filter(|change| renamed(&change.kind)).count() as u64;
+            clock = Some(told.clock);
+        }
+        if let Some(first) = first
+            && Some(first.clock) != clock
+        {
+            return Err(format!("nothing happened, yet {} has become {clock:?}", first.clock));
+        }
+        Ok((now, clock.ok_or("BUG: nothing was asked")?))
+    }
+
+    /// The root goes, and another one comes, with or without a question in between.
+    fn another_root(&mut self) {
+        let root = self.watched.root().to_path_buf();
+        let old = self.past.back().expect("a past").1;
+        fs::remove_dir_all(&root).expect("a removal");
+        if self.rng.one_in(2) {
+            assert!(self.watched.try_info().is_err(), "there is no root, seed {}", self.seed);
+        }
+        begin(&root);
+        let told = self.watched.since(old);
+        assert!(told.fresh && told.clock.instance != old.instance, "seed {}: {told:?}", self.seed);
+        self.past = VecDeque::from([(self.watched.agrees(), self.watched.clock())]);
+    }
+
+    fn fail(&self, error: &str, reports: &[Vec<String>]) -> ! {
+        for (hand, report) in reports.iter().enumerate() {
+            eprintln!("--- hand {hand}");
+            report.iter().for_each(|line| eprintln!("{line}"));
+        }
+        let real = oracle::walk(self.watched.root(), &[]);
+        let real = real.map(|real| real.entries.keys().cloned().collect::<Vec<_>>());
+        eprintln!("--- there is now: {real:?}");
+        panic!(
+            "BD_FUZZ_SEED={} round {}, {}: {error}",
+            self.seed,
+            self.rounds,
+            self.outside.display()
+        );
+    }
+
+    pub(crate) fn summary(&self) -> String {
+        format!(
+            "{} operations in {} rounds, {} questions meanwhile, {} changes told, {} of them renames",
+            self.done, self.rounds, self.queries, self.told, self.renames
+        )
+    }
+
+    /// A fuzzer that does nothing finds nothing.
+    pub(crate) fn has_tested_something(&self) {
+        assert!(self.told > self.done / 20, "hardly anything changed");
+        assert!(self.renames > 0, "nothing was renamed");
+        assert!(self.queries > 0, "nobody asked meanwhile");
+    }
+}
+
+/// A repository of two branches, and some more.
+fn begin(root: &Path) {
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    };
+    for path in ["a/f0", "a/b/f1", "a/b/a/f2", "b/f0", ".dots/a/f3", "f0", "f1"] {
+        write(path, path);
+    }
+    let run = |arguments: &[&str]| git(root, arguments).expect("git works");
+    run(&["init", "-q", "-b", "one"]);
+    run(&["add", "."]);
+    run(&["commit", "-q", "-m", "one"]);
+    run(&["checkout", "-q", "-b", "two"]);
+    run(&["mv", "a/b", "b/b"]);
+    run(&["rm", "-q", "f1"]);
+    for path in ["f0", ".dots/b/a/f1", "b/f0"] {
+        write(path, "two");
+    }
+    write(".gitignore", "*.log\n");
+    run(&["add", "."]);
+    run(&["commit", "-q", "-m", "two"]);
+    write("x.log", "ignored");
+}
+
+/// A file whose content and times, to the change of its inode, are what they were is not told of.
+fn untouched(before: &Listing, after: &Listing, told: &Changes) -> Result<(), String> {
+    for change in told.changes.iter().filter(|change| change.entry != EntryType::Dir) {
+        let pair = (before.entries.get(&change.path), after.entries.get(&change.path));
+        if let (Some(before), Some(after)) = pair
+            && (before.content, before.stat) == (after.content, after.stat)
+        {
+            return Err(format!("nobody touched it: {change:?}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! What a daemon knows of workspaces when it is started again: after a clean end, after being
+//! killed at any moment, with a damaged store, and after another boot.
+
+mod damaged;
+mod kills;
+mod place;
+mod rules;
+mod shelves;
+mod stops;

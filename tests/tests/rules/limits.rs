@@ -1,0 +1,122 @@
+//! Rule 8: what the system does not give is made up for by looking, and said. The limits are
+//! lowered in a user namespace, for the remote source alone.
+
+use crate::place::{Place, rename, write};
+use bd_daemon::watch::SourceKind;
+use bd_tests::remote::Remote;
+use bd_tests::{Source, Watched};
+use std::fs;
+use std::process::Command;
+
+/// Where limits of the system can be lowered for one process.
+const OWN_LIMITS: [&str; 5] = ["unshare", "--user", "--map-root-user", "sh", "-ec"];
+
+/// A source for which shell text has lowered something; `None`, with a printed reason, where that
+/// is not permitted.
+fn lowered(place: &Place, text: &str, own: bool) -> Option<Watched> {
+    let script = format!("{text}; exec \"$0\" \"$@\"");
+    let mut wrapper = if own { OWN_LIMITS.to_vec() } else { vec!["sh", "-ec"] };
+    wrapper.push(&script);
+    let probe = Command::new(wrapper[0]).args(&wrapper[1..]).arg("true").output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: {text:?} is not permitted here");
+        return None;
+    }
+    let remote = Remote::start("remote", &wrapper, &[]);
+    Some(Watched::by(place.root(), Box::new(remote)))
+}
+
+/// Sixty directories, of which far fewer can be watched.
+fn place() -> Place {
+    let files: Vec<_> = (0..60).map(|n| format!("d{}/e{}/f", n / 10, n % 10)).collect();
+    Place::with(&files.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Whatever happens anywhere is seen at once.
+fn stays_right(watched: &mut Watched) {
+    for dir in 0..6 {
+        for sub in 0..10 {
+            let path = format!("d{dir}/e{sub}/f");
+            let told = watched.step(|root| write(&root.join(&path), "edited"));
+            assert_eq!(told, [format!("~{path}")]);
+        }
+    }
+    let told = watched.step(|root| write(&root.join("d5/new/deep/er/f"), "x"));
+    assert_eq!(told, ["+d5/new/", "+d5/new/deep/", "+d5/new/deep/er/", "+d5/new/deep/er/f"]);
+    assert_eq!(
+        watched.step(|root| write(&root.join("d5/new/deep/er/f"), "y")),
+        ["~d5/new/deep/er/f"]
+    );
+    watched.step(|root| fs::remove_dir_all(root.join("d0")).expect("a removal"));
+    watched.step(|root| rename(root.join("d4"), root.join("d0")));
+    assert_eq!(watched.step(|root| write(&root.join("d0/e9/f"), "z")), ["~d0/e9/f"]);
+    watched.unmoved(|_| {});
+}
+
+/// Some of it is looked at, and a warning says so and what to do about it.
+fn is_said(watched: &mut Watched, names: &str) {
+    if !Source::chosen().has_watches() {
+        return;
+    }
+    let said = watched.info();
+    assert!(matches!(said.source, SourceKind::Mixed | SourceKind::Poll), "{said:?}");
+    let warned = said.warnings.iter().any(|text| text.contains(names));
+    assert!(warned, "no warning names {names}: {:?}", said.warnings);
+}
+
+#[test]
+fn too_few_watches_for_the_tree_are_no_silent_loss() {
+    let place = place();
+    let lower = "echo 20 >/proc/sys/user/max_inotify_watches";
+    let Some(mut watched) = lowered(&place, lower, true) else { return };
+    watched.agrees();
+    is_said(&mut watched, "max_user_watches");
+    assert!(watched.info().watches <= 20, "{:?}", watched.info());
+    stays_right(&mut watched);
+    is_said(&mut watched, "max_user_watches");
+}
+
+#[test]
+fn watches_that_run_out_later_are_no_silent_loss() {
+    let place = Place::with(&["a", "d/b"]);
+    let lower = "echo 10 >/proc/sys/user/max_inotify_watches";
+    let Some(mut watched) = lowered(&place, lower, true) else { return };
+    watched.agrees();
+    let said = watched.info();
+    assert!(said.warnings.is_empty(), "too early: {said:?}");
+    watched.step(|root| {
+        (0..60).for_each(|n| write(&root.join(format!("d{}/e{}/f", n / 10, n % 10)), "x"))
+    });
+    is_said(&mut watched, "max_user_watches");
+    stays_right(&mut watched);
+}
+
+#[test]
+fn not_a_single_watch_is_no_silent_loss() {
+    let place = place();
+    let lower = "echo 0 >/proc/sys/user/max_inotify_watches";
+    let Some(mut watched) = lowered(&place, lower, true) else { return };
+    is_said(&mut watched, "max_user_watches");
+    stays_right(&mut watched);
+}
+
+#[test]
+fn no_instance_of_inotify_at_all_is_no_silent_loss() {
+    let place = place();
+    let lower = "echo 0 >/proc/sys/user/max_inotify_instances";
+    let Some(mut watched) = lowered(&place, lower, true) else { return };
+    is_said(&mut watched, "max_user_instances");
+    stays_right(&mut watched);
+}
+
+#[test]
+fn few_descriptors_are_enough_for_many_directories() {
+    let place = place();
+    for dir in 0..20 {
+        for depth in 1..20 {
+            write(&place.at(format!("w{dir}/{}f", "d/".repeat(depth))), "x");
+        }
+    }
+    let Some(mut watched) = lowered(&place, "ulimit -n 24", false) else { return };
+    stays_right(&mut watched);
+}
