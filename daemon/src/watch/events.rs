@@ -128,8 +128,10 @@ impl Observer {
             }
             What::MovedTo(cookie) => match moves.remove(&cookie) {
                 Some((from, old)) if self.moved(from, &old, &key, todo) => Seen::Moved,
-                _ => Seen::Stat,
+                // Another file may have the number and the times of the one that was there.
+                _ => Seen::Written,
             },
+            What::Made => Seen::Written,
             _ => Seen::Stat,
         };
         let entry = todo.names.entry(key).or_insert(seen);
@@ -151,7 +153,13 @@ impl Observer {
         let dirs = (self.node_of.get(&from), self.node_of.get(&to.0));
         let (Some(&from), Some(&dir)) = dirs else { return false };
         let Some(node) = self.index.child(from, old) else { return false };
+        let found = self.index.child(dir, &to.1).filter(|found| *found != node);
+        let found = found.is_some_and(|found| self.index.is_dir(found));
         self.index.rename(node, dir, &to.1);
+        if found {
+            // It was found there before this was told, and what was told of it since is lost.
+            self.index.doubt_below(node);
+        }
         self.drop_removed();
         if self.index.is_dir(node) {
             // Whoever looked into it since it was moved looked in the wrong place, and the rules

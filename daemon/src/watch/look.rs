@@ -45,7 +45,9 @@ impl Observer {
         }
         let (node, difference) = self.index.see(dir, name, signature, seen);
         self.drop_removed();
-        if self.unheard.file(node, linked) && linked {
+        // An id may be in the list from the entry that had it before.
+        let new = self.unheard.file(node, linked) || difference == Difference::New;
+        if new && linked {
             todo.linked_inodes.insert(signature.inode);
         }
         if linked && seen == Seen::Written {

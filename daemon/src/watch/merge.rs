@@ -122,6 +122,9 @@ impl Observer {
         for (name, signature) in &listing.entries {
             let (entry, difference) = self.index.see(node, name, *signature, Seen::Stat);
             self.drop_removed();
+            if difference == Difference::New && listing.linked.contains(name) {
+                linked.insert(signature.inode);
+            }
             if difference == Difference::New && signature.is_dir() && !deep {
                 new.insert(entry);
             }

@@ -28,7 +28,8 @@ const NO_DIR: u32 = u32::MAX;
 pub enum Seen {
     /// Its signature tells whether it changed.
     Stat,
-    /// It was closed after writing: it may have changed whatever its signature says (rule 2).
+    /// It was closed after writing, or came: it may have changed whatever its signature says
+    /// (rule 2), for a new file may have the number and the times of the one before.
     Written,
     /// It was moved here, which gives it another time of change.
     Moved,
@@ -184,7 +185,7 @@ impl Index {
         now: Signature,
         how: Seen,
     ) -> Difference {
-        if before == now && how != Seen::Written {
+        if before == now && how == Seen::Stat {
             return Difference::None;
         }
         if now.is_dir() {
@@ -199,6 +200,9 @@ impl Index {
         let but_for_ctime = Signature { ctime_ns: now.ctime_ns, ..before } == now;
         let known =
             matches!(self.node(node).content, Content::Read | Content::Racy | Content::Doubted);
+        if before == now && how == Seen::Moved && !known {
+            return Difference::None;
+        }
         self.set_signature(node, now);
         if known && (before == now || (how == Seen::Moved && but_for_ctime)) {
             self.set_content(node, Content::Doubted);
@@ -271,6 +275,19 @@ impl Index {
             let replaced = if to.len() == top { replaced_type } else { None };
             Happened::Moved { from, to, entry, replaced }
         });
+    }
+
+    /// Has every known content in a directory read again, for it may have changed without a trace.
+    pub fn doubt_below(&mut self, dir: NodeId) {
+        for dir in self.dirs_below(dir) {
+            for entry in self.entries(dir).to_vec() {
+                if matches!(self.node(entry).content, Content::Read | Content::Racy) {
+                    let generation = self.node(entry).generation.wrapping_add(1);
+                    self.node_mut(entry).generation = generation;
+                    self.set_content(entry, Content::Doubted);
+                }
+            }
+        }
     }
 
     /// Tells of what is at a path once more, as modified, if anything is there.
