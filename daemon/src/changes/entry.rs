@@ -8,6 +8,11 @@ const DIR: u32 = 0o040_000;
 const SYMLINK: u32 = 0o120_000;
 const OWNER_EXECUTES: u32 = 0o100;
 
+/// How long a file must have been left alone for its signature to be trusted by whoever did not
+/// watch it since: several ticks of the coarsest clock that file systems in use take their times
+/// from (rule 11).
+const RACY_NS: i64 = 50_000_000;
+
 /// What `stat` says that changes when the content may have (rule 10 of watching: size,
 /// modification, change, inode, mode). Of a directory only inode and mode are kept: its times
 /// change with what is in it.
@@ -57,6 +62,13 @@ impl Signature {
     #[must_use]
     pub fn is_dir(&self) -> bool {
         self.mode & TYPE == DIR
+    }
+
+    /// Whether it changed so shortly before `then`, in nanoseconds since 1970, that a change after
+    /// `then` might show the same signature.
+    #[must_use]
+    pub fn is_racy_at(&self, then: i64) -> bool {
+        then.saturating_sub(self.mtime_ns.max(self.ctime_ns)) < RACY_NS
     }
 
     /// The same with what does not count of a directory left out.

@@ -1,23 +1,23 @@
 //! Lists directories, having watched them first, so that nothing falls between the two (rule 1).
-//! Reads names, signatures and ignore files; no other content, and no index.
+//! Reads names and signatures; `marks` reads what directories say of themselves. Knows no index.
 
 use super::choose::is_deaf;
-use super::rules::{CACHE_TAG, IGNORE_FILES, Rules, WORKSPACE_FILE, never};
+use super::marks::{self, lacks_means};
+use super::rules::{CACHE_TAG, Rules, never};
 use super::source::{Source, WatchId};
 use super::toml::OnChange;
 use super::unheard::is_linked;
-use super::{rules, toml};
 use crate::changes::Signature;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Most entries of a workspace. A million files are more than the largest repositories have
 /// checked out; more than that is somebody's home directory.
@@ -25,9 +25,6 @@ pub(super) const MOST_ENTRIES: usize = 1_000_000;
 
 /// Bytes of a directory read at once.
 const DIR_BUFFER_BYTES: usize = 32 << 10;
-
-/// Largest ignore file that is read.
-const LARGEST_RULES: u64 = 1 << 20;
 
 /// Directories that wait before it pays to start another thread.
 const DIRS_A_THREAD: usize = 16;
@@ -74,9 +71,14 @@ pub(super) struct Listing {
     pub(super) problems: Vec<String>,
 }
 
-/// There are more than [`MOST_ENTRIES`].
+/// Why nothing was listed.
 #[derive(Debug)]
-pub(super) struct TooMany;
+pub(super) enum Failed {
+    /// There are more than [`MOST_ENTRIES`].
+    TooMany,
+    /// The system has no means left to read something.
+    NoMeans(PathBuf, Errno),
+}
 
 #[derive(Debug, Default)]
 struct Work {
@@ -84,6 +86,7 @@ struct Work {
     busy: usize,
     listings: Vec<Listing>,
     entries: usize,
+    failed: Option<Failed>,
 }
 
 /// Lists directories, and where `deep` says so all below them. Parents come before what is in
@@ -92,7 +95,7 @@ pub(super) fn crawl(
     ground: &Ground<'_>,
     starts: Vec<Start>,
     deep: bool,
-) -> Result<Vec<Listing>, TooMany> {
+) -> Result<Vec<Listing>, Failed> {
     let work = Mutex::new(Work { waiting: starts, ..Work::default() });
     let news = Condvar::new();
     let most = std::thread::available_parallelism().map_or(1, usize::from).min(8);
@@ -107,8 +110,11 @@ pub(super) fn crawl(
         });
     });
     let work = work.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(failed) = work.failed {
+        return Err(failed);
+    }
     if work.entries > MOST_ENTRIES {
-        return Err(TooMany);
+        return Err(Failed::TooMany);
     }
     let mut listings = work.listings;
     listings.sort_unstable_by(|a, b| a.path.cmp(&b.path));
@@ -138,7 +144,15 @@ fn labour(
         let listing = list(ground, start, &mut buffer);
         held = work.lock().unwrap_or_else(PoisonError::into_inner);
         held.busy -= 1;
-        let Some(listing) = listing else { continue };
+        let listing = match listing {
+            Ok(Some(listing)) => listing,
+            Ok(None) => continue,
+            Err((path, error)) => {
+                held.waiting.clear();
+                held.failed = Some(Failed::NoMeans(path, error));
+                continue;
+            }
+        };
         held.entries += listing.entries.len();
         if deep && held.entries <= MOST_ENTRIES {
             let before = held.waiting.len();
@@ -163,7 +177,12 @@ pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     if dir.is_empty() { name.to_vec() } else { [dir, b"/", name].concat() }
 }
 
-fn list(ground: &Ground<'_>, start: Start, buffer: &mut [MaybeUninit<u8>]) -> Option<Listing> {
+/// `None` if it is not there; an error if the system has no means left to read it.
+fn list(
+    ground: &Ground<'_>,
+    start: Start,
+    buffer: &mut [MaybeUninit<u8>],
+) -> Result<Option<Listing>, (PathBuf, Errno)> {
     let path = match start.path.as_slice() {
         b"" => ground.root.to_path_buf(),
         below => ground.root.join(OsStr::from_bytes(below)),
@@ -171,10 +190,11 @@ fn list(ground: &Ground<'_>, start: Start, buffer: &mut [MaybeUninit<u8>]) -> Op
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let dir = match rustix::fs::open(&path, flags, Mode::empty()) {
         Ok(dir) => dir,
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return None,
-        Err(error) => return unreadable(&path, start, error),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+        Err(error) if lacks_means(error) => return Err((path, error)),
+        Err(error) => return Ok(unreadable(&path, start, error)),
     };
-    let stat = rustix::fs::fstat(&dir).ok()?;
+    let Ok(stat) = rustix::fs::fstat(&dir) else { return Ok(None) };
     let signature = signature(&stat);
     // Something else may be mounted there.
     let deaf = if device(&stat) == ground.device { None } else { is_deaf(dir.as_fd()) };
@@ -198,18 +218,18 @@ fn list(ground: &Ground<'_>, start: Start, buffer: &mut [MaybeUninit<u8>]) -> Op
         Ok(names) => names,
         Err(error) => {
             listing.problems.push(format!("cannot read {}: {error}", path.display()));
-            return Some(listing);
+            return Ok(Some(listing));
         }
     };
     names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let in_root = listing.path.is_empty();
     if !in_root && names.iter().any(|(name, _)| **name == *CACHE_TAG.0.as_bytes()) {
-        listing.cache = cache_mark(&dir);
+        listing.cache = marks::cache_mark(&dir).map_err(|error| (path.clone(), error))?;
         if listing.cache.is_some() {
-            return Some(listing);
+            return Ok(Some(listing));
         }
     }
-    take_rules(&dir, &names, &mut listing);
+    marks::take_rules(&dir, &names, &mut listing).map_err(|error| (path.clone(), error))?;
     let excluded = ground
         .excluded
         .iter()
@@ -242,7 +262,7 @@ fn list(ground: &Ground<'_>, start: Start, buffer: &mut [MaybeUninit<u8>]) -> Op
         }
         listing.entries.push((name, signature));
     }
-    Some(listing)
+    Ok(Some(listing))
 }
 
 fn path_of(root: &Path, below: &[u8]) -> PathBuf {
@@ -266,7 +286,8 @@ fn unreadable(path: &Path, start: Start, error: Errno) -> Option<Listing> {
     })
 }
 
-type Name = (Box<[u8]>, FileType);
+/// A name in a directory, and what it is of as far as the directory says.
+pub(super) type Name = (Box<[u8]>, FileType);
 
 fn names(dir: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Vec<Name>> {
     let mut names = Vec::new();
@@ -281,67 +302,10 @@ fn names(dir: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Vec<Name>>
     Ok(names)
 }
 
-/// Signature of the file that marks a directory as a cache. Taken before the file is read, so that
-/// whatever happens to it later gives it another one.
-fn cache_mark(dir: &OwnedFd) -> Option<Signature> {
-    let (name, begins) = CACHE_TAG;
-    let tag = open_in(dir, name.as_bytes())?;
-    let mark = signature(&rustix::fs::fstat(&tag).ok()?);
-    let mut start = Vec::new();
-    tag.take(begins.len() as u64).read_to_end(&mut start).ok()?;
-    (start == begins).then_some(mark)
-}
-
-fn open_in(dir: &OwnedFd, name: &[u8]) -> Option<File> {
-    // Should a pipe be there, opening it must not wait for a writer.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = rustix::fs::openat(dir, OsStr::from_bytes(name), flags, Mode::empty()).ok()?;
-    Some(File::from(file)).filter(|file| file.metadata().is_ok_and(|found| found.is_file()))
-}
-
-/// Reads the ignore files among `names`.
-fn take_rules(dir: &OwnedFd, names: &[Name], listing: &mut Listing) {
-    let in_root = listing.path.is_empty();
-    let has =
-        |file: &str| names.binary_search_by(|(name, _)| (**name).cmp(file.as_bytes())).is_ok();
-    let text = |file: &str| {
-        let mut text = Vec::new();
-        let file = open_in(dir, file.as_bytes())?;
-        file.take(LARGEST_RULES).read_to_end(&mut text).ok().map(|_| text)
-    };
-    let mut problems = Vec::new();
-    let mut files = IGNORE_FILES.map(|file| {
-        let text = has(file).then(|| text(file)).flatten()?;
-        let what = PathBuf::from(OsStr::from_bytes(&join(&listing.path, file.as_bytes())));
-        let (rules, wrong) = rules::parse(&text, &what.display().to_string());
-        problems.extend(wrong);
-        rules
-    });
-    if in_root
-        && has(WORKSPACE_FILE)
-        && let Some(text) = text(WORKSPACE_FILE)
-    {
-        match toml::parse(&text) {
-            Ok(workspace) => {
-                listing.on_change = workspace.on_change;
-                let own = has(IGNORE_FILES[0]).then(|| text_of(dir)).flatten().unwrap_or_default();
-                let lines = own.lines().chain(workspace.ignore.iter().map(String::as_str));
-                let (rules, wrong) = rules::of_lines(lines, WORKSPACE_FILE);
-                problems.extend(wrong);
-                files[0] = rules;
-            }
-            Err(wrong) => problems.push(wrong),
-        }
-    }
-    listing.has_rules = files.iter().any(Option::is_some);
-    listing.rules = listing.rules.with(&listing.path, files);
-    listing.problems.extend(problems);
-}
-
-fn text_of(dir: &OwnedFd) -> Option<String> {
-    let mut text = String::new();
-    open_in(dir, IGNORE_FILES[0].as_bytes())?.take(LARGEST_RULES).read_to_string(&mut text).ok()?;
-    Some(text)
+/// Nanoseconds since 1970.
+pub(super) fn now_ns() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    i64::try_from(now).unwrap_or(i64::MAX)
 }
 
 /// The device something is on.

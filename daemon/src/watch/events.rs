@@ -34,16 +34,18 @@ impl Observer {
         }
         let mut todo = Todo::default();
         let mut moves = HashMap::new();
-        for _ in 0..LONGEST_CHAIN {
+        let mut links = 0;
+        while !events.is_empty() {
             for event in events.drain(..) {
                 self.take_in(event, &mut moves, &mut todo)?;
             }
+            links += 1;
             // What was moved and is not there was moved on: the event of that is on its way.
-            if !self.has_moved_on(&todo) || self.source.sync(&mut events).is_err() {
-                break;
-            }
-            if events.is_empty() {
-                break;
+            if links < LONGEST_CHAIN
+                && self.has_moved_on(&todo)
+                && self.source.sync(&mut events).is_err()
+            {
+                events.push(Event::Lost);
             }
         }
         let names = std::mem::take(&mut todo.names);
@@ -78,7 +80,7 @@ impl Observer {
                     return Err(Lost::RootGone(self.root.clone()));
                 }
             }
-            Event::Lost => todo.everything = true,
+            Event::Lost => (todo.everything, self.lost) = (true, true),
         }
         Ok(())
     }
@@ -153,13 +155,9 @@ impl Observer {
         let dirs = (self.node_of.get(&from), self.node_of.get(&to.0));
         let (Some(&from), Some(&dir)) = dirs else { return false };
         let Some(node) = self.index.child(from, old) else { return false };
-        let found = self.index.child(dir, &to.1).filter(|found| *found != node);
-        let found = found.is_some_and(|found| self.index.is_dir(found));
+        // What was found there before this was told goes, and its watches with it: so what is
+        // moved is read again.
         self.index.rename(node, dir, &to.1);
-        if found {
-            // It was found there before this was told, and what was told of it since is lost.
-            self.index.doubt_below(node);
-        }
         self.drop_removed();
         if self.index.is_dir(node) {
             // Whoever looked into it since it was moved looked in the wrong place, and the rules

@@ -1,6 +1,7 @@
 //! Reads contents, on as many threads as it pays, away from the thread that reads events.
 
-use super::crawl::signature;
+use super::crawl::{self, signature};
+use super::marks::lacks_means;
 use super::wake::Waker;
 use crate::changes::{Kind, NodeId, Signature};
 use crate::model::Digest;
@@ -13,12 +14,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// How long before it was read a file must have been left alone for its signature to be trusted by
-/// whoever did not watch it since: several ticks of the coarsest clock that file systems in use
-/// take their times from (rule 11).
-const RACY_NS: i64 = 50_000_000;
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 128 << 10;
@@ -60,6 +55,8 @@ pub(super) enum Reading {
     Content { digest: Digest, racy: bool },
     /// It can not be read.
     Unreadable,
+    /// The system has no means left to read it.
+    NotNow(Errno),
     /// Something else is there, or it changed while it was read: look again.
     Moved,
     /// Nobody wanted it any more.
@@ -135,12 +132,22 @@ impl Readers {
 impl Job {
     /// Does it.
     pub(super) fn done(&self, buffer: &mut [u8]) -> Done {
-        let result = match self.reading(buffer) {
-            Ok(reading) => reading,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Reading::Moved,
-            Err(_) => Reading::Unreadable,
-        };
+        let result = self.reading(buffer).unwrap_or_else(|error| self.failed(&error));
         Done { node: self.node, generation: self.generation, result }
+    }
+
+    /// Tells an entry that can not be read from a path that led elsewhere for a moment.
+    fn failed(&self, error: &io::Error) -> Reading {
+        match Errno::from_io_error(error) {
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Reading::Moved,
+            Some(error) if lacks_means(error) => Reading::NotNow(error),
+            _ if self.is_there() => Reading::Unreadable,
+            _ => Reading::Moved,
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        rustix::fs::lstat(&self.path).is_ok_and(|stat| signature(&stat) == self.signature)
     }
 
     /// Looks, reads, and looks again: what is read belongs to the signature or is not used.
@@ -148,7 +155,8 @@ impl Job {
         if self.superseded.load(Ordering::Relaxed) {
             return Ok(Reading::Superseded);
         }
-        let racy = is_racy(&self.signature);
+        // Asked before the content is read: a later write then has a later time.
+        let racy = self.signature.is_racy_at(crawl::now_ns());
         let hash = match self.signature.kind() {
             Kind::Symlink => {
                 let target = std::fs::read_link(&self.path)?;
@@ -160,8 +168,7 @@ impl Job {
             },
         };
         let digest = Digest(*hash.as_bytes());
-        let same = signature(&rustix::fs::lstat(&self.path)?) == self.signature;
-        Ok(if same { Reading::Content { digest, racy } } else { Reading::Moved })
+        Ok(if self.is_there() { Reading::Content { digest, racy } } else { Reading::Moved })
     }
 
     fn hash_file(&self, buffer: &mut [u8]) -> io::Result<Result<blake3::Hash, Reading>> {
@@ -189,9 +196,40 @@ impl Job {
     }
 }
 
-/// Asked before the content is read: a later write then has a later time.
-fn is_racy(signature: &Signature) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-    let youngest = signature.mtime_ns.max(signature.ctime_ns);
-    i64::try_from(now).unwrap_or(i64::MAX) - youngest < RACY_NS
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::changes::{Index, Instance, Seen};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::Path;
+
+    fn job(path: &Path, signature: Signature) -> Job {
+        let mut index = Index::new(Instance(1), Signature { mode: 0o040_755, ..signature });
+        let (node, _) = index.see(Index::ROOT, b"file", signature, Seen::Stat);
+        Job { node, generation: 0, path: path.into(), signature, superseded: Arc::default() }
+    }
+
+    #[test]
+    fn only_what_is_there_and_can_not_be_read_is_unreadable() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| dir.path().join(path);
+        std::fs::write(at("file"), "x").expect("a file");
+        std::fs::write(at("other"), "x").expect("a file");
+        symlink("loop", at("loop")).expect("a link");
+        let signature = signature(&rustix::fs::lstat(at("file")).expect("there"));
+        let read = |path: &str| job(&at(path), signature).done(&mut [0; 64]).result;
+        assert!(matches!(read("file"), Reading::Content { .. }));
+        // The directory above was something else for a moment.
+        for path in ["missing", "file/file", "loop/file", "loop", "other", "."] {
+            assert!(matches!(read(path), Reading::Moved), "{path}: {:?}", read(path));
+        }
+        std::fs::set_permissions(at("file"), std::fs::Permissions::from_mode(0o000))
+            .expect("a mode");
+        let denied = crawl::signature(&rustix::fs::lstat(at("file")).expect("there"));
+        let read = job(&at("file"), denied).done(&mut [0; 64]).result;
+        match nix::unistd::geteuid().is_root() {
+            true => assert!(matches!(read, Reading::Content { .. }), "{read:?}"),
+            false => assert!(matches!(read, Reading::Unreadable), "{read:?}"),
+        }
+    }
 }

@@ -31,6 +31,11 @@ const POLL_EVERY: Duration = Duration::from_secs(1);
 /// A workspace whose files change faster than they are read has no state.
 const READING_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often it is tried again when the system has no means left to read something, and how long
+/// whoever asks waits for that.
+const RETRY_EVERY: Duration = Duration::from_millis(50);
+const MEANS_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Sets of inputs whose directories are remembered.
 const MOST_INPUT_SETS: usize = 256;
 
@@ -106,6 +111,8 @@ pub(super) struct Keeper {
     /// What was last shown to those who do not ask: of which moment, with which digest.
     pub(super) shown: Option<(Clock, Option<Digest>)>,
     pub(super) rules_told: Vec<OnChange>,
+    /// When something is tried again that failed.
+    retry: Option<Instant>,
 }
 
 /// Serves a workspace until nobody can ask any more. Nothing is looked at before somebody asks.
@@ -165,6 +172,7 @@ impl Keeper {
                     saving: Saving::default(),
                     shown: None,
                     rules_told: Vec::new(),
+                    retry: None,
                 })
             }
             Err(lost) => Err(Box::new((post, lost))),
@@ -185,26 +193,42 @@ impl Keeper {
     /// Returns when the workspace is lost, or with `None` when nobody can ask any more.
     fn run(&mut self) -> Option<Lost> {
         loop {
+            let open = self.take_in();
+            self.retry = None;
             match self.turn() {
-                Ok(true) => self.wait(),
-                Ok(false) => return None,
+                Ok(()) => {}
+                Err(lost @ Lost::NoMeans { .. }) => self.try_later(&lost),
                 Err(lost) => return Some(lost),
+            }
+            if !open && self.waiting.is_empty() {
+                return None;
+            }
+            self.wait();
+        }
+    }
+
+    /// Takes the requests that have come; `false` when no more can come.
+    fn take_in(&mut self) -> bool {
+        loop {
+            match self.post.inbox.try_recv() {
+                Ok(request) => self.accept(request),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
             }
         }
     }
 
-    fn turn(&mut self) -> Result<bool, Lost> {
-        let mut open = true;
-        loop {
-            match self.post.inbox.try_recv() {
-                Ok(request) => self.accept(request),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    open = false;
-                    break;
-                }
-            }
-        }
+    /// Leaves those who wait until another try, unless they have waited too long.
+    fn try_later(&mut self, lost: &Lost) {
+        self.retry = Some(Instant::now() + RETRY_EVERY);
+        let patient = |waiting: &Waiting| waiting.since.elapsed() <= MEANS_PATIENCE;
+        let (later, refused) = std::mem::take(&mut self.waiting).into_iter().partition(patient);
+        self.waiting = later;
+        let refused: Vec<Waiting> = refused;
+        refused.into_iter().for_each(|waiting| waiting.request.refuse(&lost.to_string()));
+    }
+
+    fn turn(&mut self) -> Result<(), Lost> {
         self.contents.take(&mut self.observer)?;
         if self.waiting.is_empty() {
             self.observer.take()?;
@@ -215,7 +239,8 @@ impl Keeper {
             }
         } else {
             let begun = Instant::now();
-            self.observer.sync()?;
+            let asked = self.waiting.iter().map(|waiting| waiting.since).max();
+            self.observer.sync(asked.unwrap_or(begun))?;
             self.last_sync = Some(begun.elapsed());
         }
         self.answer()?;
@@ -228,7 +253,7 @@ impl Keeper {
         if self.saving.due(&self.observer.index, now).is_some_and(|due| due <= now) {
             self.saving.save(&mut self.observer, &*self.post.shelf);
         }
-        Ok(open || !self.waiting.is_empty())
+        Ok(())
     }
 
     fn accept(&mut self, request: Request) {
@@ -332,7 +357,8 @@ impl Keeper {
         if !self.held.is_empty() {
             next = next.into_iter().chain(self.observer.being_written(now).1).min();
         }
-        next = next.into_iter().chain(self.saving.due(&self.observer.index, now)).min();
+        let saving = self.saving.due(&self.observer.index, now);
+        next = next.into_iter().chain(saving).chain(self.retry).min();
         if !self.waiting.is_empty() {
             next = next.into_iter().chain([now + READING_PATIENCE]).min();
         }

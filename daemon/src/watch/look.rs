@@ -71,7 +71,7 @@ impl Observer {
         }
         for node in self.index.files_with(&linked) {
             if self.unheard.file(node, true) {
-                self.look_at_link(node, Seen::Stat, todo)?;
+                self.look_at_link(node, Seen::Unwatched(crawl::now_ns()), todo)?;
             }
         }
         Ok(())

@@ -2,10 +2,10 @@
 //! watches them, which rules hold.
 
 use super::choose::remedy;
-use super::crawl::{self, Ground, Listing, Start, TooMany};
+use super::crawl::{self, Failed, Ground, Listing, Start};
 use super::observer::{Lost, Observer, Todo};
-use super::rules::Rules;
-use crate::changes::{Difference, Index, NodeId, Seen};
+use super::rules::{Rules, makes_rules};
+use crate::changes::{Difference, Index, NodeId, Seen, Signature};
 use std::collections::BTreeSet;
 
 /// How often a directory that was to be listed and was not there is looked for again.
@@ -18,16 +18,22 @@ impl Observer {
         let mut linked = BTreeSet::new();
         let mut again = TRIES;
         while !dirs.is_empty() {
-            let starts = self.starts(&dirs, deep);
+            let (starts, now) = (self.starts(&dirs, deep), crawl::now_ns());
             let mut wanted: BTreeSet<_> = starts.iter().map(|start| start.path.clone()).collect();
             let ground = Ground {
                 root: &self.root,
-                device: self.device,
+                device: self.identity.device,
                 source: &*self.source,
                 excluded: &self.excluded,
             };
-            let listings = crawl::crawl(&ground, starts, deep)
-                .map_err(|TooMany| Lost::TooMany(self.root.clone()))?;
+            let listings = crawl::crawl(&ground, starts, deep).map_err(|failed| match failed {
+                Failed::TooMany => Lost::TooMany(self.root.clone()),
+                Failed::NoMeans(path, error) => {
+                    // What was to be listed is not known any more: everything is, next time.
+                    self.lost = true;
+                    Lost::NoMeans { path, source: error.into() }
+                }
+            })?;
             dirs.clear();
             self.listed = listings.iter().filter_map(|l| l.watch.as_ref().ok().copied()).collect();
             for listing in listings {
@@ -36,7 +42,7 @@ impl Observer {
                     let below = listing.entries.iter().filter(|(_, signature)| signature.is_dir());
                     wanted.extend(below.map(|(name, _)| crawl::join(&listing.path, name)));
                 }
-                self.merge(listing, deep, &mut dirs, &mut linked);
+                self.merge(listing, now, deep, &mut dirs, &mut linked)?;
             }
             if !wanted.is_empty() && again > 0 {
                 // They went, as events will tell; or the root was away for a moment.
@@ -77,24 +83,31 @@ impl Observer {
     pub(super) fn merge(
         &mut self,
         listing: Listing,
+        now: i64,
         deep: bool,
         new: &mut BTreeSet<NodeId>,
         linked: &mut BTreeSet<u64>,
-    ) {
+    ) -> Result<(), Lost> {
         let node = self.index.lookup(&listing.path).filter(|node| self.index.is_dir(*node));
         let same = |node: &NodeId| self.index.signature(*node).inode == listing.signature.inode;
         let Some(node) = node.filter(same) else {
             // Something else took its place meanwhile; events tell what.
-            return;
+            return Ok(());
         };
         if let Some(mark) = listing.cache {
             if let Some(dir) = self.index.parent(node) {
                 self.unheard.mark(dir, self.index.name(node), mark);
             }
             self.index.remove(node);
-            return self.drop_removed();
+            self.drop_removed();
+            return Ok(());
         }
-        self.set_watch(node, &listing);
+        let watched = self.watch_of.get(&node).copied();
+        let how = self.set_watch(node, &listing, now);
+        if node == Index::ROOT && how == Seen::Written && watched.is_some() {
+            // A watch ends with its directory: another one has its place and its inode (rule 15).
+            return Err(Lost::RootGone(self.root.clone()));
+        }
         if listing.has_rules {
             self.rules.insert(node, listing.rules);
         } else if node != Index::ROOT {
@@ -115,13 +128,26 @@ impl Observer {
             |name: &[u8]| listing.entries.binary_search_by(|(n, _)| (**n).cmp(name)).is_ok();
         let known = index.entries(node).iter().copied();
         let gone: Vec<_> = known.filter(|entry| !listed(index.name(*entry))).collect();
+        let is_root = node == Index::ROOT;
+        let mut other_rules = gone.iter().any(|gone| makes_rules(self.index.name(*gone), is_root));
+        if matches!(how, Seen::Unwatched(_)) {
+            self.find_renamed(node, &gone, &listing.entries);
+        }
         for entry in gone {
-            self.index.remove(entry);
+            if self.index.parent(entry) == Some(node) && !listed(self.index.name(entry)) {
+                self.index.remove(entry);
+            }
         }
         self.drop_removed();
         for (name, signature) in &listing.entries {
-            let (entry, difference) = self.index.see(node, name, *signature, Seen::Stat);
+            if signature.is_dir() && self.unheard.is_marked(node, name) {
+                // It is looked at when its mark changes.
+                continue;
+            }
+            let (entry, difference) = self.index.see(node, name, *signature, how);
             self.drop_removed();
+            other_rules |= makes_rules(name, is_root)
+                && (difference != Difference::None || signature.is_racy_at(now));
             if difference == Difference::New && listing.linked.contains(name) {
                 linked.insert(signature.inode);
             }
@@ -136,9 +162,33 @@ impl Observer {
                 linked.insert(self.index.signature(entry).inode);
             }
         }
+        if other_rules && !deep {
+            // Those below were listed by the rules that were.
+            new.insert(node);
+        }
+        Ok(())
     }
 
-    pub(super) fn set_watch(&mut self, node: NodeId, listing: &Listing) {
+    /// Without events, a file that is in a directory under another name than before is taken for
+    /// renamed. A directory is not: nothing but its number, which is given out again, tells it from
+    /// a new one.
+    fn find_renamed(&mut self, dir: NodeId, gone: &[NodeId], entries: &[(Box<[u8]>, Signature)]) {
+        for &entry in gone {
+            let was = self.index.signature(entry);
+            let same = |is: &Signature| Signature { ctime_ns: was.ctime_ns, ..*is } == was;
+            let is = entries.iter().find(|(name, is)| {
+                !is.is_dir() && same(is) && self.index.child(dir, name).is_none()
+            });
+            if let Some((name, _)) = is {
+                self.index.rename(entry, dir, name);
+            }
+        }
+    }
+
+    /// Notes what watches a directory from now on. Returns how what is in it is to be seen: what
+    /// was not watched all the time may have changed without a trace.
+    pub(super) fn set_watch(&mut self, node: NodeId, listing: &Listing, now: i64) -> Seen {
+        let before = self.watch_of.get(&node).copied();
         match &listing.watch {
             Ok(watch) => {
                 if let Some(before) = self.node_of.insert(*watch, node)
@@ -155,9 +205,18 @@ impl Observer {
                     }
                 }
                 self.polled.remove(&node);
+                match before {
+                    // What was known before there were watches knows itself how far it goes.
+                    _ if !self.begun => Seen::Stat,
+                    _ if self.lost => Seen::Missed(self.heard),
+                    Some(before) if before == *watch => Seen::Stat,
+                    _ => Seen::Written,
+                }
             }
             Err(error) => {
+                self.drop_watch(node);
                 self.polled.insert(node, format!("{error}{}", remedy(error)));
+                Seen::Unwatched(now)
             }
         }
     }
@@ -166,16 +225,20 @@ impl Observer {
     /// used again for what is kept.
     pub(super) fn drop_removed(&mut self) {
         for node in self.index.take_removed_dirs() {
-            if let Some(watch) = self.watch_of.remove(&node) {
-                self.node_of.remove(&watch);
-                if !self.listed.contains(&watch) {
-                    self.source.unwatch(watch);
-                }
-            }
+            self.drop_watch(node);
             self.rules.remove(&node);
             self.polled.remove(&node);
             self.problems.remove(&node);
             self.unheard.forget_in(node);
+        }
+    }
+
+    fn drop_watch(&mut self, node: NodeId) {
+        if let Some(watch) = self.watch_of.remove(&node) {
+            self.node_of.remove(&watch);
+            if !self.listed.contains(&watch) {
+                self.source.unwatch(watch);
+            }
         }
     }
 

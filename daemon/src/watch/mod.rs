@@ -2,7 +2,7 @@
 //! [`Index`](crate::changes::Index) of each workspace equal to the disk; knows nothing of builds.
 //!
 //! A [`Desk`] takes questions to one thread a workspace (`keeper`). Its `observer` looks where
-//! events of a `source` point, `crawl` lists directories, `reading` has contents read by `hash`.
+//! events of a `source` point, `crawl` lists directories (`marks` reads their ignore files), `reading` has contents read by `hash`.
 
 mod answer;
 mod choose;
@@ -16,9 +16,12 @@ mod hash;
 mod inotify;
 mod keeper;
 mod look;
+mod marks;
 mod merge;
 mod notify;
 mod observer;
+#[cfg(test)]
+mod observer_tests;
 mod outside;
 mod reading;
 mod root;

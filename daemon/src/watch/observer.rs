@@ -6,7 +6,7 @@
 //! that are late, doubled or out of order do no harm, and only one thing has to be watched for:
 //! that every name that may have changed is looked at after the change.
 
-use super::choose::Polling;
+use super::choose::{Polling, remedy};
 use super::crawl::{self, join};
 use super::outside::Outside;
 use super::rules::Rules;
@@ -17,9 +17,11 @@ use crate::changes::{Index, Instance, NodeId, Seen, Signature};
 use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Why a workspace is not observed any more.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,14 @@ pub(super) enum Lost {
         /// The system's own words.
         source: std::io::Error,
     },
+    /// The system has no means left to read it now. The workspace stays; another try may succeed.
+    #[error("cannot read {} now: {source}{}", path.display(), remedy(source))]
+    NoMeans {
+        /// What.
+        path: PathBuf,
+        /// The system's own words.
+        source: std::io::Error,
+    },
     /// It was not what is on disk.
     #[error("it was found to be wrong and is begun anew")]
     Distrusted,
@@ -43,6 +53,10 @@ pub(super) enum Lost {
     TooMany(PathBuf),
 }
 
+/// How often directories without a watch are listed within one synchronisation. In a workspace
+/// that stands still once is enough.
+const TRIES: usize = 3;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Observer {
@@ -50,7 +64,7 @@ pub(super) struct Observer {
     pub(super) excluded: Vec<PathBuf>,
     pub(super) source: Box<dyn Source>,
     pub(super) index: Index,
-    pub(super) device: u64,
+    pub(super) identity: Identity,
     pub(super) watch_of: HashMap<NodeId, WatchId>,
     pub(super) node_of: HashMap<WatchId, NodeId>,
     /// Rules of the directories that have some of their own, and of the root.
@@ -59,8 +73,16 @@ pub(super) struct Observer {
     /// Directories without a watch, which are listed each time, and why they have none.
     pub(super) polled: HashMap<NodeId, String>,
     pub(super) unheard: Unheard,
+    /// When what no event tells about was last looked at.
+    polled_at: Option<Instant>,
     /// Watches of the listings that are being merged: whatever they were before, they are needed.
     pub(super) listed: HashSet<WatchId>,
+    /// Whether it has been listed as a whole.
+    pub(super) begun: bool,
+    /// When all events were last taken in, in nanoseconds since 1970.
+    pub(super) heard: i64,
+    /// Events were lost since then, or could not be followed up.
+    pub(super) lost: bool,
     /// What `bd.toml` has run on change.
     pub(super) on_change: Vec<OnChange>,
     /// What is wrong with ignore files and directories.
@@ -68,6 +90,16 @@ pub(super) struct Observer {
     /// Files that somebody has open for writing, as far as events tell, and until when that is
     /// believed.
     pub(super) writing: HashMap<(WatchId, Box<[u8]>), Instant>,
+}
+
+/// What tells a root from another one in its place. An inode number is given out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    inode: u64,
+    pub(super) device: u64,
+    mode: u32,
+    /// When it was made, where the file system says so.
+    born: Option<SystemTime>,
 }
 
 /// Where to look.
@@ -93,7 +125,8 @@ impl Observer {
         source: Box<dyn Source>,
         index: Result<Index, Instance>,
     ) -> Result<Self, Lost> {
-        let (signature, device) = look_at_root(root)?;
+        let found = look_at_root(root)?;
+        let signature = Signature { inode: found.inode, mode: found.mode, ..Signature::default() };
         let index = match index {
             // Another directory is in its place.
             Ok(saved) if saved.signature(Index::ROOT).inode != signature.inode => {
@@ -107,14 +140,18 @@ impl Observer {
             excluded: excluded.to_vec(),
             source,
             index,
-            device,
+            identity: found,
             watch_of: HashMap::new(),
             node_of: HashMap::new(),
             rules: HashMap::new(),
-            outside: Outside::of(root),
+            outside: Outside::of(root)?,
             polled: HashMap::new(),
             unheard: Unheard::default(),
+            polled_at: None,
             listed: HashSet::new(),
+            begun: false,
+            heard: crawl::now_ns(),
+            lost: false,
             on_change: Vec::new(),
             problems: HashMap::new(),
             writing: HashMap::new(),
@@ -122,6 +159,7 @@ impl Observer {
         observer.rules.insert(Index::ROOT, observer.outside.rules.clone());
         observer.list(BTreeSet::from([Index::ROOT]), true)?;
         observer.index.begin_log();
+        observer.begun = true;
         observer.index.seal();
         Ok(observer)
     }
@@ -148,40 +186,73 @@ impl Observer {
         self.outside.git_is_at_work()
     }
 
-    /// Takes in everything that was done before this call, by any process.
-    pub(super) fn sync(&mut self) -> Result<(), Lost> {
+    /// Takes in everything that was done before this call, by any process. What no event tells
+    /// about is looked at unless that was done since `asked`, when the last one has asked.
+    pub(super) fn sync(&mut self, asked: Instant) -> Result<(), Lost> {
         self.check_root()?;
-        let mut events = Vec::new();
-        let failed = self.source.sync(&mut events).is_err();
-        if failed {
+        let (mut events, now) = (Vec::new(), crawl::now_ns());
+        if self.source.sync(&mut events).is_err() || self.lost {
             events.push(Event::Lost);
         }
         self.apply(events)?;
-        if self.outside.changed(&self.root) {
+        (self.heard, self.lost) = (now, false);
+        if self.outside.changed(&self.root)? {
             self.index.seal();
             self.rules.insert(Index::ROOT, self.outside.rules.clone());
             self.list(BTreeSet::from([Index::ROOT]), true)?;
         }
-        self.poll()?;
+        if self.polled_at.is_none_or(|at| at < asked) {
+            self.poll()?;
+        }
+        self.hear_all()?;
         self.index.seal();
         Ok(())
     }
 
+    /// Lists the directories that neither have a watch nor are looked at each time. While others
+    /// move them about there are some, of which events are on their way; none may stay.
+    fn hear_all(&mut self) -> Result<(), Lost> {
+        for tries in 0..TRIES {
+            let deaf = self.unheard_dirs();
+            if deaf.is_empty() {
+                return Ok(());
+            }
+            self.list(if tries == 0 { deaf } else { BTreeSet::from([Index::ROOT]) }, true)?;
+            let mut events = Vec::new();
+            if self.source.sync(&mut events).is_err() {
+                events.push(Event::Lost);
+            }
+            self.apply(events)?;
+        }
+        Ok(())
+    }
+
+    fn unheard_dirs(&self) -> BTreeSet<NodeId> {
+        let dirs = self.index.totals().dirs + 1;
+        if dirs == (self.watch_of.len() + self.polled.len()) as u64 {
+            return BTreeSet::new();
+        }
+        let heard = |dir: &NodeId| self.watch_of.contains_key(dir) || self.polled.contains_key(dir);
+        self.index.dirs_below(Index::ROOT).into_iter().filter(|dir| !heard(dir)).collect()
+    }
+
     /// Takes in what events tell up to now.
     pub(super) fn take(&mut self) -> Result<(), Lost> {
-        let mut events = Vec::new();
-        if self.source.take(&mut events).is_err() {
+        let (mut events, now) = (Vec::new(), crawl::now_ns());
+        if self.source.take(&mut events).is_err() || self.lost {
             events.push(Event::Lost);
         }
         if !events.is_empty() {
             self.apply(events)?;
             self.index.seal();
         }
+        (self.heard, self.lost) = (now, false);
         Ok(())
     }
 
     /// Looks at what no event tells about.
     pub(super) fn poll(&mut self) -> Result<(), Lost> {
+        let begun = Instant::now();
         let mut todo = Todo::default();
         for (dir, name) in self.unheard.take_unmarked(&self.root, &self.index) {
             // A look before may have found that it is gone.
@@ -190,11 +261,15 @@ impl Observer {
             }
         }
         for node in self.unheard.linked() {
-            self.look_at_link(node, Seen::Stat, &mut todo)?;
+            self.look_at_link(node, Seen::Unwatched(crawl::now_ns()), &mut todo)?;
         }
         self.follow_up(todo)?;
         let polled: BTreeSet<_> = self.polled.keys().copied().collect();
-        if polled.is_empty() { Ok(()) } else { self.list(polled, false) }
+        if !polled.is_empty() {
+            self.list(polled, false)?;
+        }
+        self.polled_at = Some(begun);
+        Ok(())
     }
 
     /// Looks at one entry that turned out not to be as the index has it.
@@ -218,12 +293,11 @@ impl Observer {
     }
 
     pub(super) fn check_root(&self) -> Result<(), Lost> {
-        let (signature, device) = look_at_root(&self.root)?;
-        let known = self.index.signature(Index::ROOT);
-        if (signature.inode, device) == (known.inode, self.device) {
-            Ok(())
-        } else {
-            Err(Lost::RootGone(self.root.clone()))
+        let found = look_at_root(&self.root)?;
+        // Its mode may change.
+        match (Identity { mode: self.identity.mode, ..found }) == self.identity {
+            true => Ok(()),
+            false => Err(Lost::RootGone(self.root.clone())),
         }
     }
 
@@ -238,12 +312,18 @@ impl Observer {
     }
 }
 
-fn look_at_root(root: &Path) -> Result<(Signature, u64), Lost> {
-    match rustix::fs::lstat(root) {
-        Ok(stat) if crawl::signature(&stat).is_dir() => {
-            Ok((crawl::signature(&stat), crawl::device(&stat)))
-        }
-        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Err(Lost::RootGone(root.to_path_buf())),
-        Err(error) => Err(Lost::Unreadable { path: root.to_path_buf(), source: error.into() }),
+fn look_at_root(root: &Path) -> Result<Identity, Lost> {
+    match fs::symlink_metadata(root) {
+        Ok(found) if found.is_dir() => Ok(Identity {
+            inode: found.ino(),
+            device: found.dev(),
+            mode: found.mode(),
+            born: found.created().ok(),
+        }),
+        Ok(_) => Err(Lost::RootGone(root.to_path_buf())),
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::NOENT | Errno::NOTDIR) => Err(Lost::RootGone(root.to_path_buf())),
+            _ => Err(Lost::Unreadable { path: root.to_path_buf(), source: error }),
+        },
     }
 }

@@ -1,10 +1,13 @@
 //! Files outside a workspace that say what is ignored in it, and git's own directory.
 
 use super::crawl::signature;
+use super::marks::lacks_means;
+use super::observer::Lost;
 use super::rules::{self, Rules};
 use super::{git, rules::outside_files};
 use crate::changes::Signature;
-use std::fs;
+use rustix::io::Errno;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// What was read there.
@@ -20,7 +23,7 @@ pub(super) struct Outside {
 }
 
 impl Outside {
-    pub(super) fn of(root: &Path) -> Self {
+    pub(super) fn of(root: &Path) -> Result<Self, Lost> {
         let files = outside_files(root);
         let all = files.iter().cloned().chain(configurations(root));
         let seen = all.map(|path| (path.clone(), look(&path))).collect();
@@ -31,16 +34,24 @@ impl Outside {
             parsed.extend(rules);
             problems.extend(wrong);
         }
-        Self { rules: Rules::outside(parsed), problems, git_dir: git::git_dir(root), seen }
+        let rules = Rules::outside(parsed);
+        let outside = Self { rules, problems, git_dir: git::git_dir(root), seen };
+        // A file that could not be opened is none, unless nothing can be opened.
+        match File::open(root) {
+            Err(error) if Errno::from_io_error(&error).is_some_and(lacks_means) => {
+                Err(Lost::NoMeans { path: root.into(), source: error })
+            }
+            _ => Ok(outside),
+        }
     }
 
     /// Reads them again if one has changed.
-    pub(super) fn changed(&mut self, root: &Path) -> bool {
+    pub(super) fn changed(&mut self, root: &Path) -> Result<bool, Lost> {
         let changed = self.seen.iter().any(|(path, before)| look(path) != *before);
         if changed {
-            *self = Self::of(root);
+            *self = Self::of(root)?;
         }
-        changed
+        Ok(changed)
     }
 
     pub(super) fn git_is_at_work(&self) -> bool {

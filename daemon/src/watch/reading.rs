@@ -50,7 +50,9 @@ impl Contents {
 
     /// Takes what was read since the last call.
     pub(super) fn take(&mut self, observer: &mut Observer) -> Result<(), Lost> {
-        self.readers.take().into_iter().try_for_each(|done| self.done(observer, &done))
+        // Each is taken, even behind one that failed: it is waited for.
+        let done = self.readers.take().into_iter().map(|done| self.done(observer, &done));
+        done.fold(Ok(()), Result::and)
     }
 
     /// Sees to it that what is wanted is read. Returns whether it is all there.
@@ -66,10 +68,12 @@ impl Contents {
             return Ok(false);
         }
         self.buffer.resize(128 << 10, 0);
+        let mut result = Ok(());
         for job in jobs {
             let done = job.done(&mut self.buffer);
-            self.done(observer, &done)?;
+            result = result.and(self.done(observer, &done));
         }
+        result?;
         Ok(is_there(&observer.index, wanted))
     }
 
@@ -118,6 +122,10 @@ impl Contents {
             Reading::Unreadable => observer.index.read(done.node, done.generation, None, true),
             Reading::Moved => observer.look_again(done.node)?,
             Reading::Superseded => {}
+            Reading::NotNow(error) => {
+                let path = observer.index.path_under(observer.root(), done.node);
+                return Err(Lost::NoMeans { path, source: error.into() });
+            }
         }
         observer.index.seal();
         Ok(())

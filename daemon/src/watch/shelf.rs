@@ -1,5 +1,6 @@
 //! Saving the state of a workspace, and what was saved before: where it lies is somebody else's.
 
+use super::crawl::now_ns;
 use super::observer::Observer;
 use crate::changes::{Index, Instance};
 use std::collections::BTreeMap;
@@ -90,7 +91,7 @@ impl Saving {
         (self.first, self.last) = (None, None);
         let index = &mut observer.index;
         if index.has_changed_pages() {
-            let (header, pages) = index.save(PAGES_AT_ONCE);
+            let (header, pages) = index.save(PAGES_AT_ONCE, now_ns());
             self.next_part = header.is_none().then(|| Instant::now() + BETWEEN_PARTS);
             let header = header.map(|header| [&boot()[..], &header].concat());
             shelf.save(observer.root(), Saved { header, pages });

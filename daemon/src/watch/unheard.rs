@@ -38,6 +38,11 @@ impl Unheard {
         self.marked.insert((dir, name.into()), mark);
     }
 
+    /// Whether a directory was marked when it was last looked at.
+    pub(super) fn is_marked(&self, dir: NodeId, name: &[u8]) -> bool {
+        !self.marked.is_empty() && self.marked.contains_key(&(dir, name.into()))
+    }
+
     /// Takes those directories whose marks have changed, each with the one it is in.
     pub(super) fn take_unmarked(&mut self, root: &Path, index: &Index) -> Vec<(NodeId, Box<[u8]>)> {
         let changed = self

@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 128 << 10;
@@ -23,7 +24,7 @@ pub(super) fn verify(observer: &mut Observer, repair: bool) -> Result<Verified, 
     let mut walked = observer.beside()?;
     let files = read_all(&mut walked)?;
     let found = walked.index.digest().expect("BUG: a walk that has not read everything");
-    observer.sync()?;
+    observer.sync(Instant::now())?;
     let meanwhile = observer.index.changes_since(begun).changes;
     let meanwhile: HashSet<PathBuf> = meanwhile.into_iter().map(|change| change.path).collect();
     let mut differences = different(&before, &entries(&walked.index));
@@ -68,6 +69,10 @@ fn read_all(observer: &mut Observer) -> Result<u64, Lost> {
                 }
                 Reading::Unreadable => observer.index.read(node, generation, None, true),
                 Reading::Moved | Reading::Superseded => observer.look_again(node)?,
+                Reading::NotNow(error) => {
+                    let path = observer.index.path_under(observer.root(), node);
+                    return Err(Lost::NoMeans { path, source: error.into() });
+                }
             }
         }
     }

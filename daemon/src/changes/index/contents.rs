@@ -1,7 +1,7 @@
 //! Contents and digests of an index: what has to be read, and the Merkle digest of what was.
 
-use super::{Content, Index, NO_DIR, Node, NodeId};
-use crate::changes::digest::{UNREADABLE, of_dir};
+use super::{Content, Index, NO_DIR, Node, NodeId, Seen};
+use crate::changes::digest::{NOTHING, UNREADABLE, of_dir};
 use crate::model::Digest;
 
 impl Index {
@@ -61,6 +61,31 @@ impl Index {
             self.spoil(self.node(node).parent);
         }
         self.set_content(node, if racy { Content::Racy } else { Content::Read });
+    }
+
+    /// Has the content of an entry read before anybody is told what changed, for it may have
+    /// changed without a trace.
+    pub(super) fn doubt(&mut self, node: NodeId) {
+        let unread = self.node(node).content == Content::Unread;
+        let place = self.node_mut(node);
+        place.generation = place.generation.wrapping_add(1);
+        if unread {
+            // Whatever it turns out to be, it may be another than at a moment somebody knows.
+            place.digest = NOTHING;
+        }
+        self.set_content(node, Content::Doubted);
+    }
+
+    /// Of what is new and not watched, what comes next may not be told from what is there.
+    pub(super) fn doubt_unwatched(&mut self, node: NodeId, how: Seen) {
+        let entry = self.node(node);
+        if let Seen::Unwatched(now) = how
+            && entry.content == Content::Unread
+            && entry.signature.kind().has_content()
+            && entry.signature.is_racy_at(now)
+        {
+            self.doubt(node);
+        }
     }
 
     /// Digest of everything; `None` while contents are unknown.

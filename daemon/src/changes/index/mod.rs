@@ -33,6 +33,11 @@ pub enum Seen {
     Written,
     /// It was moved here, which gives it another time of change.
     Moved,
+    /// Events may have been lost since then, in nanoseconds since 1970: its signature tells, if it
+    /// was left alone for a while before.
+    Missed(i64),
+    /// No event tells of it; it is then, in nanoseconds since 1970. The same, now and later.
+    Unwatched(i64),
 }
 
 /// What a look at an entry told.
@@ -165,6 +170,7 @@ impl Index {
         let place = self.place(dir, name);
         let Ok(at) = place else {
             let node = self.insert(dir, name, signature, place.unwrap_or_else(|at| at));
+            self.doubt_unwatched(node, how);
             return (node, Difference::New);
         };
         let node = self.entries(dir)[at];
@@ -173,9 +179,15 @@ impl Index {
         if !before.is_same_type(&signature) || other_dir {
             self.remove(node);
             let at = self.place(dir, name).unwrap_or_else(|at| at);
-            return (self.insert(dir, name, signature, at), Difference::New);
+            let node = self.insert(dir, name, signature, at);
+            self.doubt_unwatched(node, how);
+            return (node, Difference::New);
         }
-        (node, self.compare(node, before, signature, how))
+        let difference = self.compare(node, before, signature, how);
+        if difference == Difference::Changed {
+            self.doubt_unwatched(node, how);
+        }
+        (node, difference)
     }
 
     fn compare(
@@ -194,6 +206,16 @@ impl Index {
                 self.set_signature(node, now);
                 self.log_set(node, true, true);
                 return Difference::Changed;
+            }
+            return Difference::None;
+        }
+        if before == now
+            && let Seen::Missed(then) | Seen::Unwatched(then) = how
+        {
+            match self.node(node).content {
+                Content::Racy | Content::Doubted => self.doubt(node),
+                Content::Unread if now.is_racy_at(then) => self.doubt(node),
+                Content::Read | Content::Unread => {}
             }
             return Difference::None;
         }
@@ -275,19 +297,6 @@ impl Index {
             let replaced = if to.len() == top { replaced_type } else { None };
             Happened::Moved { from, to, entry, replaced }
         });
-    }
-
-    /// Has every known content in a directory read again, for it may have changed without a trace.
-    pub fn doubt_below(&mut self, dir: NodeId) {
-        for dir in self.dirs_below(dir) {
-            for entry in self.entries(dir).to_vec() {
-                if matches!(self.node(entry).content, Content::Read | Content::Racy) {
-                    let generation = self.node(entry).generation.wrapping_add(1);
-                    self.node_mut(entry).generation = generation;
-                    self.set_content(entry, Content::Doubted);
-                }
-            }
-        }
     }
 
     /// Tells of what is at a path once more, as modified, if anything is there.

@@ -19,6 +19,12 @@ const MOST_LOGGED: usize = 4096;
 /// Earlier instances whose clocks are still known.
 const MOST_INSTANCES: usize = 8;
 
+/// What is known of a content, in a page.
+const UNREAD: u8 = 0;
+const READ: u8 = 1;
+const DOUBTED: u8 = 2;
+const UNREAD_AND_RACY: u8 = 3;
+
 /// Bytes of a page in one string, and a checksum in front of them.
 pub(super) const CHECKSUM_BYTES: usize = 8;
 
@@ -26,12 +32,14 @@ impl Index {
     /// Pages that changed since they were last given, by number, at most so many; and once there
     /// are no more, a header, which fits these pages together with those of earlier calls, and no
     /// others.
-    pub fn save(&mut self, most: usize) -> (Option<Vec<u8>>, BTreeMap<u32, Vec<u8>>) {
+    ///
+    /// `now` is in nanoseconds since 1970.
+    pub fn save(&mut self, most: usize, now: i64) -> (Option<Vec<u8>>, BTreeMap<u32, Vec<u8>>) {
         let rest = self.changed_pages.iter().nth(most).copied();
         let rest = rest.map(|rest| self.changed_pages.split_off(&rest)).unwrap_or_default();
         let changed = std::mem::replace(&mut self.changed_pages, rest);
         let pages: BTreeMap<_, _> =
-            changed.into_iter().map(|page| (page, self.page(page as usize))).collect();
+            changed.into_iter().map(|page| (page, self.page(page as usize, now))).collect();
         self.page_sums.resize(self.nodes.len().div_ceil(PAGE), [0; CHECKSUM_BYTES]);
         for (number, page) in &pages {
             self.page_sums[*number as usize] = checksum(page);
@@ -64,7 +72,7 @@ impl Index {
         out.sealed()
     }
 
-    fn page(&self, page: usize) -> Vec<u8> {
+    fn page(&self, page: usize, now: i64) -> Vec<u8> {
         let mut out = Out::default();
         let from = (page * PAGE).min(self.nodes.len());
         let to = (from + PAGE).min(self.nodes.len());
@@ -72,7 +80,7 @@ impl Index {
             let free = node.name.is_empty() && node.parent != Self::ROOT;
             out.0.push(u8::from(free));
             if !free {
-                out.node(node);
+                out.node(node, now);
             }
         }
         out.sealed()
@@ -206,7 +214,7 @@ impl Out {
         self
     }
 
-    fn node(&mut self, node: &Node) {
+    fn node(&mut self, node: &Node, now: i64) {
         let signature = node.signature;
         self.0.extend_from_slice(&node.parent.0.to_le_bytes());
         self.0.extend_from_slice(&signature.mode.to_le_bytes());
@@ -217,10 +225,11 @@ impl Out {
                 .number(times.0.cast_unsigned())
                 .number(times.1.cast_unsigned());
             self.0.push(match node.content {
-                Content::Unread => 0,
-                Content::Read => 1,
                 // When nobody watches, it may change without a trace (rule 11).
-                Content::Racy | Content::Doubted => 2,
+                Content::Racy | Content::Doubted => DOUBTED,
+                Content::Unread if signature.is_racy_at(now) => UNREAD_AND_RACY,
+                Content::Unread => UNREAD,
+                Content::Read => READ,
             });
             if node.content != Content::Unread {
                 self.0.extend_from_slice(&node.digest.0);
@@ -298,13 +307,14 @@ impl<'a> In<'a> {
             node.signature.size = self.number()?;
             node.signature.mtime_ns = self.number()?.cast_signed();
             node.signature.ctime_ns = self.number()?.cast_signed();
-            node.content = match self.byte()? {
-                0 => Content::Unread,
-                1 => Content::Read,
-                2 => Content::Doubted,
+            let known = self.byte()?;
+            node.content = match known {
+                UNREAD => Content::Unread,
+                READ => Content::Read,
+                DOUBTED | UNREAD_AND_RACY => Content::Doubted,
                 _ => return None,
             };
-            if node.content != Content::Unread {
+            if known == READ || known == DOUBTED {
                 node.digest = Digest(self.take()?);
             }
         }

@@ -185,7 +185,7 @@ impl World {
         self.read_all();
         let most = 1 + self.numbers.below(3);
         let header = loop {
-            let (header, pages) = self.index.save(most);
+            let (header, pages) = self.index.save(most, 0);
             self.saved.extend(pages);
             if let Some(header) = header {
                 break header;
@@ -325,7 +325,7 @@ fn damaged_pages_are_refused_and_never_panic() {
     let mut world = World::new(7);
     (0..STEPS).for_each(|_| world.step());
     world.read_all();
-    let (header, pages) = world.index.save(usize::MAX);
+    let (header, pages) = world.index.save(usize::MAX, 0);
     let header = header.expect("all at once");
     world.saved.extend(pages);
     let restore =
@@ -344,4 +344,81 @@ fn damaged_pages_are_refused_and_never_panic() {
         assert!(restore(&header, &BTreeMap::from([(0, damaged)])).is_none(), "page byte {at}");
     }
     assert!(restore(&header, &BTreeMap::new()).is_none());
+}
+
+#[test]
+fn what_was_not_watched_is_read_again_unless_its_signature_tells() {
+    const NOW: i64 = 10_000_000_000;
+    let (old, young) = (file(2, NOW - 1_000_000_000), file(2, NOW - 1_000_000));
+    // Content before: unread, read, read while it was young. How it is seen, and with what
+    // signature, the same as before. Whether it is in doubt then.
+    let (missed, unwatched) = (Seen::Missed(NOW), Seen::Unwatched(NOW));
+    let cases = [
+        (None, Seen::Stat, young, false),
+        (None, missed, old, false),
+        (None, missed, young, true),
+        (None, unwatched, old, false),
+        (None, unwatched, young, true),
+        (Some(false), Seen::Stat, young, false),
+        (Some(false), Seen::Written, old, true),
+        (Some(false), missed, young, false),
+        (Some(false), unwatched, young, false),
+        (Some(true), Seen::Stat, young, false),
+        (Some(true), missed, old, true),
+        (Some(true), unwatched, old, true),
+    ];
+    for case in cases {
+        let (read, how, signature, doubted) = case;
+        let mut index = Index::new(Instance(1), dir(1));
+        index.begin_log();
+        let (node, _) = index.see(Index::ROOT, b"a", signature, Seen::Stat);
+        index.seal();
+        let clock = index.clock();
+        let stale = index.unread()[0].1;
+        if let Some(racy) = read {
+            index.read(node, stale, Some(Digest([1; 32])), racy);
+        }
+        assert_eq!(index.see(Index::ROOT, b"a", signature, how).1, Difference::None, "{case:?}");
+        assert_eq!(index.in_doubt(), doubted, "{case:?}");
+        if !doubted {
+            continue;
+        }
+        // What was being read meanwhile does not count.
+        index.read(node, stale, Some(Digest([2; 32])), false);
+        assert!(index.in_doubt(), "{case:?}");
+        let generation = index.unread()[0].1;
+        index.read(node, generation, Some(Digest([1; 32])), false);
+        index.seal();
+        let told = index.changes_since(clock).changes.len();
+        assert_eq!(told, usize::from(read.is_none()), "{case:?}: told of what is as it was known");
+    }
+}
+
+#[test]
+fn what_comes_where_nobody_watches_is_in_doubt_while_it_is_young() {
+    const NOW: i64 = 10_000_000_000;
+    for (age, doubted) in [(1_000_000, true), (1_000_000_000, false)] {
+        let mut index = Index::new(Instance(1), dir(1));
+        let see = |index: &mut Index, inode| {
+            index.see(Index::ROOT, b"a", file(inode, NOW - age), Seen::Unwatched(NOW)).1
+        };
+        assert_eq!(see(&mut index, 2), Difference::New);
+        assert_eq!(index.in_doubt(), doubted, "new, {age} ns old");
+        assert_eq!(see(&mut index, 3), Difference::Changed);
+        assert_eq!(index.in_doubt(), doubted, "changed, {age} ns old");
+        index.see(Index::ROOT, b"d", dir(4), Seen::Unwatched(NOW));
+        assert_eq!(index.in_doubt(), doubted, "a directory has no content");
+    }
+}
+
+#[test]
+fn what_was_young_and_unread_when_it_was_saved_is_in_doubt_afterwards() {
+    const NOW: i64 = 10_000_000_000;
+    for (age, doubted) in [(1_000_000, true), (1_000_000_000, false)] {
+        let mut index = Index::new(Instance(1), dir(1));
+        index.see(Index::ROOT, b"a", file(2, NOW - age), Seen::Stat);
+        let (header, pages) = index.save(usize::MAX, NOW);
+        let restored = Index::restore(Instance(2), &header.expect("all at once"), &pages);
+        assert_eq!(restored.expect("as it was saved").in_doubt(), doubted, "{age} ns old");
+    }
 }

@@ -1,0 +1,324 @@
+//! The observer beside a source that tells what a test has it tell: losses, and orders of events
+//! that no test can have the kernel make at will.
+
+use super::observer::{Lost, Observer};
+use super::source::{Event, Source, WatchId, What};
+use super::{SourceKind, crawl};
+use crate::changes::{ChangeKind, Instance, NodeId, Seen};
+use crate::model::Digest;
+use std::collections::{HashMap, VecDeque};
+use std::fs;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime};
+use tempfile::TempDir;
+
+/// Watches go by inode, as the kernel's do.
+#[derive(Debug, Default)]
+struct Told {
+    /// What is told by each further synchronisation.
+    rounds: VecDeque<Vec<Event>>,
+    watches: HashMap<u64, WatchId>,
+    next: u64,
+    deny: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Scripted(Arc<Mutex<Told>>);
+
+impl Scripted {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().expect("no panic with it")
+    }
+
+    fn tells(&self, events: Vec<Event>) {
+        self.told().rounds.push_back(events);
+    }
+
+    fn watch_of(&self, path: &Path) -> WatchId {
+        let inode = fs::metadata(path).expect("there").ino();
+        self.told().watches[&inode]
+    }
+
+    /// An event for a name.
+    fn at(&self, path: &Path, what: What) -> Event {
+        let watch = self.watch_of(path.parent().expect("below the root"));
+        at(watch, path, what)
+    }
+}
+
+fn at(watch: WatchId, path: &Path, what: What) -> Event {
+    let name = path.file_name().expect("a name").as_encoded_bytes();
+    Event::At { watch, name: name.into(), what }
+}
+
+impl Source for Scripted {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Inotify
+    }
+
+    fn watch(&self, _: BorrowedFd<'_>, path: &Path) -> io::Result<WatchId> {
+        let inode = fs::metadata(path)?.ino();
+        let mut told = self.told();
+        if told.deny {
+            return Err(io::Error::other("denied"));
+        }
+        let next = WatchId(told.next);
+        let watch = *told.watches.entry(inode).or_insert(next);
+        told.next += 1;
+        Ok(watch)
+    }
+
+    fn unwatch(&self, watch: WatchId) {
+        self.told().watches.retain(|_, held| *held != watch);
+    }
+
+    fn take(&self, events: &mut Vec<Event>) -> io::Result<()> {
+        self.sync(events)
+    }
+
+    fn sync(&self, events: &mut Vec<Event>) -> io::Result<()> {
+        events.extend(self.told().rounds.pop_front().unwrap_or_default());
+        Ok(())
+    }
+
+    fn readable(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+struct Place {
+    dir: TempDir,
+    source: Scripted,
+    observer: Observer,
+}
+
+impl Place {
+    fn with(files: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        for file in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+            fs::write(path, file).expect("a file");
+        }
+        let source = Scripted::default();
+        let observer = begin(dir.path(), &source).expect("a directory that can be read");
+        Self { dir, source, observer }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    fn node(&self, path: &str) -> NodeId {
+        self.observer.index.lookup(path.as_bytes()).unwrap_or_else(|| panic!("no {path}"))
+    }
+
+    /// Has everything read; `racy` tells what is said of the contents.
+    fn read(&mut self, racy: bool) {
+        for (node, generation) in self.observer.index.unread() {
+            self.observer.index.read(node, generation, Some(Digest([7; 32])), racy);
+        }
+        self.observer.index.seal();
+        assert!(self.observer.index.all_read());
+    }
+
+    fn sync(&mut self) {
+        self.observer.sync(Instant::now()).expect("a workspace that stays");
+    }
+
+    fn is_doubted(&self, path: &str) -> bool {
+        self.observer.index.is_doubted(self.node(path))
+    }
+
+    fn paths(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        let mut add = |path: &[u8]| paths.push(String::from_utf8_lossy(path).into_owned());
+        self.observer.index.for_each(|path, _, _| add(path));
+        paths
+    }
+}
+
+fn begin(root: &Path, source: &Scripted) -> Result<Observer, Lost> {
+    Observer::begin(root, &[], Box::new(source.clone()), Err(Instance(1)))
+}
+
+/// Gives a file a time of change that is never long ago.
+fn stay_young(path: &Path) {
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    fs::File::options().write(true).open(path).and_then(|f| f.set_modified(later)).expect("a time");
+}
+
+/// Waits until a change now would give a file another signature.
+fn calm(path: &Path) {
+    let stat = || crawl::signature(&rustix::fs::lstat(path).expect("there"));
+    while stat().is_racy_at(crawl::now_ns()) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn after_a_loss_what_differs_is_told_and_what_was_too_young_is_read_again() {
+    // Rule 7.
+    let mut place = Place::with(&["d/changed", "d/old", "d/young", "gone"]);
+    calm(&place.at("gone"));
+    place.read(false);
+    let clock = place.observer.index.clock();
+    let young = place.node("d/young");
+    let dir = place.node("d");
+    let seen = place.observer.index.signature(young);
+    place.observer.index.see(dir, b"young", seen, Seen::Written);
+    place.read(true);
+    fs::write(place.at("d/changed"), "other").expect("a write");
+    fs::remove_file(place.at("gone")).expect("a removal");
+    fs::write(place.at("new"), "new").expect("a file");
+    place.source.tells(vec![Event::Lost]);
+    place.sync();
+    assert_eq!(place.paths(), ["d", "d/changed", "d/old", "d/young", "new"]);
+    assert!(place.is_doubted("d/young") && !place.is_doubted("d/old"));
+    place.read(false);
+    let told = place.observer.index.changes_since(clock);
+    let told: Vec<_> = told.changes.iter().map(|c| c.path.display().to_string()).collect();
+    assert_eq!(told, ["d/changed", "gone", "new"]);
+}
+
+#[test]
+fn what_nobody_had_read_when_events_were_lost_may_have_changed_if_it_was_young() {
+    let mut place = Place::with(&["file", "old"]);
+    calm(&place.at("old"));
+    stay_young(&place.at("file"));
+    place.source.tells(vec![place.source.at(&place.at("file"), What::Attributes)]);
+    place.sync();
+    let clock = place.observer.index.clock();
+    place.source.tells(vec![Event::Lost]);
+    place.sync();
+    assert!(place.is_doubted("file") && !place.is_doubted("old"));
+    place.read(false);
+    let told = place.observer.index.changes_since(clock).changes;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].path.as_path(), &told[0].kind), (Path::new("file"), &ChangeKind::Modified));
+}
+
+#[test]
+fn an_event_of_a_watch_that_is_not_known_has_everything_looked_at() {
+    // Rule 9.
+    let mut place = Place::with(&["d/file"]);
+    place.read(false);
+    fs::write(place.at("new"), "new").expect("a file");
+    place.source.tells(vec![at(WatchId(999), Path::new("/x"), What::Gone)]);
+    place.sync();
+    assert_eq!(place.paths(), ["d", "d/file", "new"]);
+}
+
+#[test]
+fn what_was_moved_after_it_had_been_found_elsewhere_and_left_there_is_read_again() {
+    // a was found as b before its move was told, and has moved on to c when that is told.
+    let mut place = Place::with(&["a/sub/file", "other"]);
+    calm(&place.at("other"));
+    place.read(false);
+    let root = place.source.watch_of(place.dir.path());
+    let moved = |from: &str, to: &str, cookie| {
+        [
+            at(root, Path::new(from), What::MovedFrom(cookie)),
+            at(root, Path::new(to), What::MovedTo(cookie)),
+        ]
+    };
+    fs::rename(place.at("a"), place.at("b")).expect("a rename");
+    place.source.tells(vec![at(root, Path::new("b"), What::Made)]);
+    place.sync();
+    assert!(place.observer.index.lookup(b"a").is_some(), "nobody has told that it went");
+    // Whoever hears of b/sub/file now has the new entry read, not that which will take its place.
+    let written = place.source.at(&place.at("b/sub/file"), What::Written);
+    fs::rename(place.at("b"), place.at("c")).expect("a rename");
+    place.source.tells(vec![written, at(root, Path::new("b"), What::Gone)]);
+    place.sync();
+    let events = [moved("/a", "/b", 1), moved("/b", "/c", 2)].concat();
+    place.source.tells(events);
+    place.sync();
+    assert_eq!(place.paths(), ["c", "c/sub", "c/sub/file", "other"]);
+    assert!(place.is_doubted("c/sub/file") && !place.is_doubted("other"));
+}
+
+#[test]
+fn a_directory_that_was_made_again_with_the_number_of_the_old_one_is_read_again() {
+    let mut place = Place::with(&["d/file"]);
+    calm(&place.at("d/file"));
+    place.read(false);
+    let old = place.source.watch_of(&place.at("d"));
+    // The new one has another watch; its number, and those in it, are what they were.
+    place.source.unwatch(old);
+    place.source.tells(vec![
+        place.source.at(&place.at("d"), What::Gone),
+        Event::Ended(old),
+        place.source.at(&place.at("d"), What::Made),
+    ]);
+    place.sync();
+    assert!(place.is_doubted("d/file"));
+}
+
+#[test]
+fn a_root_that_was_made_again_with_the_number_of_the_old_one_is_another() {
+    // Rule 15.
+    let mut place = Place::with(&["d/file"]);
+    let old = place.source.watch_of(place.dir.path());
+    let gone = place.source.at(&place.at(".gitignore"), What::Gone);
+    place.source.unwatch(old);
+    place.source.tells(vec![gone]);
+    assert!(matches!(place.observer.sync(Instant::now()), Err(Lost::RootGone(_))));
+}
+
+#[test]
+fn no_event_is_lost_behind_a_chain_of_renames_however_long() {
+    let mut place = Place::with(&["file0"]);
+    place.read(false);
+    let root = place.source.watch_of(place.dir.path());
+    let event = |number: u32, what: fn(u32) -> What, cookie| {
+        at(root, Path::new(&format!("/file{number}")), what(cookie))
+    };
+    let links = 100;
+    fs::rename(place.at("file0"), place.at(&format!("file{links}"))).expect("a rename");
+    for link in 0..links {
+        let from = event(link, What::MovedFrom, link);
+        place.source.tells(vec![from, event(link + 1, What::MovedTo, link)]);
+    }
+    while !place.source.told().rounds.is_empty() {
+        place.sync();
+    }
+    assert_eq!(place.paths(), [format!("file{links}")]);
+}
+
+#[test]
+fn without_events_a_young_file_is_read_before_anybody_is_told_and_until_it_is_old() {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("old"), "old").expect("a file");
+    calm(&dir.path().join("old"));
+    fs::write(dir.path().join("young"), "young").expect("a file");
+    stay_young(&dir.path().join("young"));
+    let source = Scripted::default();
+    source.told().deny = true;
+    let observer = begin(dir.path(), &source).expect("a directory that can be read");
+    let mut place = Place { dir, source, observer };
+    assert!(place.is_doubted("young") && !place.is_doubted("old"));
+    place.read(true);
+    let clock = place.observer.index.clock();
+    place.sync();
+    assert!(place.is_doubted("young") && place.is_doubted("old"), "read while they were young");
+    place.read(false);
+    place.sync();
+    assert!(!place.observer.index.in_doubt());
+    assert_eq!(place.observer.index.clock(), clock, "nothing has changed");
+}
+
+#[test]
+fn the_end_of_the_root_is_told_from_that_of_other_directories() {
+    let mut place = Place::with(&["file"]);
+    place.source.tells(vec![Event::SelfGone(WatchId(999)), Event::Ended(WatchId(998))]);
+    place.sync();
+    assert_eq!(place.paths(), ["file"]);
+    let root = place.source.watch_of(place.dir.path());
+    place.source.tells(vec![Event::SelfGone(root)]);
+    assert!(matches!(place.observer.sync(Instant::now()), Err(Lost::RootGone(_))));
+}
