@@ -5,6 +5,7 @@ use crate::twin::{self, Twin};
 use bd_daemon::changes::{Change, ChangeKind, Changes, Clock, EntryType};
 use bd_daemon::model::Digest;
 use bd_daemon::watch::{SourceKind, Summary};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -27,6 +28,18 @@ impl Remote {
     /// Sends the twin a signal.
     pub fn signal(&self, signal: Signal) {
         self.0.borrow().signal(signal);
+    }
+
+    /// Lets the twin open no more descriptors than it has, or as many as it may.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not permit it.
+    pub fn set_can_open(&self, can_open: bool) {
+        assert_eq!(
+            self.ask(&json!({ "ask": "can open", "root": [], "can": can_open })),
+            Ok(json!(true))
+        );
     }
 
     fn ask(&self, request: &Value) -> Result<Value, String> {
@@ -85,6 +98,12 @@ pub fn serve() {
                 })
             }
             Some("forget") => Ok(json!(desk.forget(&root))),
+            Some("can open") => {
+                let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+                // Those that are open stay so.
+                let now = if asked["can"] == true { most } else { 0 };
+                Ok(json!(setrlimit(Resource::RLIMIT_NOFILE, now, most).is_ok()))
+            }
             _ => panic!("BUG: {line}"),
         };
         match answer {

@@ -39,6 +39,11 @@ pub trait Answers {
 
     /// Forgets a workspace; whether there was one.
     fn forget(&mut self, root: &Path) -> bool;
+
+    /// Where the answers are wrong, if whoever gives them can find out.
+    fn differences(&mut self, _root: &Path) -> Vec<PathBuf> {
+        Vec::new()
+    }
 }
 
 impl Source {
@@ -62,6 +67,41 @@ impl Source {
     #[must_use]
     pub fn has_watches(self) -> bool {
         matches!(self, Self::Native | Self::Notify)
+    }
+
+    /// Changes in brief as this source tells them. Without events a rename is a removal and an
+    /// addition, unless it is of a file within its directory.
+    #[must_use]
+    pub fn tells(self, changes: &[&str]) -> Vec<String> {
+        let mut told = Vec::new();
+        for change in changes {
+            match change.split_once('>') {
+                Some((from, to)) if self.splits(from, to) => {
+                    let slash = if to.ends_with('/') { "/" } else { "" };
+                    told.extend([format!("-{from}{slash}"), format!("+{to}")]);
+                }
+                _ => told.push((*change).to_owned()),
+            }
+        }
+        let path = |told: &String| {
+            let path = told.rsplit('>').next().unwrap_or(told);
+            path.trim_start_matches(['+', '-', '~']).trim_end_matches('/').to_owned()
+        };
+        if self == Self::Poll {
+            told.sort_by_key(path);
+        }
+        told
+    }
+
+    /// In how many changes it tells the rename of a directory, for each that is in it.
+    #[must_use]
+    pub fn halves_of_a_move(self) -> usize {
+        if self == Self::Poll { 2 } else { 1 }
+    }
+
+    fn splits(self, from: &str, to: &str) -> bool {
+        let within = Path::new(from).parent() == Path::new(to).parent();
+        self == Self::Poll && (to.ends_with('/') || !within)
     }
 
     /// Somebody who answers by this source and never looks below `excluded`.
@@ -88,6 +128,11 @@ impl Answers for Desk {
 
     fn forget(&mut self, root: &Path) -> bool {
         Self::forget(self, root)
+    }
+
+    fn differences(&mut self, root: &Path) -> Vec<PathBuf> {
+        let verified = answered(|tell| self.verify(root, false, tell));
+        verified.map(|verified| verified.differences).unwrap_or_default()
     }
 }
 

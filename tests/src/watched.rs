@@ -134,13 +134,16 @@ impl Watched {
         let (counted, are) =
             ((said.files, said.dirs, said.bytes), (real.files, real.dirs, real.bytes));
         if counted != are {
-            return Err(format!("files, directories, bytes: said {counted:?}, are {are:?}"));
+            let wrong = self.answers.differences(&self.root);
+            return Err(format!(
+                "files, directories, bytes: said {counted:?}, are {are:?}; wrong: {wrong:?}"
+            ));
         }
         let known = *self.digests.entry(real.digest).or_insert(digest);
         let means = *self.reverse.entry(digest).or_insert(real.digest);
         if known != digest || means != real.digest || FORMULA && digest != real.digest {
-            let paths: Vec<_> = real.entries.keys().take(50).collect();
-            return Err(format!("said digest {digest}, is {}, of {paths:?}", real.digest));
+            let wrong = self.answers.differences(&self.root);
+            return Err(format!("said digest {digest}, is {}; wrong: {wrong:?}", real.digest));
         }
         Ok(real)
     }

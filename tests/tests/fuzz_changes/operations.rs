@@ -45,6 +45,9 @@ const TARGETS: [&str; 6] = ["f0", "a", "../b", ".", "nowhere", "../f1"];
 /// Operations tried for one that finds what it needs.
 const TRIES: u64 = 10;
 
+/// How names of mapped files begin.
+const MAPPED: &str = "mapped";
+
 /// Entries copied by one operation at most.
 const COPIED: usize = 40;
 
@@ -58,7 +61,7 @@ pub(crate) struct Hand {
 
 impl Hand {
     pub(crate) fn new(root: &Path, outside: &Path, number: u64) -> Self {
-        Self { root: root.into(), outside: outside.into(), mapped: format!("mapped{number}") }
+        Self { root: root.into(), outside: outside.into(), mapped: format!("{MAPPED}{number}") }
     }
 
     /// Does its part, and says what it did.
@@ -272,6 +275,10 @@ fn replace(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Resul
 fn copy(from: &Path, to: &Path, left: &mut usize) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)?.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(MAPPED.as_bytes()) {
+            // The one that is there may be mapped by its own hand, and would get shorter.
+            continue;
+        }
         let Some(less) = left.checked_sub(1) else { return Ok(()) };
         *left = less;
         let (to, kind) = (to.join(entry.file_name()), entry.file_type()?);

@@ -10,7 +10,7 @@
 //! | 4 renames of directories | `moves` |
 //! | 5 moved in, moved out | `moves` |
 //! | 6 overflow | `overflow` |
-//! | 7, 9 rescan without a path, unknown watch | no system call makes the kernel send one: with the reader of events |
+//! | 7, 9 rescan without a path, unknown watch | no system call makes the kernel send one: the daemon's `observer_tests` |
 //! | 8 limits of the system | `limits` |
 //! | 10 signatures, 11 racy files | `content`; after a restart: with the stored state |
 //! | 12 atomic saves | `saves` |
