@@ -12,6 +12,7 @@ pub mod events;
 pub mod exec;
 pub mod hands;
 pub mod lifecycle;
+mod memory;
 pub mod model;
 pub mod persist;
 pub mod schedule;

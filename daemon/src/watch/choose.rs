@@ -7,6 +7,7 @@ use super::source::{Event, Source, WatchId};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 /// No events at all: everything is looked at each time.
 #[derive(Debug)]
@@ -76,15 +77,15 @@ pub(super) fn choose(
     root: &Path,
     wish: SourceWish,
     private: &Path,
-) -> (Box<dyn Source>, Vec<String>) {
+) -> (Arc<dyn Source>, Vec<String>) {
     let deaf = std::fs::File::open(root).ok().and_then(|root| is_deaf(root.as_fd()));
     if let (SourceWish::Auto, Some(why)) = (wish, deaf) {
-        return (Box::new(Polling), vec![format!("all files are looked at each time: {why}")]);
+        return (Arc::new(Polling), vec![format!("all files are looked at each time: {why}")]);
     }
-    let source: io::Result<Box<dyn Source>> = match wish {
-        SourceWish::Poll => return (Box::new(Polling), Vec::new()),
+    let source: io::Result<Arc<dyn Source>> = match wish {
+        SourceWish::Poll => return (Arc::new(Polling), Vec::new()),
         SourceWish::Auto | SourceWish::Native => native(private),
-        SourceWish::Notify => Notify::new(private).map(|source| Box::new(source) as _),
+        SourceWish::Notify => Notify::new(private).map(|source| Arc::new(source) as _),
     };
     match source {
         Ok(source) => (source, Vec::new()),
@@ -93,19 +94,19 @@ pub(super) fn choose(
                 "all files are looked at each time, since there are no events: {error}{}",
                 remedy(&error)
             );
-            (Box::new(Polling), vec![note])
+            (Arc::new(Polling), vec![note])
         }
     }
 }
 
 #[cfg(target_os = "linux")]
-fn native(_: &Path) -> io::Result<Box<dyn Source>> {
-    Ok(Box::new(super::inotify::Inotify::new()?))
+fn native(_: &Path) -> io::Result<Arc<dyn Source>> {
+    Ok(Arc::new(super::inotify::Inotify::new()?))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn native(private: &Path) -> io::Result<Box<dyn Source>> {
-    Ok(Box::new(Notify::new(private)?))
+fn native(private: &Path) -> io::Result<Arc<dyn Source>> {
+    Ok(Arc::new(Notify::new(private)?))
 }
 
 /// What to do about a limit that was reached.

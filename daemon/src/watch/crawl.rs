@@ -16,7 +16,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Most entries of a workspace. A million files are more than the largest repositories have
@@ -87,83 +87,126 @@ struct Work {
     listings: Vec<Listing>,
     entries: usize,
     failed: Option<Failed>,
+    done: bool,
 }
 
-/// Lists directories, and where `deep` says so all below them. Parents come before what is in
-/// them. A directory that is not there is left out.
+/// Lists directories, and where `deep` says so all below them, sorted by path. A directory that is
+/// not there is left out.
 pub(super) fn crawl(
     ground: &Ground<'_>,
     starts: Vec<Start>,
     deep: bool,
 ) -> Result<Vec<Listing>, Failed> {
-    let work = Mutex::new(Work { waiting: starts, ..Work::default() });
-    let news = Condvar::new();
-    let most = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    std::thread::scope(|scope| {
-        let (work, news) = (&work, &news);
-        let mut helpers = 0;
-        labour(ground, deep, work, news, &mut |waiting| {
-            if helpers + 1 < most && waiting > DIRS_A_THREAD * (helpers + 1) {
-                helpers += 1;
-                scope.spawn(move || labour(ground, deep, work, news, &mut |_| {}));
-            }
-        });
-    });
-    let work = work.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(failed) = work.failed {
-        return Err(failed);
-    }
-    if work.entries > MOST_ENTRIES {
-        return Err(Failed::TooMany);
-    }
-    let mut listings = work.listings;
+    let mut listings = Vec::new();
+    crawl_each(ground, starts, deep, &mut |listing| listings.push(listing))?;
     listings.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(listings)
 }
 
-fn labour(
+/// The same, but each listing is handed over as soon as it is there: a directory's before those
+/// of what is in it.
+pub(super) fn crawl_each(
     ground: &Ground<'_>,
+    starts: Vec<Start>,
     deep: bool,
-    work: &Mutex<Work>,
-    news: &Condvar,
-    grown: &mut dyn FnMut(usize),
-) {
-    let mut buffer = vec![MaybeUninit::uninit(); DIR_BUFFER_BYTES];
-    let mut held = work.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let Some(start) = held.waiting.pop() else {
-            if held.busy == 0 {
-                news.notify_all();
+    take: &mut dyn FnMut(Listing),
+) -> Result<(), Failed> {
+    let work = Mutex::new(Work { waiting: starts, ..Work::default() });
+    let site = Site { ground, deep, work, news: Condvar::new() };
+    let most = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    std::thread::scope(|scope| {
+        let mut helpers = 0;
+        site.labour(&mut |waiting, listings| {
+            listings.into_iter().for_each(&mut *take);
+            if helpers + 1 < most && waiting > DIRS_A_THREAD * (helpers + 1) {
+                helpers += 1;
+                let site = &site;
+                scope.spawn(move || site.labour_along());
+            }
+        });
+    });
+    let work = site.work.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match work.failed {
+        Some(failed) => Err(failed),
+        None if work.entries > MOST_ENTRIES => Err(Failed::TooMany),
+        None => Ok(()),
+    }
+}
+
+/// A crawl, as those who work at it share it.
+struct Site<'a> {
+    ground: &'a Ground<'a>,
+    deep: bool,
+    work: Mutex<Work>,
+    news: Condvar,
+}
+
+impl Site<'_> {
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lists, and hands over what was listed, with the number of those that wait.
+    fn labour(&self, hand_over: &mut dyn FnMut(usize, Vec<Listing>)) {
+        let mut buffer = vec![MaybeUninit::uninit(); DIR_BUFFER_BYTES];
+        let mut held = self.lock();
+        loop {
+            if !held.listings.is_empty() {
+                let (waiting, listings) = (held.waiting.len(), std::mem::take(&mut held.listings));
+                drop(held);
+                hand_over(waiting, listings);
+                held = self.lock();
+            } else if let Some(start) = held.waiting.pop() {
+                held = self.one(held, start, &mut buffer);
+            } else if held.busy > 0 {
+                held = self.news.wait(held).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                held.done = true;
+                self.news.notify_all();
                 return;
             }
-            held = news.wait(held).unwrap_or_else(PoisonError::into_inner);
-            continue;
-        };
+        }
+    }
+
+    /// Lists until all is done.
+    fn labour_along(&self) {
+        let mut buffer = vec![MaybeUninit::uninit(); DIR_BUFFER_BYTES];
+        let mut held = self.lock();
+        while !held.done {
+            held = match held.waiting.pop() {
+                Some(start) => self.one(held, start, &mut buffer),
+                None => self.news.wait(held).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    fn one<'a>(
+        &'a self,
+        mut held: MutexGuard<'a, Work>,
+        start: Start,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> MutexGuard<'a, Work> {
         held.busy += 1;
         drop(held);
-        let listing = list(ground, start, &mut buffer);
-        held = work.lock().unwrap_or_else(PoisonError::into_inner);
+        let listing = list(self.ground, start, buffer);
+        held = self.lock();
         held.busy -= 1;
-        let listing = match listing {
-            Ok(Some(listing)) => listing,
-            Ok(None) => continue,
+        match listing {
+            Ok(Some(listing)) => {
+                held.entries += listing.entries.len();
+                if self.deep && held.entries <= MOST_ENTRIES {
+                    held.waiting.extend(below(&listing));
+                }
+                held.listings.push(listing);
+            }
+            Ok(None) => {}
             Err((path, error)) => {
                 held.waiting.clear();
                 held.failed = Some(Failed::NoMeans(path, error));
-                continue;
-            }
-        };
-        held.entries += listing.entries.len();
-        if deep && held.entries <= MOST_ENTRIES {
-            let before = held.waiting.len();
-            held.waiting.extend(below(&listing));
-            let more = held.waiting.len() - before;
-            grown(held.waiting.len());
-            if more > 0 {
-                news.notify_all();
             }
         }
-        held.listings.push(listing);
+        self.news.notify_all();
+        held
     }
 }
 

@@ -11,6 +11,7 @@ use super::toml::OnChange;
 use super::verify::verify;
 use super::wake::{Bell, Waker};
 use crate::changes::{Changes, Clock, InputSet, Instance, Settle};
+use crate::memory;
 use crate::model::{Digest, StateId};
 #[cfg(not(target_os = "linux"))]
 use nix::poll::PollTimeout;
@@ -35,6 +36,9 @@ const READING_PATIENCE: Duration = Duration::from_secs(10);
 /// whoever asks waits for that.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 const MEANS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long after much work the memory that it has left is given back.
+const TIDY_AFTER: Duration = Duration::from_millis(500);
 
 /// Sets of inputs whose directories are remembered.
 const MOST_INPUT_SETS: usize = 256;
@@ -113,6 +117,8 @@ pub(super) struct Keeper {
     pub(super) rules_told: Vec<OnChange>,
     /// When something is tried again that failed.
     retry: Option<Instant>,
+    /// When memory that much work has left is given back.
+    tidy: Option<Instant>,
 }
 
 /// Serves a workspace until nobody can ask any more. Nothing is looked at before somebody asks.
@@ -173,6 +179,7 @@ impl Keeper {
                     shown: None,
                     rules_told: Vec::new(),
                     retry: None,
+                    tidy: Some(now + TIDY_AFTER),
                 })
             }
             Err(lost) => Err(Box::new((post, lost))),
@@ -252,6 +259,11 @@ impl Keeper {
         let now = Instant::now();
         if self.saving.due(&self.observer.index, now).is_some_and(|due| due <= now) {
             self.saving.save(&mut self.observer, &*self.post.shelf);
+            self.tidy = Some(now + TIDY_AFTER);
+        }
+        if self.tidy.is_some_and(|tidy| tidy <= now) {
+            self.tidy = None;
+            memory::give_back();
         }
         Ok(())
     }
@@ -358,7 +370,7 @@ impl Keeper {
             next = next.into_iter().chain(self.observer.being_written(now).1).min();
         }
         let saving = self.saving.due(&self.observer.index, now);
-        next = next.into_iter().chain(saving).chain(self.retry).min();
+        next = next.into_iter().chain(saving).chain(self.retry).chain(self.tidy).min();
         if !self.waiting.is_empty() {
             next = next.into_iter().chain([now + READING_PATIENCE]).min();
         }

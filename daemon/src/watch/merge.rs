@@ -5,6 +5,7 @@ use super::choose::remedy;
 use super::crawl::{self, Failed, Ground, Listing, Start};
 use super::observer::{Lost, Observer, Todo};
 use super::rules::{Rules, makes_rules};
+use super::source::WatchId;
 use crate::changes::{Difference, Index, NodeId, Seen, Signature};
 use std::collections::BTreeSet;
 
@@ -12,6 +13,31 @@ use std::collections::BTreeSet;
 const TRIES: usize = 2;
 
 impl Observer {
+    /// Lists everything for the first time. What moves meanwhile is left to the events of that.
+    pub(super) fn list_first(&mut self) -> Result<(), Lost> {
+        let starts = vec![Start { path: Vec::new(), rules: self.outside.rules.clone() }];
+        let (root, excluded, source) =
+            (self.root.clone(), self.excluded.clone(), self.source.clone());
+        let ground = Ground {
+            root: &root,
+            device: self.identity.device,
+            source: &*source,
+            excluded: &excluded,
+        };
+        let (mut new, mut linked, now) = (BTreeSet::new(), BTreeSet::new(), crawl::now_ns());
+        let mut merged = Ok(());
+        self.merging = Some(Vec::new());
+        let crawled = crawl::crawl_each(&ground, starts, true, &mut |listing| {
+            if merged.is_ok() {
+                merged = self.merge(listing, now, true, &mut new, &mut linked);
+            }
+        });
+        self.unwatch_needless();
+        crawled.map_err(|failed| self.failed(failed))?;
+        merged?;
+        self.look_at_linked(linked)
+    }
+
     /// Lists directories, and where `deep` says so all below them, and tells the index what is
     /// there. What turns out to be new is listed as well.
     pub(super) fn list(&mut self, mut dirs: BTreeSet<NodeId>, mut deep: bool) -> Result<(), Lost> {
@@ -26,16 +52,10 @@ impl Observer {
                 source: &*self.source,
                 excluded: &self.excluded,
             };
-            let listings = crawl::crawl(&ground, starts, deep).map_err(|failed| match failed {
-                Failed::TooMany => Lost::TooMany(self.root.clone()),
-                Failed::NoMeans(path, error) => {
-                    // What was to be listed is not known any more: everything is, next time.
-                    self.lost = true;
-                    Lost::NoMeans { path, source: error.into() }
-                }
-            })?;
+            let crawled = crawl::crawl(&ground, starts, deep);
+            let listings = crawled.map_err(|failed| self.failed(failed))?;
             dirs.clear();
-            self.listed = listings.iter().filter_map(|l| l.watch.as_ref().ok().copied()).collect();
+            self.merging = Some(Vec::new());
             for listing in listings {
                 wanted.remove(&listing.path);
                 if deep {
@@ -44,23 +64,33 @@ impl Observer {
                 }
                 self.merge(listing, now, deep, &mut dirs, &mut linked)?;
             }
+            self.unwatch_needless();
             if !wanted.is_empty() && again > 0 {
                 // They went, as events will tell; or the root was away for a moment.
                 self.check_root()?;
                 again -= 1;
                 dirs.extend(wanted.iter().filter_map(|path| self.index.lookup(path)));
             }
-            // What was listed in vain.
-            for watch in std::mem::take(&mut self.listed) {
-                if !self.node_of.contains_key(&watch) {
-                    self.source.unwatch(watch);
-                }
-            }
             if self.index.totals().files as usize > crawl::MOST_ENTRIES {
                 return Err(Lost::TooMany(self.root.clone()));
             }
             deep = true;
         }
+        self.look_at_linked(linked)
+    }
+
+    fn failed(&mut self, failed: Failed) -> Lost {
+        match failed {
+            Failed::TooMany => Lost::TooMany(self.root.clone()),
+            Failed::NoMeans(path, error) => {
+                // What was to be listed is not known any more: everything is, next time.
+                self.lost = true;
+                Lost::NoMeans { path, source: error.into() }
+            }
+        }
+    }
+
+    fn look_at_linked(&mut self, linked: BTreeSet<u64>) -> Result<(), Lost> {
         if linked.is_empty() {
             return Ok(());
         }
@@ -92,6 +122,7 @@ impl Observer {
         let same = |node: &NodeId| self.index.signature(*node).inode == listing.signature.inode;
         let Some(node) = node.filter(same) else {
             // Something else took its place meanwhile; events tell what.
+            self.needs_no(listing.watch.ok());
             return Ok(());
         };
         if let Some(mark) = listing.cache {
@@ -100,6 +131,7 @@ impl Observer {
             }
             self.index.remove(node);
             self.drop_removed();
+            self.needs_no(listing.watch.ok());
             return Ok(());
         }
         let watched = self.watch_of.get(&node).copied();
@@ -200,9 +232,7 @@ impl Observer {
                     && before != *watch
                 {
                     self.node_of.remove(&before);
-                    if !self.listed.contains(&before) {
-                        self.source.unwatch(before);
-                    }
+                    self.needs_no(Some(before));
                 }
                 self.polled.remove(&node);
                 match before {
@@ -236,7 +266,24 @@ impl Observer {
     fn drop_watch(&mut self, node: NodeId) {
         if let Some(watch) = self.watch_of.remove(&node) {
             self.node_of.remove(&watch);
-            if !self.listed.contains(&watch) {
+            self.needs_no(Some(watch));
+        }
+    }
+
+    /// Gives a watch back. While listings are merged, the next one may be of the same directory at
+    /// another place.
+    fn needs_no(&mut self, watch: Option<WatchId>) {
+        match (watch, &mut self.merging) {
+            (Some(watch), Some(later)) => later.push(watch),
+            (Some(watch), None) => self.source.unwatch(watch),
+            (None, _) => {}
+        }
+    }
+
+    /// Gives back what no listing needed after all.
+    fn unwatch_needless(&mut self) {
+        for watch in self.merging.take().unwrap_or_default() {
+            if !self.node_of.contains_key(&watch) {
                 self.source.unwatch(watch);
             }
         }

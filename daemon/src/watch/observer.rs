@@ -21,6 +21,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// Why a workspace is not observed any more.
@@ -62,7 +63,7 @@ const TRIES: usize = 3;
 pub(super) struct Observer {
     pub(super) root: PathBuf,
     pub(super) excluded: Vec<PathBuf>,
-    pub(super) source: Box<dyn Source>,
+    pub(super) source: Arc<dyn Source>,
     pub(super) index: Index,
     pub(super) identity: Identity,
     pub(super) watch_of: HashMap<NodeId, WatchId>,
@@ -75,8 +76,8 @@ pub(super) struct Observer {
     pub(super) unheard: Unheard,
     /// When what no event tells about was last looked at.
     polled_at: Option<Instant>,
-    /// Watches of the listings that are being merged: whatever they were before, they are needed.
-    pub(super) listed: HashSet<WatchId>,
+    /// While listings are merged, the watches that seem not to be needed any more.
+    pub(super) merging: Option<Vec<WatchId>>,
     /// Whether it has been listed as a whole.
     pub(super) begun: bool,
     /// When all events were last taken in, in nanoseconds since 1970.
@@ -122,7 +123,7 @@ impl Observer {
     pub(super) fn begin(
         root: &Path,
         excluded: &[PathBuf],
-        source: Box<dyn Source>,
+        source: Arc<dyn Source>,
         index: Result<Index, Instance>,
     ) -> Result<Self, Lost> {
         let found = look_at_root(root)?;
@@ -148,7 +149,7 @@ impl Observer {
             polled: HashMap::new(),
             unheard: Unheard::default(),
             polled_at: None,
-            listed: HashSet::new(),
+            merging: None,
             begun: false,
             heard: crawl::now_ns(),
             lost: false,
@@ -157,7 +158,7 @@ impl Observer {
             writing: HashMap::new(),
         };
         observer.rules.insert(Index::ROOT, observer.outside.rules.clone());
-        observer.list(BTreeSet::from([Index::ROOT]), true)?;
+        observer.list_first()?;
         observer.index.begin_log();
         observer.begun = true;
         observer.index.seal();
@@ -166,7 +167,7 @@ impl Observer {
 
     /// Lists the same workspace beside it, by looking alone.
     pub(super) fn beside(&self) -> Result<Self, Lost> {
-        Self::begin(&self.root, &self.excluded, Box::new(Polling), Err(Instance(0)))
+        Self::begin(&self.root, &self.excluded, Arc::new(Polling), Err(Instance(0)))
     }
 
     pub(super) fn root(&self) -> &Path {
