@@ -198,9 +198,9 @@ async fn live(
     engine.tell(Input::Drain { grace_ms: ms(config.drain_grace.min(DRAIN_MOST / 2)) });
     let ended = tokio::time::timeout(DRAIN_MOST, when_drained).await;
     let clean = match ended {
-        Ok(Ok(mut journal)) => {
+        Ok(Ok(journal)) => {
             farewell(&server).await;
-            tokio::task::spawn_blocking(move || journal.close()).await.is_ok()
+            tokio::task::spawn_blocking(move || journal.close()).await.unwrap_or(false)
         }
         _ => false,
     };

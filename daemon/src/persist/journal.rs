@@ -8,7 +8,6 @@ use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, Digest, Executi
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Writes between two looks for what is too old.
@@ -27,6 +26,9 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What a store needs to be opened: a few segments.
 const ROOM_BYTES: usize = 256 << 10;
+
+/// How long the store may take to close; it has a few megabytes to write at most.
+const CLOSE_MOST: Duration = Duration::from_secs(3);
 
 /// A state that takes longer to come is read anew.
 const LOAD_PATIENCE: Duration = Duration::from_secs(2);
@@ -82,7 +84,8 @@ enum Message {
 #[derive(Debug)]
 pub struct Journal {
     send: mpsc::Sender<Message>,
-    thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has ended.
+    ended: mpsc::Receiver<()>,
 }
 
 impl Journal {
@@ -94,11 +97,15 @@ impl Journal {
     /// When the system gives no thread: there is no daemon without one.
     pub fn open(dir: PathBuf, now_ms: u64, recovered: impl Fn(Recovered) + Send + 'static) -> Self {
         let (send, inbox) = mpsc::channel();
-        let thread = std::thread::Builder::new()
+        let (alive, ended) = mpsc::channel();
+        std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || serve(&dir, now_ms, &inbox, &recovered))
+            .spawn(move || {
+                serve(&dir, now_ms, &inbox, &recovered);
+                drop(alive);
+            })
             .expect("a thread for the store");
-        Self { send, thread: Some(thread) }
+        Self { send, ended }
     }
 
     /// Writes a build as it is now.
@@ -148,13 +155,18 @@ impl Journal {
         JournalStates { send: self.send.clone() }
     }
 
-    /// Writes all that was told and closes the store.
-    pub fn close(&mut self) {
+    /// Writes all that was told and closes the store. Returns whether that is done: sled waits for
+    /// ever for what it could not write, as when its directory was removed.
+    ///
+    /// It panics only where sled does; what it had is lost then, and that is logged.
+    #[must_use]
+    pub fn close(self) -> bool {
         self.tell(Message::Close);
-        if let Some(thread) = self.thread.take() {
-            // It panics only where sled does; what it had is lost then, and that is logged.
-            let _ = thread.join();
+        let ended = self.ended.recv_timeout(CLOSE_MOST);
+        if ended == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::error!("the store does not close; what was told last may be lost");
         }
+        ended == Err(mpsc::RecvTimeoutError::Disconnected)
     }
 
     /// The thread ends early only when the store failed, which was told then.
@@ -451,7 +463,7 @@ mod tests {
         store.flush().expect("flushed");
         drop(store);
         let (send, receive) = mpsc::channel();
-        let mut journal = Journal::open(path, 99, move |facts| {
+        let journal = Journal::open(path, 99, move |facts| {
             send.send(facts).expect("the test listens");
         });
         let facts = receive.recv().expect("recovered");
@@ -459,17 +471,17 @@ mod tests {
         let [newest, oldest] = &history(&journal)[..] else { panic!("two builds") };
         assert_eq!(newest.outcome().map(|outcome| outcome.status), Some(Status::Interrupted));
         assert_eq!(oldest, &ended(1));
-        journal.close();
+        assert!(journal.close(), "it is closed in time");
     }
 
     #[test]
     fn questions_see_what_was_told_before() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut journal = Journal::open(dir.path().join("store"), 99, |_| {});
+        let journal = Journal::open(dir.path().join("store"), 99, |_| {});
         for id in 1..=5 {
             journal.build(&ended(id));
         }
         assert_eq!(history(&journal).len(), 5);
-        journal.close();
+        assert!(journal.close(), "it is closed in time");
     }
 }

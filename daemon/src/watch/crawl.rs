@@ -29,6 +29,9 @@ const DIR_BUFFER_BYTES: usize = 32 << 10;
 /// Directories that wait before it pays to start another thread.
 const DIRS_A_THREAD: usize = 16;
 
+/// Directories listed by one thread before it looks what others have done.
+const MOST_AT_ONCE: usize = 32;
+
 /// What all crawls of a workspace share.
 #[derive(Debug)]
 pub(super) struct Ground<'a> {
@@ -156,8 +159,8 @@ impl Site<'_> {
                 drop(held);
                 hand_over(waiting, listings);
                 held = self.lock();
-            } else if let Some(start) = held.waiting.pop() {
-                held = self.one(held, start, &mut buffer);
+            } else if !held.waiting.is_empty() {
+                held = self.some(held, &mut buffer);
             } else if held.busy > 0 {
                 held = self.news.wait(held).unwrap_or_else(PoisonError::into_inner);
             } else {
@@ -173,36 +176,41 @@ impl Site<'_> {
         let mut buffer = vec![MaybeUninit::uninit(); DIR_BUFFER_BYTES];
         let mut held = self.lock();
         while !held.done {
-            held = match held.waiting.pop() {
-                Some(start) => self.one(held, start, &mut buffer),
-                None => self.news.wait(held).unwrap_or_else(PoisonError::into_inner),
+            held = match held.waiting.is_empty() {
+                false => self.some(held, &mut buffer),
+                true => self.news.wait(held).unwrap_or_else(PoisonError::into_inner),
             };
         }
     }
 
-    fn one<'a>(
+    /// Lists some of those that wait: a few at once, so that the lock is seldom asked for.
+    fn some<'a>(
         &'a self,
         mut held: MutexGuard<'a, Work>,
-        start: Start,
         buffer: &mut [MaybeUninit<u8>],
     ) -> MutexGuard<'a, Work> {
+        let rest = held.waiting.len() - (held.waiting.len() / 4).clamp(1, MOST_AT_ONCE);
+        let starts = held.waiting.split_off(rest);
         held.busy += 1;
         drop(held);
-        let listing = list(self.ground, start, buffer);
+        let listed: Vec<_> =
+            starts.into_iter().map(|start| list(self.ground, start, buffer)).collect();
         held = self.lock();
         held.busy -= 1;
-        match listing {
-            Ok(Some(listing)) => {
-                held.entries += listing.entries.len();
-                if self.deep && held.entries <= MOST_ENTRIES {
-                    held.waiting.extend(below(&listing));
+        for listing in listed {
+            match listing {
+                Ok(Some(listing)) => {
+                    held.entries += listing.entries.len();
+                    if self.deep && held.entries <= MOST_ENTRIES && held.failed.is_none() {
+                        held.waiting.extend(below(&listing));
+                    }
+                    held.listings.push(listing);
                 }
-                held.listings.push(listing);
-            }
-            Ok(None) => {}
-            Err((path, error)) => {
-                held.waiting.clear();
-                held.failed = Some(Failed::NoMeans(path, error));
+                Ok(None) => {}
+                Err((path, error)) => {
+                    held.waiting.clear();
+                    held.failed = Some(Failed::NoMeans(path, error));
+                }
             }
         }
         self.news.notify_all();

@@ -112,6 +112,23 @@ fn sigterm_drains_within_five_seconds() {
 }
 
 #[test]
+fn a_daemon_whose_state_was_deleted_beneath_it_still_ends() {
+    let sandbox = Sandbox::new();
+    // So many that what is known of them goes into files of their own.
+    for file in 0..2000 {
+        fs::write(sandbox.workspace().join(format!("file{file}")), "x").expect("a file");
+    }
+    assert!(sandbox.json(&["changes"])["clock"].is_string());
+    let pid = sandbox.daemon_pid();
+    fs::remove_dir_all(sandbox.home().join("state")).expect("a removal");
+    let asked = Instant::now();
+    kill(pid, Signal::SIGTERM).expect("a daemon to end");
+    eventually("the daemon is gone", || !alive(pid));
+    assert!(asked.elapsed() <= STOP_MOST, "{:?}", asked.elapsed());
+    assert_eq!(sandbox.json(&["ws", "info"])["files"], 2000);
+}
+
+#[test]
 fn what_runs_when_the_daemon_is_asked_to_end_has_its_grace() {
     let sandbox = Sandbox::new();
     let never = Flag::new(sandbox.outside(), "never");
