@@ -45,7 +45,7 @@ pub(crate) fn hash(scale: Scale) -> Vec<Figure> {
         Figure::new(name, &own)
             .beside("a plain pool", &pool)
             .value(own.ratio(&pool), "×")
-            .target(Target::Most(1.2, "×")),
+            .target(Target::Most(0.6, "×")),
     ]
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn changed(scale: Scale) -> Vec<Figure> {
         Figure::new(&name, &ours)
             .beside(peer, series)
             .value(ours.ratio(series), "×")
-            .target(Target::Most(0.5, "×"))
+            .target(Target::Most(0.3, "×"))
     };
     vec![figure("git status", &status), figure("git status with fsmonitor", &monitored)]
 }

@@ -42,11 +42,11 @@ pub(crate) fn memory_and_idle(scale: Scale) -> Vec<Figure> {
     vec![
         memory
             .beside("watchman", format!("{:.1} MiB", mib(1)))
-            .value(mib(0) / mib(1), "×")
-            .target(Target::Most(1.0, "×")),
+            .value(mib(0), " MiB")
+            .target(Target::Most(45.0, " MiB")),
         cpu.beside("watchman", format!("{:.4} %", used(1)))
             .value(used(0), " %")
-            .target(Target::Most(0.1, " %")),
+            .target(Target::Most(0.05, " %")),
     ]
 }
 

@@ -45,6 +45,6 @@ pub(crate) fn caught_up(_: Scale) -> Vec<Figure> {
     if theirs.0.is_empty() {
         return vec![figure];
     }
-    let ratio = own.p50().as_secs_f64() / theirs.p50().as_secs_f64();
-    vec![figure.beside("watchman", &theirs).value(ratio, "×").target(Target::Most(1.0, "×"))]
+    let behind = own.p50().as_secs_f64() * 1e3;
+    vec![figure.beside("watchman", &theirs).value(behind, " ms").target(Target::Most(50.0, " ms"))]
 }

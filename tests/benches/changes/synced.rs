@@ -43,5 +43,5 @@ fn one(scale: Scale, files: usize) -> Option<Figure> {
         return Some(figure);
     }
     let ratio = own.ratio(&theirs);
-    Some(figure.beside("watchman", &theirs).value(ratio, "×").target(Target::Most(1.0, "×")))
+    Some(figure.beside("watchman", &theirs).value(ratio, "×").target(Target::Most(0.5, "×")))
 }
