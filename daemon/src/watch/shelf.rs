@@ -22,6 +22,11 @@ const PAGES_AT_ONCE: usize = 64;
 /// Between two parts of one saving.
 const BETWEEN_PARTS: Duration = Duration::from_millis(20);
 
+/// How long a file that has just changed is watched before the last saving; one whose time is in
+/// the future is not waited for.
+const RACY_MOST: Duration = Duration::from_millis(100);
+const RACY_STEP: Duration = Duration::from_millis(5);
+
 /// What was saved of one workspace, or a part of it that takes the place of an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
@@ -98,8 +103,18 @@ impl Saving {
         }
     }
 
-    /// Saves everything.
+    /// Saves everything, as the last thing that is done.
+    ///
+    /// What has just changed and nobody has read is watched until a later change would show, lest
+    /// it is told as changed for mere doubt afterwards.
     pub(super) fn save_all(&mut self, observer: &mut Observer, shelf: &dyn Shelf) {
+        let begun = Instant::now();
+        while begun.elapsed() < RACY_MOST && observer.index.has_racy_unread(now_ns()) {
+            std::thread::sleep(RACY_STEP);
+        }
+        if observer.take().is_err() {
+            return shelf.forget(observer.root());
+        }
         while observer.index.has_changed_pages() {
             self.save(observer, shelf);
         }

@@ -18,7 +18,7 @@
 //! | 14 links | `links` |
 //! | 15 the root, 16 clocks | `roots` |
 //! | 17 our reads, 18 our writes | `quiet` |
-//! | 19 network file systems | by a faked `statfs`: with the choice of a source |
+//! | 19 network file systems | what `statfs` says of them: with the daemon's `choose` |
 //! | 20 file systems that fold case | there is none here to test with |
 //! | 21 anything at all | the test `fuzz_changes` |
 //!

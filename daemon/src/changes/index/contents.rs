@@ -19,6 +19,14 @@ impl Index {
         self.unread.iter().map(|node| (*node, self.node(*node).generation)).collect()
     }
 
+    /// Whether there is an entry that nobody has read and that might change without a trace after
+    /// `now`, in nanoseconds since 1970, if nobody watched.
+    pub fn has_racy_unread(&mut self, now: i64) -> bool {
+        let unread = self.unread();
+        let signature = |(node, _): &(NodeId, u32)| self.node(*node).signature;
+        unread.iter().any(|entry| signature(entry).is_racy_at(now))
+    }
+
     /// Whether the content of every entry is known.
     #[must_use]
     pub fn all_read(&self) -> bool {
