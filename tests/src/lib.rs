@@ -7,6 +7,7 @@ pub mod explain;
 pub mod fake;
 pub mod family;
 pub mod gate;
+pub mod git;
 pub mod mapped;
 pub mod measure;
 pub mod model;

@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -191,10 +192,8 @@ impl Observer {
     /// about is looked at unless that was done since `asked`, when the last one has asked.
     pub(super) fn sync(&mut self, asked: Instant) -> Result<(), Lost> {
         self.check_root()?;
-        let (mut events, now) = (Vec::new(), crawl::now_ns());
-        if self.source.sync(&mut events).is_err() || self.lost {
-            events.push(Event::Lost);
-        }
+        let now = crawl::now_ns();
+        let events = self.told(|source, events| source.sync(events));
         self.apply(events)?;
         (self.heard, self.lost) = (now, false);
         if self.outside.changed(&self.root)? {
@@ -219,13 +218,19 @@ impl Observer {
                 return Ok(());
             }
             self.list(if tries == 0 { deaf } else { BTreeSet::from([Index::ROOT]) }, true)?;
-            let mut events = Vec::new();
-            if self.source.sync(&mut events).is_err() {
-                events.push(Event::Lost);
-            }
+            let events = self.told(|source, events| source.sync(events));
             self.apply(events)?;
         }
         Ok(())
+    }
+
+    /// What the source tells; a failure is a loss, and so is one that was not followed up.
+    fn told(&self, ask: impl FnOnce(&dyn Source, &mut Vec<Event>) -> io::Result<()>) -> Vec<Event> {
+        let mut events = Vec::new();
+        if ask(&*self.source, &mut events).is_err() || self.lost {
+            events.push(Event::Lost);
+        }
+        events
     }
 
     fn unheard_dirs(&self) -> BTreeSet<NodeId> {
@@ -239,10 +244,8 @@ impl Observer {
 
     /// Takes in what events tell up to now.
     pub(super) fn take(&mut self) -> Result<(), Lost> {
-        let (mut events, now) = (Vec::new(), crawl::now_ns());
-        if self.source.take(&mut events).is_err() || self.lost {
-            events.push(Event::Lost);
-        }
+        let now = crawl::now_ns();
+        let events = self.told(|source, events| source.take(events));
         if !events.is_empty() {
             self.apply(events)?;
             self.index.seal();

@@ -1,13 +1,13 @@
 //! What changed in a workspace since a moment, as `bdctl changes` tells it.
 
+use bd_tests::git::git;
 use bd_tests::{Sandbox, Session, eventually};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A clock of no daemon.
@@ -72,18 +72,6 @@ fn told(document: &Value) -> Vec<String> {
         }
     };
     changes.iter().map(line).collect()
-}
-
-fn git(place: &Path, arguments: &[&str]) {
-    let output = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"])
-        .args(arguments)
-        .current_dir(place)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
-        .expect("git starts");
-    assert!(output.status.success(), "git {arguments:?}: {output:?}");
 }
 
 #[test]

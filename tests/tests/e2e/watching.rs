@@ -1,5 +1,6 @@
 //! Commands that run whenever files change: when they do, when they do not, and on what.
 
+use bd_tests::git::git;
 use bd_tests::sandbox::PATIENCE;
 use bd_tests::times::{now_ms, unix_ms};
 use bd_tests::{Family, Flag, Sandbox, Session, eventually};
@@ -8,8 +9,8 @@ use serde_json::Value;
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -410,16 +411,4 @@ fn another_branch_is_one_run() {
     assert_eq!(watcher.ran(), "run: 1");
     watcher.end();
     assert_eq!(endings(&sandbox), ["ok", "ok"]);
-}
-
-fn git(place: &Path, arguments: &[&str]) {
-    let output = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"])
-        .args(arguments)
-        .current_dir(place)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
-        .expect("git starts");
-    assert!(output.status.success(), "git {arguments:?}: {output:?}");
 }
