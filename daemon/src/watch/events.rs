@@ -1,18 +1,19 @@
 //! Takes in what events tell: where they point, names are looked at; what they say was moved is
 //! moved in the index first, so that it is told as a move.
 
-use super::crawl::join;
-use super::observer::{Lost, Observer, Todo};
+use super::observer::{Lost, Observer, Todo, Told};
 use super::rules::never;
 use super::source::{Event, WatchId, What};
 use crate::changes::{Index, Seen};
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How long the other half of a move may stay away: both are told in one system call.
-const HALF_A_MOVE: Duration = Duration::from_micros(100);
+/// How long to wait for an event that is on its way: a system call that renames tells of it when it
+/// has been done, in two events, and may be held up before each.
+const ON_ITS_WAY: Duration = Duration::from_micros(100);
+
+/// How often, while nothing comes.
+const MOST_WAITS: u32 = 20;
 
 /// For how long a file counts as being written that was made, and nobody closed it: it may be a
 /// link, which nobody ever closes.
@@ -21,46 +22,57 @@ const MADE_IS_WRITTEN: Duration = Duration::from_millis(50);
 /// The same for a file that was written to: it may be the log of a program that goes on.
 const MODIFIED_IS_WRITTEN: Duration = Duration::from_secs(1);
 
-/// Renames of one thing that are followed while they go on.
-const LONGEST_CHAIN: usize = 32;
+/// How often what is told is taken in before names are looked at as they are: somebody may rename
+/// the same thing for ever.
+const MOST_ROUNDS: u32 = 64;
 
 impl Observer {
     pub(super) fn apply(&mut self, mut events: Vec<Event>) -> Result<(), Lost> {
-        if half_a_move(&events) {
-            std::thread::sleep(HALF_A_MOVE);
-            if self.source.take(&mut events).is_err() {
-                events.push(Event::Lost);
-            }
-        }
         let mut todo = Todo::default();
         let mut moves = HashMap::new();
-        let mut links = 0;
-        while !events.is_empty() {
+        let (mut rounds, mut waits) = (0, 0);
+        loop {
             for event in events.drain(..) {
                 self.take_in(event, &mut moves, &mut todo)?;
             }
-            links += 1;
-            // What was moved and is not there was moved on: the event of that is on its way.
-            if links < LONGEST_CHAIN
-                && self.has_moved_on(&todo)
-                && self.source.sync(&mut events).is_err()
-            {
+            let patient = rounds < MOST_ROUNDS && waits < MOST_WAITS;
+            if moves.is_empty() || !patient {
+                self.look_at_names(&mut todo, patient)?;
+                if todo.names.is_empty() {
+                    return self.follow_up(todo);
+                }
+            }
+            rounds += 1;
+            if self.source.sync(&mut events).is_err() {
                 events.push(Event::Lost);
             }
+            if events.is_empty() {
+                std::thread::sleep(ON_ITS_WAY);
+                waits += 1;
+            }
         }
-        let names = std::mem::take(&mut todo.names);
-        for (place, seen) in names {
+    }
+
+    /// Looks at the names that were told. Leaves those, if `patient`, that ought to be there and are
+    /// not: they were moved on or removed, and the event of that is on its way.
+    fn look_at_names(&mut self, todo: &mut Todo, patient: bool) -> Result<(), Lost> {
+        for (place, told) in std::mem::take(&mut todo.names) {
             let (watch, name) = &place;
             let Some(&dir) = self.node_of.get(watch) else { continue };
-            self.look(dir, name, seen, &mut todo)?;
-            if todo.came.contains(&place)
+            let found = self.find(dir, name)?;
+            if found.is_none() && patient && told.there && self.index.child(dir, name).is_some() {
+                todo.names.insert(place, told);
+                continue;
+            }
+            self.tell(dir, name, found, told.seen, todo);
+            if told.came
                 && let Some(node) = self.index.child(dir, name)
                 && self.index.is_dir(node)
             {
                 todo.deep.insert(node);
             }
         }
-        self.follow_up(todo)
+        Ok(())
     }
 
     fn take_in(
@@ -83,16 +95,6 @@ impl Observer {
             Event::Lost => (todo.everything, self.lost) = (true, true),
         }
         Ok(())
-    }
-
-    fn has_moved_on(&self, todo: &Todo) -> bool {
-        let moved = todo.names.iter().filter(|(_, seen)| **seen == Seen::Moved);
-        moved.map(|(place, _)| place).any(|(watch, name)| {
-            let Some(&dir) = self.node_of.get(watch) else { return false };
-            let known = self.index.child(dir, name);
-            let there = || self.root.join(OsStr::from_bytes(&join(&self.index.path(dir), name)));
-            known.is_some() && there().symlink_metadata().is_err()
-        })
     }
 
     pub(super) fn at(
@@ -119,9 +121,6 @@ impl Observer {
             What::Written | What::Gone | What::MovedFrom(_) => drop(self.writing.remove(&key)),
             What::Attributes | What::MovedTo(_) => {}
         }
-        if matches!(what, What::Made | What::MovedTo(_)) {
-            todo.came.insert(key.clone());
-        }
         let seen = match what {
             What::Written => Seen::Written,
             What::MovedFrom(cookie) => {
@@ -136,8 +135,10 @@ impl Observer {
             What::Made => Seen::Written,
             _ => Seen::Stat,
         };
-        let entry = todo.names.entry(key).or_insert(seen);
-        *entry = match (*entry, seen) {
+        let told = todo.names.entry(key).or_insert(Told { seen, came: false, there: true });
+        told.came |= matches!(what, What::Made | What::MovedTo(_));
+        told.there = !matches!(what, What::Gone | What::MovedFrom(_));
+        told.seen = match (told.seen, seen) {
             (Seen::Written, _) | (_, Seen::Written) => Seen::Written,
             (Seen::Stat, Seen::Stat) => Seen::Stat,
             _ => Seen::Moved,
@@ -174,16 +175,4 @@ impl Observer {
         // one is in its place.
         todo.deep.insert(node);
     }
-}
-
-fn half_a_move(events: &[Event]) -> bool {
-    let mut open = HashSet::new();
-    for event in events {
-        match event {
-            Event::At { what: What::MovedFrom(cookie), .. } => drop(open.insert(*cookie)),
-            Event::At { what: What::MovedTo(cookie), .. } => drop(open.remove(cookie)),
-            _ => {}
-        }
-    }
-    !open.is_empty()
 }

@@ -5,9 +5,11 @@ use super::observer::{Lost, Observer, Todo};
 use super::rules::{CACHE_TAG, makes_rules};
 use super::unheard::is_linked;
 use crate::changes::{Difference, Index, NodeId, Seen};
+use rustix::fs::Stat;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 impl Observer {
     /// Looks at a name, and tells the index what is there.
@@ -18,30 +20,43 @@ impl Observer {
         seen: Seen,
         todo: &mut Todo,
     ) -> Result<(), Lost> {
-        let dir_path = self.index.path(dir);
-        let path = join(&dir_path, name);
-        let full = self.root.join(OsStr::from_bytes(&path));
-        if self.excluded.contains(&full) {
-            return Ok(());
-        }
-        if makes_rules(name, dir == Index::ROOT) || name == CACHE_TAG.0.as_bytes() {
-            todo.deep.insert(dir);
-        }
+        let found = self.find(dir, name)?;
+        self.tell(dir, name, found, seen, todo);
+        Ok(())
+    }
+
+    /// What there is. What can not be looked at is not there for a build either.
+    pub(super) fn find(&self, dir: NodeId, name: &[u8]) -> Result<Option<Stat>, Lost> {
+        let full = self.full_path(dir, name);
         let mut stat = rustix::fs::lstat(&full);
         if stat.is_err() {
             // It may be the root that is not there, for a moment or for good.
             self.check_root()?;
             stat = rustix::fs::lstat(&full);
         }
-        // What is gone, or can not be looked at, is not there for a build either.
-        let Ok(stat) = stat else {
-            self.forget(dir, name);
-            return Ok(());
-        };
+        Ok(stat.ok())
+    }
+
+    /// Tells the index what was found.
+    pub(super) fn tell(
+        &mut self,
+        dir: NodeId,
+        name: &[u8],
+        found: Option<Stat>,
+        seen: Seen,
+        todo: &mut Todo,
+    ) {
+        if !self.excluded.is_empty() && self.excluded.contains(&self.full_path(dir, name)) {
+            return;
+        }
+        if makes_rules(name, dir == Index::ROOT) || name == CACHE_TAG.0.as_bytes() {
+            todo.deep.insert(dir);
+        }
+        let Some(stat) = found else { return self.forget(dir, name) };
         let (signature, linked) = (crawl::signature(&stat), is_linked(&stat));
+        let path = join(&self.index.path(dir), name);
         if self.rules_in(dir).ignore(&path, signature.is_dir()) {
-            self.forget(dir, name);
-            return Ok(());
+            return self.forget(dir, name);
         }
         let (node, difference) = self.index.see(dir, name, signature, seen);
         self.drop_removed();
@@ -53,13 +68,14 @@ impl Observer {
         if linked && seen == Seen::Written {
             todo.written_inodes.insert(signature.inode);
         }
-        if difference == Difference::New && signature.is_dir() {
-            todo.deep.insert(node);
-        } else if difference == Difference::Changed && signature.is_dir() {
-            // It may let us in now, or not any more.
+        // One that changed may let us in now, or not any more.
+        if signature.is_dir() && matches!(difference, Difference::New | Difference::Changed) {
             todo.deep.insert(node);
         }
-        Ok(())
+    }
+
+    fn full_path(&self, dir: NodeId, name: &[u8]) -> PathBuf {
+        self.root.join(OsStr::from_bytes(&join(&self.index.path(dir), name)))
     }
 
     /// Files that were found to have several names under one of them were not told of it under

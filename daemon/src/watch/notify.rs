@@ -5,11 +5,12 @@
 //! crate keeps watches by path: what is moved is watched anew.
 
 use super::SourceKind;
+use super::crawl;
 use super::source::{Event, Source, WatchId, What};
 use super::wake::{Bell, Waker, bell};
 use notify::event::{AccessKind, AccessMode, EventKind, MetadataKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -43,11 +44,22 @@ struct Told {
     cookies: PathBuf,
 }
 
+/// Device and number: a directory, whatever its path.
+type Inode = (u64, u64);
+
+#[derive(Debug)]
+struct Watched {
+    path: PathBuf,
+    dir: Inode,
+}
+
 #[derive(Debug, Default)]
 struct State {
     events: Vec<Event>,
     ids: HashMap<PathBuf, WatchId>,
-    paths: HashMap<WatchId, PathBuf>,
+    watched: HashMap<WatchId, Watched>,
+    /// The watches of each directory: two, while a move is on its way.
+    dirs: BTreeSet<(Inode, WatchId)>,
     /// Paths that were watched, and have been moved since.
     stale: Vec<PathBuf>,
     next: u64,
@@ -114,16 +126,18 @@ impl Source for Notify {
         SourceKind::Notify
     }
 
-    fn watch(&self, _: BorrowedFd<'_>, path: &Path) -> io::Result<WatchId> {
+    fn watch(&self, dir: BorrowedFd<'_>, path: &Path) -> io::Result<WatchId> {
+        let stat = rustix::fs::fstat(dir)?;
+        let dir = (crawl::device(&stat), stat.st_ino);
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.told.lock();
         let stale = std::mem::take(&mut state.stale);
         let known = state.ids.get(path).copied();
         let first = state.ids.is_empty();
         drop(state);
-        for path in stale {
+        for stale in stale {
             // It is gone if its directory is.
-            let _ = watcher.unwatch(&path);
+            let _ = watcher.unwatch(&stale);
         }
         if let Some(known) = known {
             return Ok(known);
@@ -135,20 +149,19 @@ impl Source for Notify {
         } else {
             watcher.watch(path, RecursiveMode::NonRecursive).map_err(io_error)?;
         }
-        let mut state = self.told.lock();
-        state.next += 1;
-        let id = WatchId(state.next);
-        state.ids.insert(path.to_path_buf(), id);
-        state.paths.insert(id, path.to_path_buf());
-        Ok(id)
+        Ok(self.told.lock().add(Watched { path: path.to_path_buf(), dir }))
     }
 
     fn unwatch(&self, watch: WatchId) {
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(path) = self.told.lock().forget(watch) else { return };
-        if !cfg!(target_os = "macos") {
+        let mut state = self.told.lock();
+        let Some(watched) = state.forget(watch) else { return };
+        // The system has one watch for a directory, which would go for its other path too.
+        let is_needed = state.of_dir(watched.dir).is_some();
+        drop(state);
+        if !is_needed && !cfg!(target_os = "macos") {
             // It ended by itself if its directory is gone.
-            let _ = watcher.unwatch(&path);
+            let _ = watcher.unwatch(&watched.path);
         }
     }
 
@@ -217,18 +230,44 @@ impl Told {
 }
 
 impl State {
-    fn forget(&mut self, watch: WatchId) -> Option<PathBuf> {
-        let path = self.paths.remove(&watch)?;
-        self.ids.remove(&path);
-        Some(path)
+    fn add(&mut self, watched: Watched) -> WatchId {
+        self.next += 1;
+        let id = WatchId(self.next);
+        self.ids.insert(watched.path.clone(), id);
+        self.dirs.insert((watched.dir, id));
+        self.watched.insert(id, watched);
+        id
+    }
+
+    fn forget(&mut self, watch: WatchId) -> Option<Watched> {
+        let watched = self.watched.remove(&watch)?;
+        self.ids.remove(&watched.path);
+        self.dirs.remove(&(watched.dir, watch));
+        Some(watched)
+    }
+
+    fn of_dir(&self, dir: Inode) -> Option<WatchId> {
+        let mut watches = self.dirs.range((dir, WatchId(0))..=(dir, WatchId(u64::MAX)));
+        watches.next().map(|(_, watch)| *watch)
     }
 
     /// Events were lost, and with them where watched directories were moved to: all are watched
     /// anew.
     fn lose(&mut self) {
         self.events = vec![Event::Lost];
-        self.paths.clear();
+        self.watched.clear();
+        self.dirs.clear();
         self.stale.extend(std::mem::take(&mut self.ids).into_keys());
+    }
+
+    fn give_up(&mut self, watch: WatchId) {
+        let Some(watched) = self.forget(watch) else { return };
+        self.events.push(Event::Ended(watch));
+        // The crate drops the system's watch of what moves, even if it has another path by now.
+        if let Some(by_another_path) = self.of_dir(watched.dir) {
+            self.give_up(by_another_path);
+        }
+        self.stale.push(watched.path);
     }
 
     /// What was watched at and below a path that has moved is watched under a wrong name.
@@ -236,10 +275,8 @@ impl State {
         let below = self.ids.iter().filter(|(watched, _)| watched.starts_with(path));
         let below: Vec<_> = below.map(|(_, watch)| *watch).collect();
         for watch in below {
-            self.events.push(Event::Ended(watch));
-            self.stale.extend(self.paths.remove(&watch));
+            self.give_up(watch);
         }
-        self.ids.retain(|watched, _| !watched.starts_with(path));
     }
 }
 
@@ -272,5 +309,47 @@ fn io_error(error: notify::Error) -> io::Error {
         notify::ErrorKind::Io(error) => error,
         notify::ErrorKind::MaxFilesWatch => io::Error::from(nix::errno::Errno::ENOSPC),
         other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(source: &Notify, path: &Path) -> WatchId {
+        let dir = fs::File::open(path).expect("a directory");
+        source.watch(dir.as_fd(), path).expect("a watch")
+    }
+
+    fn hears(source: &Notify, watch: WatchId, dir: &Path) {
+        fs::write(dir.join("file"), b"").expect("a file");
+        let mut events = Vec::new();
+        source.sync(&mut events).expect("events");
+        let heard = |event: &Event| matches!(event, Event::At { watch: at, .. } if *at == watch);
+        assert!(events.iter().any(heard), "{events:?}");
+    }
+
+    #[test]
+    fn a_directory_is_heard_by_its_last_path_when_an_earlier_one_is_given_up() {
+        let place = tempfile::tempdir().expect("a directory");
+        let source = Notify::new(&place.path().join("private")).expect("a source");
+        let at = |name: &str| place.path().join(name);
+        fs::create_dir(at("new")).expect("a directory");
+        // One that is found at its new path before its move is told is known to the crate by two.
+        std::os::unix::fs::symlink("new", at("old")).expect("a link");
+        watch(&source, place.path());
+        let old = watch(&source, &at("old"));
+        let mut new = watch(&source, &at("new"));
+        source.unwatch(old);
+        hears(&source, new, &at("new"));
+        let old = watch(&source, &at("old"));
+        fs::rename(at("old"), at("gone")).expect("a rename");
+        let mut events = Vec::new();
+        source.sync(&mut events).expect("events");
+        assert!(events.contains(&Event::Ended(old)), "{events:?}");
+        if events.contains(&Event::Ended(new)) {
+            new = watch(&source, &at("new"));
+        }
+        hears(&source, new, &at("new"));
     }
 }

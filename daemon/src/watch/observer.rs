@@ -15,7 +15,7 @@ use super::toml::OnChange;
 use super::unheard::Unheard;
 use crate::changes::{Index, Instance, NodeId, Seen, Signature};
 use rustix::io::Errno;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -107,9 +107,7 @@ pub(super) struct Identity {
 /// Where to look.
 #[derive(Debug, Default)]
 pub(super) struct Todo {
-    pub(super) names: HashMap<(WatchId, Box<[u8]>), Seen>,
-    /// Those of them that came: what is in them may have been looked for while they were away.
-    pub(super) came: HashSet<(WatchId, Box<[u8]>)>,
+    pub(super) names: HashMap<(WatchId, Box<[u8]>), Told>,
     /// Directories to list, with all below them.
     pub(super) deep: BTreeSet<NodeId>,
     pub(super) everything: bool,
@@ -117,6 +115,16 @@ pub(super) struct Todo {
     pub(super) written_inodes: BTreeSet<u64>,
     /// Files that have several names, as was just found out under one of them.
     pub(super) linked_inodes: BTreeSet<u64>,
+}
+
+/// What was told of a name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub(super) seen: Seen,
+    /// It came: what is in it may have been looked for while it was away.
+    pub(super) came: bool,
+    /// It ought to be there: that it went is not the last that was told.
+    pub(super) there: bool,
 }
 
 impl Observer {

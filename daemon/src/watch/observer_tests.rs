@@ -296,6 +296,53 @@ fn no_event_is_lost_behind_a_chain_of_renames_however_long() {
 }
 
 #[test]
+fn a_rename_whose_second_event_is_late_is_a_rename() {
+    let mut place = Place::with(&["a"]);
+    place.read(false);
+    let clock = place.observer.index.clock();
+    let root = place.source.watch_of(place.dir.path());
+    fs::rename(place.at("a"), place.at("b")).expect("a rename");
+    place.source.tells(vec![at(root, Path::new("/a"), What::MovedFrom(1))]);
+    place.source.tells(Vec::new());
+    place.source.tells(vec![at(root, Path::new("/b"), What::MovedTo(1))]);
+    place.sync();
+    let told = place.observer.index.changes_since(clock).changes;
+    let from = Path::new("a").to_path_buf();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].kind, ChangeKind::Renamed { from });
+}
+
+#[test]
+fn what_is_renamed_before_it_was_looked_at_is_a_rename() {
+    let mut place = Place::with(&["a", "gone"]);
+    place.read(false);
+    let clock = place.observer.index.clock();
+    let root = place.source.watch_of(place.dir.path());
+    fs::rename(place.at("a"), place.at("c")).expect("a rename");
+    fs::remove_file(place.at("gone")).expect("a removal");
+    let event = |name: &str, what| at(root, Path::new(name), what);
+    place.source.tells(vec![event("/a", What::Written), event("/gone", What::Attributes)]);
+    place.source.tells(vec![event("/a", What::MovedFrom(1)), event("/b", What::MovedTo(1))]);
+    place.source.tells(vec![event("/b", What::MovedFrom(2)), event("/c", What::MovedTo(2))]);
+    place.sync();
+    // That the other one is gone is never told.
+    assert_eq!(place.paths(), ["c"]);
+    let told = place.observer.index.changes_since(clock).changes;
+    let kinds: Vec<_> = told.iter().map(|change| &change.kind).collect();
+    let from = Path::new("a").to_path_buf();
+    assert_eq!(kinds, [&ChangeKind::Renamed { from }, &ChangeKind::Removed], "{told:?}");
+}
+
+#[test]
+fn what_was_moved_out_is_gone() {
+    let mut place = Place::with(&["a", "b"]);
+    fs::remove_file(place.at("a")).expect("a move");
+    place.source.tells(vec![place.source.at(&place.at("a"), What::MovedFrom(1))]);
+    place.sync();
+    assert_eq!(place.paths(), ["b"]);
+}
+
+#[test]
 fn without_events_a_young_file_is_read_before_anybody_is_told_and_until_it_is_old() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::write(dir.path().join("old"), "old").expect("a file");
