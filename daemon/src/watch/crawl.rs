@@ -41,6 +41,8 @@ pub(super) struct Ground<'a> {
     pub(super) source: &'a dyn Source,
     /// Absolute paths that are not looked into.
     pub(super) excluded: &'a [PathBuf],
+    /// Whether anything is known of the workspace: what is ignored may be another name of that.
+    pub(super) begun: bool,
 }
 
 /// A directory to be listed: its path relative to the root, and the rules above it.
@@ -60,6 +62,8 @@ pub(super) struct Listing {
     pub(super) entries: Vec<(Box<[u8]>, Signature)>,
     /// Those of them that have several names.
     pub(super) linked: Vec<Box<[u8]>>,
+    /// Inodes of ignored files that have several names, if the workspace is [begun](Ground::begun).
+    pub(super) ignored_links: Vec<u64>,
     /// Its watch, or why there is none.
     pub(super) watch: io::Result<WatchId>,
     /// The rules that hold in it.
@@ -258,6 +262,7 @@ fn list(
         signature,
         entries: Vec::new(),
         linked: Vec::new(),
+        ignored_links: Vec::new(),
         watch,
         rules: start.rules,
         has_rules: false,
@@ -295,7 +300,8 @@ fn list(
         full.truncate(prefix);
         full.extend_from_slice(&name);
         let known = (kind != FileType::Unknown).then_some(kind == FileType::Directory);
-        if known.is_some_and(|is_dir| listing.rules.ignore(&full, is_dir)) {
+        let ignored = known.is_some_and(|is_dir| listing.rules.ignore(&full, is_dir));
+        if ignored && (kind != FileType::RegularFile || !ground.begun) {
             continue;
         }
         // What vanished is gone, and what can not be looked at is not there for a build either.
@@ -305,7 +311,9 @@ fn list(
             continue;
         };
         let signature = self::signature(&stat);
-        if known != Some(signature.is_dir()) && listing.rules.ignore(&full, signature.is_dir()) {
+        let as_known = known == Some(signature.is_dir());
+        if ignored && as_known || !as_known && listing.rules.ignore(&full, signature.is_dir()) {
+            listing.ignored_links.extend(is_linked(&stat).then_some(signature.inode));
             continue;
         }
         if is_linked(&stat) {
@@ -328,6 +336,7 @@ fn unreadable(path: &Path, start: Start, error: Errno) -> Option<Listing> {
         signature: signature(&stat),
         entries: Vec::new(),
         linked: Vec::new(),
+        ignored_links: Vec::new(),
         watch: Err(error.into()),
         rules: start.rules,
         has_rules: false,

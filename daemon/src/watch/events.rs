@@ -1,10 +1,12 @@
 //! Takes in what events tell: where they point, names are looked at; what they say was moved is
 //! moved in the index first, so that it is told as a move.
 
+use super::crawl;
 use super::observer::{Lost, Observer, Todo, Told};
 use super::rules::never;
 use super::source::{Event, WatchId, What};
-use crate::changes::{Index, Seen};
+use super::unheard::is_linked;
+use crate::changes::{Index, Kind, Seen};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -64,12 +66,21 @@ impl Observer {
                 todo.names.insert(place, told);
                 continue;
             }
+            if let Some(stat) = found.filter(|stat| told.came && is_linked(stat)) {
+                // Ignored or not, it may be a new name of something that is known.
+                todo.linked_inodes.insert(crawl::signature(&stat).inode);
+            }
             self.tell(dir, name, found, told.seen, todo);
-            if told.came
-                && let Some(node) = self.index.child(dir, name)
-                && self.index.is_dir(node)
-            {
+            let Some(node) = self.index.child(dir, name) else { continue };
+            let signature = self.index.signature(node);
+            if signature.is_dir() && told.came {
                 todo.deep.insert(node);
+            }
+            if let (Kind::File { .. }, Some(written)) = (signature.kind(), told.written) {
+                self.unheard.made(node, signature.inode, written);
+                if !written {
+                    self.index.see(dir, name, signature, Seen::Unwatched(crawl::now_ns()));
+                }
             }
         }
         Ok(())
@@ -135,8 +146,15 @@ impl Observer {
             What::Made => Seen::Written,
             _ => Seen::Stat,
         };
-        let told = todo.names.entry(key).or_insert(Told { seen, came: false, there: true });
+        let told =
+            todo.names.entry(key).or_insert(Told { seen, came: false, there: true, written: None });
         told.came |= matches!(what, What::Made | What::MovedTo(_));
+        told.written = match what {
+            What::Made => Some(false),
+            What::Modified | What::Written => Some(true),
+            What::Attributes => told.written,
+            What::Gone | What::MovedFrom(_) | What::MovedTo(_) => None,
+        };
         told.there = !matches!(what, What::Gone | What::MovedFrom(_));
         told.seen = match (told.seen, seen) {
             (Seen::Written, _) | (_, Seen::Written) => Seen::Written,

@@ -55,18 +55,20 @@ impl Observer {
         let Some(stat) = found else { return self.forget(dir, name) };
         let (signature, linked) = (crawl::signature(&stat), is_linked(&stat));
         let path = join(&self.index.path(dir), name);
+        if linked && seen == Seen::Written {
+            todo.written_inodes.insert(signature.inode);
+        }
         if self.rules_in(dir).ignore(&path, signature.is_dir()) {
             return self.forget(dir, name);
         }
         let (node, difference) = self.index.see(dir, name, signature, seen);
         self.drop_removed();
-        // An id may be in the list from the entry that had it before.
-        let new = self.unheard.file(node, linked) || difference == Difference::New;
-        if new && linked {
-            todo.linked_inodes.insert(signature.inode);
+        if linked && difference != Difference::None {
+            // Read before anybody is told: what comes next may not be told from what is there.
+            self.index.see(dir, name, signature, Seen::Unwatched(crawl::now_ns()));
         }
-        if linked && seen == Seen::Written {
-            todo.written_inodes.insert(signature.inode);
+        if linked && self.unheard.has_other_names(node, signature.inode) {
+            todo.linked_inodes.insert(signature.inode);
         }
         // One that changed may let us in now, or not any more.
         if signature.is_dir() && matches!(difference, Difference::New | Difference::Changed) {
@@ -86,7 +88,8 @@ impl Observer {
             return Ok(());
         }
         for node in self.index.files_with(&linked) {
-            if self.unheard.file(node, true) {
+            let inode = self.index.signature(node).inode;
+            if self.unheard.has_other_names(node, inode) {
                 self.look_at_link(node, Seen::Unwatched(crawl::now_ns()), todo)?;
             }
         }
@@ -99,14 +102,12 @@ impl Observer {
         seen: Seen,
         todo: &mut Todo,
     ) -> Result<(), Lost> {
-        match self.index.parent(node) {
-            Some(dir) if self.index.is_in_use(node) && !self.index.is_dir(node) => {
-                let name: Box<[u8]> = self.index.name(node).into();
-                self.look(dir, &name, seen, todo)?;
-            }
-            _ => {
-                self.unheard.file(node, false);
-            }
+        if let Some(dir) = self.index.parent(node)
+            && self.index.is_in_use(node)
+            && !self.index.is_dir(node)
+        {
+            let name: Box<[u8]> = self.index.name(node).into();
+            self.look(dir, &name, seen, todo)?;
         }
         Ok(())
     }
@@ -122,10 +123,9 @@ impl Observer {
         self.look_at_other_names(&mut todo)?;
         let written = std::mem::take(&mut todo.written_inodes);
         if !written.is_empty() {
-            for node in self.unheard.linked() {
-                let other = self.index.is_in_use(node)
-                    && written.contains(&self.index.signature(node).inode);
-                if other {
+            for node in self.unheard.linked(&self.index) {
+                let in_use = self.index.is_in_use(node);
+                if in_use && written.contains(&self.index.signature(node).inode) {
                     self.look_at_link(node, Seen::Written, &mut todo)?;
                 }
             }

@@ -23,6 +23,7 @@ impl Observer {
             device: self.identity.device,
             source: &*source,
             excluded: &excluded,
+            begun: false,
         };
         let (mut new, mut linked, now) = (BTreeSet::new(), BTreeSet::new(), crawl::now_ns());
         let mut merged = Ok(());
@@ -51,6 +52,7 @@ impl Observer {
                 device: self.identity.device,
                 source: &*self.source,
                 excluded: &self.excluded,
+                begun: true,
             };
             let crawled = crawl::crawl(&ground, starts, deep);
             let listings = crawled.map_err(|failed| self.failed(failed))?;
@@ -178,20 +180,23 @@ impl Observer {
             }
             let (entry, difference) = self.index.see(node, name, *signature, how);
             self.drop_removed();
+            if difference != Difference::None && listing.linked.contains(name) {
+                linked.insert(signature.inode);
+                self.index.see(node, name, *signature, Seen::Unwatched(now));
+            }
             other_rules |= makes_rules(name, is_root)
                 && (difference != Difference::None || signature.is_racy_at(now));
-            if difference == Difference::New && listing.linked.contains(name) {
-                linked.insert(signature.inode);
-            }
             if difference == Difference::New && signature.is_dir() && !deep {
                 new.insert(entry);
             }
         }
+        linked.extend(listing.ignored_links);
         for name in &listing.linked {
-            if let Some(entry) = self.index.child(node, name)
-                && self.unheard.file(entry, true)
-            {
-                linked.insert(self.index.signature(entry).inode);
+            if let Some(entry) = self.index.child(node, name) {
+                let inode = self.index.signature(entry).inode;
+                if self.unheard.has_other_names(entry, inode) {
+                    linked.insert(inode);
+                }
             }
         }
         if other_rules && !deep {

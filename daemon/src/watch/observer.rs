@@ -125,6 +125,9 @@ pub(super) struct Told {
     pub(super) came: bool,
     /// It ought to be there: that it went is not the last that was told.
     pub(super) there: bool,
+    /// Whether it was written to by this name since it was made, if either was told. If not, it may
+    /// be a further name of a file that somebody has open.
+    pub(super) written: Option<bool>,
 }
 
 impl Observer {
@@ -272,7 +275,7 @@ impl Observer {
                 self.look(dir, &name, Seen::Stat, &mut todo)?;
             }
         }
-        for node in self.unheard.linked() {
+        for node in self.unheard.linked(&self.index) {
             self.look_at_link(node, Seen::Unwatched(crawl::now_ns()), &mut todo)?;
         }
         self.follow_up(todo)?;

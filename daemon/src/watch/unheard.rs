@@ -1,14 +1,14 @@
 //! What no event tells about, though its directory is watched, and so is looked at each time.
 //!
-//! A file with several names tells of a change only under the name it was changed by, which may be
-//! outside the workspace. A directory that is marked as a cache is not watched, so nobody hears
-//! when the mark goes.
+//! A change of a file is told under the name by which it was opened. That may be another than we
+//! know: one outside the workspace, one that is gone, or none at all (`O_TMPFILE`). A directory that
+//! is marked as a cache is not watched, so nobody hears when the mark goes.
 
 use super::crawl::{join, signature};
 use super::rules::CACHE_TAG;
 use crate::changes::{Index, NodeId, Signature};
 use rustix::fs::Stat;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -16,21 +16,45 @@ use std::path::Path;
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Unheard {
-    /// Files with several names.
-    linked: BTreeSet<NodeId>,
+    /// Files that may have been opened by other names than theirs.
+    linked: BTreeMap<NodeId, Linked>,
     /// Marked directories, by the one they are in and their name, and their marks.
     marked: HashMap<(NodeId, Box<[u8]>), Signature>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Linked {
+    inode: u64,
+    /// It has several names, or had them once.
+    is_certain: bool,
+}
+
 impl Unheard {
-    /// Takes note of whether a file has several names; returns whether that is new.
-    pub(super) fn file(&mut self, node: NodeId, is_linked: bool) -> bool {
-        if is_linked { self.linked.insert(node) } else { self.linked.remove(&node) }
+    /// Takes note of a file that has several names; returns whether that is new.
+    pub(super) fn has_other_names(&mut self, node: NodeId, inode: u64) -> bool {
+        let certain = Linked { inode, is_certain: true };
+        self.linked.insert(node, certain) != Some(certain)
     }
 
-    /// Files with several names. Some may be gone, and their ids in use for others.
-    pub(super) fn linked(&self) -> Vec<NodeId> {
-        self.linked.iter().copied().collect()
+    /// Takes note of a file that was made, and whether it was written to by its name.
+    pub(super) fn made(&mut self, node: NodeId, inode: u64, written: bool) {
+        let known = self.linked.get(&node).filter(|known| known.inode == inode);
+        match known {
+            Some(Linked { is_certain: true, .. }) => {}
+            _ if written => drop(self.linked.remove(&node)),
+            _ => drop(self.linked.insert(node, Linked { inode, is_certain: false })),
+        }
+    }
+
+    /// Files that may be changed under other names than theirs.
+    pub(super) fn linked(&mut self, index: &Index) -> Vec<NodeId> {
+        // An id may be in use for another file by now.
+        self.linked.retain(|node, linked| {
+            index.is_in_use(*node)
+                && !index.is_dir(*node)
+                && index.signature(*node).inode == linked.inode
+        });
+        self.linked.keys().copied().collect()
     }
 
     /// Takes note of a directory that is marked.

@@ -9,6 +9,9 @@ use std::thread::JoinHandle;
 const THREADS: u64 = 2;
 const PROCESSES: u64 = 2;
 
+/// How many do something at once.
+pub(crate) const MEMBERS: u64 = THREADS + PROCESSES;
+
 /// One member's part of a burst.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {

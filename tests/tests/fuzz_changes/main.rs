@@ -34,7 +34,7 @@ fn after_a_hundred_thousand_operations_in_bursts_every_answer_was_right() {
 
 #[test]
 fn files_with_several_names_are_right_as_well() {
-    fuzz(5_000, true);
+    fuzz(30_000, true);
 }
 
 /// Entry of the other processes of these tests.

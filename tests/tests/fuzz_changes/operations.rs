@@ -1,9 +1,9 @@
 //! What can be done to files, at random, on so few names that the doings meet. What can not be
 //! done, because somebody else was faster, is not done.
 
-use crate::crew::Order;
+use crate::crew::{MEMBERS, Order};
 use bd_tests::mapped::Mapped;
-use bd_tests::oracle::TAG;
+use bd_tests::oracle::{Listing, TAG};
 use bd_tests::rng::Rng;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use std::fs::{self, File, Permissions};
@@ -48,6 +48,9 @@ const TRIES: u64 = 10;
 /// How names of mapped files begin.
 const MAPPED: &str = "mapped";
 
+/// How the further names begin that hands give to files.
+const LINK: &str = "link";
+
 /// Entries copied by one operation at most.
 const COPIED: usize = 40;
 
@@ -57,23 +60,34 @@ pub(crate) struct Hand {
     outside: PathBuf,
     /// A name that nobody else writes to: a mapped file must not get shorter.
     mapped: String,
+    /// A name in the root that it gives to a file in each burst. It stays to the end of the burst:
+    /// of one that is made, written by and removed before anybody looks, no system tells whose it
+    /// was.
+    link: PathBuf,
 }
 
 impl Hand {
     pub(crate) fn new(root: &Path, outside: &Path, number: u64) -> Self {
-        Self { root: root.into(), outside: outside.into(), mapped: format!("{MAPPED}{number}") }
+        Self {
+            root: root.into(),
+            outside: outside.into(),
+            mapped: format!("{MAPPED}{number}"),
+            link: root.join(format!("{LINK}{number}")),
+        }
     }
 
     /// Does its part, and says what it did.
     pub(crate) fn burst(&self, order: Order) -> Vec<String> {
         let mut rng = Rng::new(order.seed.wrapping_mul(0x9e37_79b9));
-        let mut report = Vec::new();
+        let (mut report, mut has_linked) = (Vec::new(), false);
         for _ in 0..order.count * TRIES {
             let mut said = String::new();
             let done = match order.kinds {
                 Kinds::Files => self.file(&mut rng, &mut said),
                 Kinds::All | Kinds::Linked if rng.below(10) < 6 => self.file(&mut rng, &mut said),
-                Kinds::Linked if rng.one_in(4) => self.hard_link(&mut rng, &mut said),
+                Kinds::Linked if rng.one_in(4) => {
+                    self.hard_link(&mut rng, &mut said, &mut has_linked)
+                }
                 Kinds::All | Kinds::Linked => self.tree(&mut rng, &mut said),
             };
             // What failed may have been done by half.
@@ -256,10 +270,28 @@ impl Hand {
         }
     }
 
-    fn hard_link(&self, rng: &mut Rng, said: &mut String) -> io::Result<()> {
+    fn hard_link(&self, rng: &mut Rng, said: &mut String, done: &mut bool) -> io::Result<()> {
+        if *done {
+            let path = self.root.join(format!("{LINK}{}", rng.below(MEMBERS)));
+            *said = format!("append {}", path.display());
+            return File::options().append(true).open(path)?.write_all(b"more");
+        }
+        let from = self.path(rng);
+        *said = format!("hard link {} as {}", from.display(), self.link.display());
+        // That of the burst before has been looked at.
+        let _ = fs::remove_file(&self.link);
+        fs::hard_link(self.root.join(from), &self.link)?;
+        *done = true;
+        Ok(())
+    }
+
+    /// Gives a further name to some file, among names that are `known`.
+    pub(crate) fn hard_link_between(&self, rng: &mut Rng, known: &Listing) -> Option<PathBuf> {
         let (from, to) = (self.path(rng), self.path(rng));
-        *said = format!("hard link {} as {}", from.display(), to.display());
-        fs::hard_link(self.root.join(from), self.root.join(to))
+        let known = |path: &Path| path == Path::new("") || known.entries.contains_key(path);
+        let both = known(from.parent()?) && known(to.parent()?);
+        let link = || fs::hard_link(self.root.join(&from), self.root.join(&to));
+        (both && link().is_ok()).then_some(to)
     }
 }
 

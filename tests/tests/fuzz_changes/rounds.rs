@@ -1,7 +1,7 @@
 //! Rounds of it: a burst with questions in between, and then the answers beside a full walk.
 
-use crate::crew::{Crew, Order};
-use crate::operations::{Kinds, git};
+use crate::crew::{Crew, MEMBERS, Order};
+use crate::operations::{Hand, Kinds, git};
 use bd_daemon::changes::{ChangeKind, Changes, Clock, EntryType};
 use bd_tests::Watched;
 use bd_tests::explain::explain;
@@ -20,6 +20,9 @@ const PAST: usize = 12;
 /// One round in so many is of operations on single files only: nothing may be told of a file then
 /// that the system says was not touched.
 const FILES_ONLY: u64 = 3;
+
+/// Further names that are tried to give in a round of them.
+const LINKED: u64 = 10;
 
 /// One round in so many begins with another root.
 const ANOTHER_ROOT: u64 = 80;
@@ -84,6 +87,9 @@ impl Rounds {
             () => Kinds::All,
         };
         let order = Order { seed: self.rng.bits(), count: 1 + self.rng.below(LONGEST), kinds };
+        if self.hard_links {
+            self.link_some();
+        }
         // The latest is the last to be asked about, since it is kept.
         let earlier = self.rng.below(self.past.len() as u64) as usize;
         let latest = self.past.len() - 1;
@@ -128,6 +134,17 @@ impl Rounds {
         }
     }
 
+    /// Gives further names to files, and has them looked at before anything else happens to them.
+    fn link_some(&mut self) {
+        let (known, clock) = self.past.back().expect("a past");
+        let hand = Hand::new(self.watched.root(), &self.outside, MEMBERS);
+        let link = |_| hand.hard_link_between(&mut self.rng, known);
+        let linked: Vec<_> = (0..LINKED).filter_map(link).collect();
+        if let Err(error) = self.watched.try_since(*clock) {
+            self.fail(&format!("{linked:?} are further names: {error}"), &[]);
+        }
+    }
+
     /// What is told after the burst beside what there is.
     fn judge(&mut self, kinds: Kinds, since: &[usize]) -> Result<(Listing, Clock), String> {
         // Sometimes the question for changes is the one that has to find out.
@@ -154,7 +171,8 @@ impl Rounds {
         if let Some(first) = first
             && Some(first.clock) != clock
         {
-            return Err(format!("nothing happened, yet {} has become {clock:?}", first.clock));
+            let late = self.watched.try_since(first.clock)?;
+            return Err(format!("not told at first: {:#?}", late.changes));
         }
         Ok((now, clock.ok_or("BUG: nothing was asked")?))
     }

@@ -1,6 +1,6 @@
 //! Rules 2, 10 and 11: contents that change while what `stat` says does not, or hardly.
 
-use crate::place::{Place, calm, set_modified, sh};
+use crate::place::{Place, calm, set_modified, sh, write};
 use bd_tests::Source;
 use bd_tests::mapped::Mapped;
 use std::fs;
@@ -125,6 +125,44 @@ fn a_write_through_a_name_outside_of_the_root_is_seen() {
     calm(&place.at("a"));
     let told = place.step(|_| fs::write(&outside, "Z").expect("a write"));
     assert_eq!(told, ["~a"]);
+}
+
+#[test]
+fn a_write_through_an_ignored_name_is_seen_at_the_other() {
+    let mut place = Place::with(&["a", "b", "d/x"]);
+    write(&place.at(".gitignore"), "*.log\n");
+    place.step(|root| fs::hard_link(root.join("a"), root.join("a.log")).expect("a link"));
+    place.step(|root| {
+        fs::create_dir(root.join("new")).expect("a directory");
+        fs::hard_link(root.join("b"), root.join("new/b.log")).expect("a link");
+    });
+    for (other, name) in [("a.log", "a"), ("new/b.log", "b")] {
+        calm(&place.at(name));
+        place.agrees();
+        let told = place.step(|root| fs::write(root.join(other), "Z").expect("a write"));
+        assert_eq!(told, [format!("~{name}")]);
+    }
+}
+
+#[test]
+fn a_write_through_a_descriptor_of_a_name_that_is_gone_is_seen_at_the_other() {
+    use std::io::Write as _;
+    let mut place = Place::with(&["a", "c"]);
+    let open = |name: &str| fs::File::options().append(true).open(place.at(name)).expect("a file");
+    let (mut a, mut c) = (open("a"), open("c"));
+    place.step(|root| fs::hard_link(root.join("a"), root.join("b")).expect("a link"));
+    place.step(|root| fs::remove_file(root.join("a")).expect("a removal"));
+    calm(&place.at("b"));
+    place.agrees();
+    assert_eq!(place.step(|_| a.write_all(b"Z").expect("a write")), ["~b"]);
+    // Nobody looks while it has two names.
+    place.step(|root| {
+        fs::hard_link(root.join("c"), root.join("d")).expect("a link");
+        fs::remove_file(root.join("c")).expect("a removal");
+    });
+    calm(&place.at("d"));
+    place.agrees();
+    assert_eq!(place.step(|_| c.write_all(b"Z").expect("a write")), ["~d"]);
 }
 
 #[test]
