@@ -311,8 +311,10 @@ fn list(
             continue;
         };
         let signature = self::signature(&stat);
-        let as_known = known == Some(signature.is_dir());
-        if ignored && as_known || !as_known && listing.rules.ignore(&full, signature.is_dir()) {
+        let is_dir = signature.is_dir();
+        let as_known = known == Some(is_dir);
+        let ignored = if as_known { ignored } else { listing.rules.ignore(&full, is_dir) };
+        if ignored {
             listing.ignored_links.extend(is_linked(&stat).then_some(signature.inode));
             continue;
         }

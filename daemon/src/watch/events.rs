@@ -70,8 +70,7 @@ impl Observer {
                 // Ignored or not, it may be a new name of something that is known.
                 todo.linked_inodes.insert(crawl::signature(&stat).inode);
             }
-            self.tell(dir, name, found, told.seen, todo);
-            let Some(node) = self.index.child(dir, name) else { continue };
+            let Some(node) = self.tell(dir, name, found, told.seen, todo) else { continue };
             let signature = self.index.signature(node);
             if signature.is_dir() && told.came {
                 todo.deep.insert(node);
@@ -79,7 +78,7 @@ impl Observer {
             if let (Kind::File { .. }, Some(written)) = (signature.kind(), told.written) {
                 self.unheard.made(node, signature.inode, written);
                 if !written {
-                    self.index.see(dir, name, signature, Seen::Unwatched(crawl::now_ns()));
+                    self.index.doubt_unwatched(node, crawl::now_ns());
                 }
             }
         }

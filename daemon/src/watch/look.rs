@@ -37,7 +37,7 @@ impl Observer {
         Ok(stat.ok())
     }
 
-    /// Tells the index what was found.
+    /// Tells the index what was found; returns the entry if there is one now.
     pub(super) fn tell(
         &mut self,
         dir: NodeId,
@@ -45,27 +45,30 @@ impl Observer {
         found: Option<Stat>,
         seen: Seen,
         todo: &mut Todo,
-    ) {
+    ) -> Option<NodeId> {
         if !self.excluded.is_empty() && self.excluded.contains(&self.full_path(dir, name)) {
-            return;
+            return None;
         }
         if makes_rules(name, dir == Index::ROOT) || name == CACHE_TAG.0.as_bytes() {
             todo.deep.insert(dir);
         }
-        let Some(stat) = found else { return self.forget(dir, name) };
+        let Some(stat) = found else {
+            self.forget(dir, name);
+            return None;
+        };
         let (signature, linked) = (crawl::signature(&stat), is_linked(&stat));
         let path = join(&self.index.path(dir), name);
         if linked && seen == Seen::Written {
             todo.written_inodes.insert(signature.inode);
         }
         if self.rules_in(dir).ignore(&path, signature.is_dir()) {
-            return self.forget(dir, name);
+            self.forget(dir, name);
+            return None;
         }
         let (node, difference) = self.index.see(dir, name, signature, seen);
         self.drop_removed();
         if linked && difference != Difference::None {
-            // Read before anybody is told: what comes next may not be told from what is there.
-            self.index.see(dir, name, signature, Seen::Unwatched(crawl::now_ns()));
+            self.index.doubt_unwatched(node, crawl::now_ns());
         }
         if linked && self.unheard.has_other_names(node, signature.inode) {
             todo.linked_inodes.insert(signature.inode);
@@ -74,6 +77,7 @@ impl Observer {
         if signature.is_dir() && matches!(difference, Difference::New | Difference::Changed) {
             todo.deep.insert(node);
         }
+        Some(node)
     }
 
     fn full_path(&self, dir: NodeId, name: &[u8]) -> PathBuf {

@@ -182,7 +182,7 @@ impl Observer {
             self.drop_removed();
             if difference != Difference::None && listing.linked.contains(name) {
                 linked.insert(signature.inode);
-                self.index.see(node, name, *signature, Seen::Unwatched(now));
+                self.index.doubt_unwatched(entry, now);
             }
             other_rules |= makes_rules(name, is_root)
                 && (difference != Difference::None || signature.is_racy_at(now));

@@ -1,6 +1,6 @@
 //! Contents and digests of an index: what has to be read, and the Merkle digest of what was.
 
-use super::{Content, Index, NO_DIR, Node, NodeId, Seen};
+use super::{Content, Index, NO_DIR, Node, NodeId};
 use crate::changes::digest::{NOTHING, UNREADABLE, of_dir};
 use crate::model::Digest;
 
@@ -84,11 +84,12 @@ impl Index {
         self.set_content(node, Content::Doubted);
     }
 
-    /// Of what is new and not watched, what comes next may not be told from what is there.
-    pub(super) fn doubt_unwatched(&mut self, node: NodeId, how: Seen) {
+    /// Has an entry that no event tells about read before anybody is told of it, if it has changed
+    /// shortly before `now`, in nanoseconds since 1970: what comes next may not be told from what is
+    /// there.
+    pub fn doubt_unwatched(&mut self, node: NodeId, now: i64) {
         let entry = self.node(node);
-        if let Seen::Unwatched(now) = how
-            && entry.content == Content::Unread
+        if entry.content == Content::Unread
             && entry.signature.kind().has_content()
             && entry.signature.is_racy_at(now)
         {

@@ -166,11 +166,25 @@ impl Index {
         signature: Signature,
         how: Seen,
     ) -> (NodeId, Difference) {
-        let signature = signature.of_entry();
+        let (node, difference) = self.take_look(dir, name, signature.of_entry(), how);
+        if let Seen::Unwatched(now) = how
+            && difference != Difference::None
+        {
+            self.doubt_unwatched(node, now);
+        }
+        (node, difference)
+    }
+
+    fn take_look(
+        &mut self,
+        dir: NodeId,
+        name: &[u8],
+        signature: Signature,
+        how: Seen,
+    ) -> (NodeId, Difference) {
         let place = self.place(dir, name);
         let Ok(at) = place else {
             let node = self.insert(dir, name, signature, place.unwrap_or_else(|at| at));
-            self.doubt_unwatched(node, how);
             return (node, Difference::New);
         };
         let node = self.entries(dir)[at];
@@ -179,15 +193,9 @@ impl Index {
         if !before.is_same_type(&signature) || other_dir {
             self.remove(node);
             let at = self.place(dir, name).unwrap_or_else(|at| at);
-            let node = self.insert(dir, name, signature, at);
-            self.doubt_unwatched(node, how);
-            return (node, Difference::New);
+            return (self.insert(dir, name, signature, at), Difference::New);
         }
-        let difference = self.compare(node, before, signature, how);
-        if difference == Difference::Changed {
-            self.doubt_unwatched(node, how);
-        }
-        (node, difference)
+        (node, self.compare(node, before, signature, how))
     }
 
     fn compare(
