@@ -30,7 +30,7 @@ pub(super) fn submit(command: Vec<OsString>, place: Place) -> Result<Submit, Com
         command: command.into_iter().map(OsText).collect(),
         cwd: directory(place.cwd.as_deref().unwrap_or(Path::new(".")))?.into(),
         environment,
-        umask: Some(mask.bits()),
+        umask: Some(mask.bits() as u32),
         parent: std::env::var("BD_BUILD").ok().filter(|build| !build.is_empty()),
         ..Submit::default()
     })

@@ -9,6 +9,7 @@ use super::terminal::{self, Terminal};
 
 /// Size of the pipes. Larger ones let the command run ahead further, but fall out of the cache,
 /// and the kernel gives a user 64 MiB of pipes in all.
+#[cfg(target_os = "linux")]
 const PIPE_BYTES: i32 = 256 * 1024;
 
 /// Both ends of the outputs, until the supervisor has its own.

@@ -43,10 +43,9 @@ impl Running {
     pub fn stop(&self, grace: Duration) {
         let grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);
         let order = control::line(&Order::Stop { grace_ms });
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        let socket = std::os::fd::AsRawFd::as_raw_fd(&*self.control);
         // It fails when the supervisor is gone, or has not read hundreds of orders before.
-        let _ =
-            nix::sys::socket::send(std::os::fd::AsRawFd::as_raw_fd(&*self.control), &order, flags);
+        let _ = nix::sys::socket::send(socket, &order, MsgFlags::MSG_DONTWAIT);
     }
 
     /// Changes the size of the command's terminal, if it has one.

@@ -13,6 +13,12 @@ use std::time::Duration;
 /// Pause after the system had no descriptor for a connection: it has one when somebody leaves.
 const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections that wait to be taken: as many as the system allows.
+#[cfg(target_os = "linux")]
+const BACKLOG: Backlog = Backlog::MAXALLOWABLE;
+#[cfg(not(target_os = "linux"))]
+const BACKLOG: Backlog = Backlog::MAXCONN;
+
 /// Binds the daemon's socket, in place of a stale one. Only for whoever holds the start lock and
 /// knows that no daemon lives.
 ///
@@ -34,7 +40,7 @@ pub fn bind(home: &Home) -> io::Result<OwnedFd> {
 /// The system's own: the descriptor is no listening socket.
 pub fn adopt(socket: OwnedFd) -> io::Result<Listener> {
     // Listening again makes the daemon, not whoever bound the socket, the peer that clients see.
-    nix::sys::socket::listen(&socket.as_fd(), Backlog::MAXALLOWABLE)?;
+    nix::sys::socket::listen(&socket.as_fd(), BACKLOG)?;
     Ok(Listener::from(UnixListener::try_from(socket)?))
 }
 

@@ -40,6 +40,7 @@ impl Source for Polling {
 /// File systems on which every change is made through this system's kernel, so that its events
 /// tell all: the numbers of `statfs(2)`. All others are looked at: on a network, changes are made
 /// elsewhere, and of what is not known nothing is believed (rule 19).
+#[cfg(target_os = "linux")]
 const LOCAL: &[(u64, &str)] = &[
     (0xef53, "ext"),
     (0x5846_5342, "xfs"),
@@ -60,15 +61,23 @@ const LOCAL: &[(u64, &str)] = &[
 ];
 
 /// Why no event tells of changes on the file system of an open directory, if that is so.
+#[cfg(target_os = "linux")]
 pub(super) fn is_deaf(dir: BorrowedFd<'_>) -> Option<String> {
     let kind = rustix::fs::fstatfs(dir).ok()?;
-    if cfg!(target_os = "macos") {
-        return None;
-    }
     // The kernel's number has 32 bits, whatever the type that holds it.
     deaf_kind(kind.f_type.cast_unsigned() & 0xffff_ffff)
 }
 
+/// The same, as `statfs(2)` tells it on macOS: `MNT_LOCAL`.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_deaf(dir: BorrowedFd<'_>) -> Option<String> {
+    const MNT_LOCAL: u32 = 0x1000;
+    let kind = rustix::fs::fstatfs(dir).ok()?;
+    (kind.f_flags & MNT_LOCAL == 0)
+        .then(|| "its file system is not local: it may change without telling us".to_owned())
+}
+
+#[cfg(target_os = "linux")]
 fn deaf_kind(number: u64) -> Option<String> {
     let local = LOCAL.iter().any(|(local, _)| *local == number);
     (!local).then(|| format!("its file system ({number:#x}) may change without telling us"))
@@ -125,7 +134,7 @@ pub(super) fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -3,17 +3,17 @@
 
 use super::choose::is_deaf;
 use super::marks::{self, lacks_means};
+use super::names::Lister;
 use super::rules::{CACHE_TAG, Rules, never};
 use super::source::{Source, WatchId};
 use super::toml::OnChange;
 use super::unheard::is_linked;
 use crate::changes::Signature;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,9 +22,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Most entries of a workspace. A million files are more than the largest repositories have
 /// checked out; more than that is somebody's home directory.
 pub(super) const MOST_ENTRIES: usize = 1_000_000;
-
-/// Bytes of a directory read at once.
-const DIR_BUFFER_BYTES: usize = 32 << 10;
 
 /// Directories that wait before it pays to start another thread.
 const DIRS_A_THREAD: usize = 16;
@@ -155,7 +152,7 @@ impl Site<'_> {
 
     /// Lists, and hands over what was listed, with the number of those that wait.
     fn labour(&self, hand_over: &mut dyn FnMut(usize, Vec<Listing>)) {
-        let mut buffer = vec![MaybeUninit::uninit(); DIR_BUFFER_BYTES];
+        let mut lister = Lister::new();
         let mut held = self.lock();
         loop {
             if !held.listings.is_empty() {
@@ -164,7 +161,7 @@ impl Site<'_> {
                 hand_over(waiting, listings);
                 held = self.lock();
             } else if !held.waiting.is_empty() {
-                held = self.some(held, &mut buffer);
+                held = self.some(held, &mut lister);
             } else if held.busy > 0 {
                 held = self.news.wait(held).unwrap_or_else(PoisonError::into_inner);
             } else {
@@ -177,11 +174,11 @@ impl Site<'_> {
 
     /// Lists until all is done.
     fn labour_along(&self) {
-        let mut buffer = vec![MaybeUninit::uninit(); DIR_BUFFER_BYTES];
+        let mut lister = Lister::new();
         let mut held = self.lock();
         while !held.done {
             held = match held.waiting.is_empty() {
-                false => self.some(held, &mut buffer),
+                false => self.some(held, &mut lister),
                 true => self.news.wait(held).unwrap_or_else(PoisonError::into_inner),
             };
         }
@@ -191,14 +188,14 @@ impl Site<'_> {
     fn some<'a>(
         &'a self,
         mut held: MutexGuard<'a, Work>,
-        buffer: &mut [MaybeUninit<u8>],
+        lister: &mut Lister,
     ) -> MutexGuard<'a, Work> {
         let rest = held.waiting.len() - (held.waiting.len() / 4).clamp(1, MOST_AT_ONCE);
         let starts = held.waiting.split_off(rest);
         held.busy += 1;
         drop(held);
         let listed: Vec<_> =
-            starts.into_iter().map(|start| list(self.ground, start, buffer)).collect();
+            starts.into_iter().map(|start| list(self.ground, start, lister)).collect();
         held = self.lock();
         held.busy -= 1;
         for listing in listed {
@@ -236,7 +233,7 @@ pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
 fn list(
     ground: &Ground<'_>,
     start: Start,
-    buffer: &mut [MaybeUninit<u8>],
+    lister: &mut Lister,
 ) -> Result<Option<Listing>, (PathBuf, Errno)> {
     let path = match start.path.as_slice() {
         b"" => ground.root.to_path_buf(),
@@ -270,7 +267,7 @@ fn list(
         on_change: Vec::new(),
         problems: Vec::new(),
     };
-    let mut names = match names(&dir, buffer) {
+    let mut names = match lister.names(&dir) {
         Ok(names) => names,
         Err(error) => {
             listing.problems.push(format!("cannot read {}: {error}", path.display()));
@@ -348,22 +345,6 @@ fn unreadable(path: &Path, start: Start, error: Errno) -> Option<Listing> {
     })
 }
 
-/// A name in a directory, and what it is of as far as the directory says.
-pub(super) type Name = (Box<[u8]>, FileType);
-
-fn names(dir: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Vec<Name>> {
-    let mut names = Vec::new();
-    let mut entries = RawDir::new(dir, buffer);
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
-        let name: &CStr = entry.file_name();
-        if !matches!(name.to_bytes(), b"." | b"..") {
-            names.push((name.to_bytes().into(), entry.file_type()));
-        }
-    }
-    Ok(names)
-}
-
 /// Nanoseconds since 1970.
 pub(super) fn now_ns() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
@@ -372,7 +353,10 @@ pub(super) fn now_ns() -> i64 {
 
 /// The device something is on.
 pub(super) fn device(stat: &Stat) -> u64 {
-    #[expect(clippy::unnecessary_cast, reason = "its type differs between systems")]
+    #[cfg_attr(
+        target_os = "linux",
+        expect(clippy::unnecessary_cast, reason = "another type elsewhere")
+    )]
     let device = stat.st_dev as u64;
     device
 }

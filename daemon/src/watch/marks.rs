@@ -1,7 +1,8 @@
 //! What a directory says of itself: the ignore files in it, the root's `bd.toml`, and the mark of a
 //! cache.
 
-use super::crawl::{Listing, Name, join, signature};
+use super::crawl::{Listing, join, signature};
+use super::names::Name;
 use super::rules::{self, CACHE_TAG, IGNORE_FILES, WORKSPACE_FILE};
 use super::toml;
 use crate::changes::Signature;

@@ -18,6 +18,7 @@ mod keeper;
 mod look;
 mod marks;
 mod merge;
+mod names;
 mod notify;
 mod observer;
 #[cfg(test)]
