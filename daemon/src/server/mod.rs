@@ -10,6 +10,7 @@ mod memory;
 mod place;
 mod rpc;
 mod shared;
+mod socket;
 mod stream;
 mod submit;
 mod watches;

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 /// What the kernel makes up when it is read: never the same twice, and without an end.
 const MADE_UP: &[&str] = &["/proc", "/sys"];
 
-/// Root of the workspace that `dir` is in, as builds have it. `home` is the asker's.
+/// Root of the workspace that `dir`, without links, is in, as builds have it. `home` is the asker's.
 pub(super) fn root(dir: &Path, home: Option<&Path>) -> PathBuf {
     let home = home.map(real);
-    root_of(&real(dir), home.as_deref())
+    root_of(dir, home.as_deref())
 }
 
 /// Where a directory is that is there, without links.
@@ -85,7 +85,7 @@ fn bad_dir(message: String) -> Failure {
 
 /// A path without links, as far as it exists. What is not absolute stays as it is: the daemon's
 /// own directory is nobody's.
-fn real(path: &Path) -> PathBuf {
+pub(super) fn real(path: &Path) -> PathBuf {
     let known = |ancestor: &Path| {
         let real = fs::canonicalize(ancestor).ok()?;
         let rest = path.strip_prefix(ancestor).ok()?;

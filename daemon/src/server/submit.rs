@@ -83,7 +83,7 @@ pub(super) fn command(asked: Submit) -> Result<Command, Failure> {
     let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
     Ok(Command {
         program: program(&argv[0], path, &cwd),
-        root: place::root(&cwd, home.as_deref()),
+        root: place::root(&place::real(&cwd), home.as_deref()),
         argv,
         cwd,
         environment: environment.into_iter().collect(),

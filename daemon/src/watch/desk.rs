@@ -1,9 +1,10 @@
-//! Where the rest of the daemon asks about workspaces. Each has a thread of its own; the desk only
-//! knows which.
+//! Where the rest of the daemon asks about workspaces. Each has a keeper with a thread of its own; the
+//! desk only knows which.
 
 use super::answer::{ChangesQuery, SourceWish, Summary, Verified};
 use super::globs::Globs;
-use super::keeper::{Answer, Post, Request, State, TellRules, keep};
+use super::keeper::{Answer, Post, Request, State, TellRules};
+use super::seat::{Calls, Seat, keep};
 use super::shelf::{NoShelf, Shelf};
 use super::wake::{Waker, bell};
 use crate::changes::{Changes, Clock};
@@ -21,8 +22,9 @@ const MOST_WORKSPACES: usize = 32;
 /// How long saving may take when the daemon ends: tens of milliseconds for the largest.
 const SAVING: Duration = Duration::from_secs(1);
 
-/// Takes questions to the threads of workspaces. Every answer comes on another thread, and has seen every change that
-/// was made, by any process, before it was asked for.
+/// Takes questions to the keepers of workspaces. An answer comes on another thread, or at once on the
+/// one that asks if that takes microseconds. It has seen every change that was made, by any process,
+/// before it was asked for.
 pub struct Desk {
     excluded: Vec<PathBuf>,
     wish: SourceWish,
@@ -41,6 +43,7 @@ impl Debug for Desk {
 struct Clerk {
     requests: mpsc::Sender<Request>,
     waker: Waker,
+    seat: Seat,
     summary: watch::Receiver<Option<Summary>>,
     asked: Instant,
     /// Ends when its thread does.
@@ -163,7 +166,8 @@ impl Desk {
         let mut request = request(Box::new(answer));
         if let Some(clerk) = self.clerks.get_mut(root) {
             clerk.asked = Instant::now();
-            match clerk.requests.send(request) {
+            let Some(left) = clerk.seat.at_once(request) else { return };
+            match clerk.requests.send(left) {
                 Ok(()) => return clerk.waker.wake(),
                 // Its workspace was gone.
                 Err(mpsc::SendError(unsent)) => request = unsent,
@@ -183,12 +187,11 @@ impl Desk {
     fn employ(&self, root: &Path) -> std::io::Result<Clerk> {
         let (requests, inbox) = mpsc::channel();
         let (waker, bell) = bell()?;
+        let (calls, seat) = (Calls { requests: inbox, bell }, Seat::default());
         let (published, summary) = watch::channel(None);
         let post = Post {
             root: root.to_path_buf(),
             excluded: self.excluded.clone(),
-            inbox,
-            bell,
             waker: waker.clone(),
             published,
             wish: self.wish,
@@ -197,11 +200,12 @@ impl Desk {
             tell_rules: self.tell_rules.clone(),
         };
         let (leaving, left) = mpsc::channel();
+        let theirs = seat.clone();
         std::thread::Builder::new().name("workspace".into()).spawn(move || {
-            keep(post);
+            keep(post, calls, &theirs);
             drop::<mpsc::Sender<()>>(leaving);
         })?;
-        Ok(Clerk { requests, waker, summary, asked: Instant::now(), left })
+        Ok(Clerk { requests, waker, seat, summary, asked: Instant::now(), left })
     }
 
     fn make_room(&mut self) {
@@ -273,6 +277,66 @@ mod tests {
             let told = since(&mut desk, dir.path(), seen.clock);
             assert_eq!(told.changes.len(), 1, "round {round}: {told:?}");
         }
+    }
+
+    #[test]
+    fn what_takes_little_is_answered_by_whoever_asks() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut desk = Desk::new(vec![]).with_source(SourceWish::Native);
+        let mut clock = state(&mut desk, dir.path()).clock;
+        let (mut own, me) = (0, std::thread::current().id());
+        for round in 0..200 {
+            fs::write(dir.path().join("file"), format!("round {round}")).expect("write");
+            let query = ChangesQuery { since: Some(clock), wait: None };
+            let (told, by) = asked(|send| {
+                desk.changes(dir.path(), query, move |told| {
+                    let by = std::thread::current().id();
+                    send.send(told.map(|told| (told, by))).expect("somebody waits");
+                });
+            });
+            assert_eq!(told.changes.len(), 1, "round {round}: {told:?}");
+            clock = told.clock;
+            own += usize::from(by == me);
+        }
+        // Now and then the workspace's own thread is at it.
+        assert!(!cfg!(target_os = "linux") || own > 0, "woke another thread each time");
+    }
+
+    #[test]
+    fn what_was_done_when_somebody_asked_is_told_to_those_who_wait() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut desk = Desk::new(vec![]);
+        for round in 0..100 {
+            let clock = state(&mut desk, dir.path()).clock;
+            let query = ChangesQuery { since: Some(clock), wait: Some(Duration::from_secs(60)) };
+            let (send, receive) = mpsc::channel();
+            desk.changes(dir.path(), query, move |told| send.send(told).expect("somebody waits"));
+            fs::write(dir.path().join("file"), format!("round {round}")).expect("write");
+            // It may find the change first.
+            assert_eq!(since(&mut desk, dir.path(), clock).changes.len(), 1, "round {round}");
+            let told = receive.recv_timeout(Duration::from_secs(30)).expect("told in time");
+            assert_eq!(told.expect("a good one").changes.len(), 1, "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_panic_while_answering_costs_the_workspace_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut desk = Desk::new(vec![]);
+        let before = state(&mut desk, dir.path());
+        let query = ChangesQuery { since: None, wait: None };
+        desk.changes(dir.path(), query, |_| panic!("of the test"));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let after = loop {
+            let (send, receive) = mpsc::channel();
+            desk.state(dir.path(), move |state| send.send(state).expect("somebody waits"));
+            // Whoever asks while the thread ends is not answered.
+            match receive.recv() {
+                Ok(state) => break state.expect("a good one"),
+                Err(_) => assert!(Instant::now() < deadline, "nobody answers any more"),
+            }
+        };
+        assert_ne!(after.clock.instance, before.clock.instance);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The thread of one workspace: waits for events and requests, and answers. Its observer knows
-//! what is on disk, its contents what was read.
+//! Answers what is asked of one workspace. Its observer knows what is on disk, its contents what was
+//! read. Whose thread does it, and when, is `seat`'s.
 
 use super::answer::{ChangesQuery, SourceWish, Summary, Verified};
 use super::choose::choose;
@@ -9,20 +9,15 @@ use super::reading::{Contents, Wanted};
 use super::shelf::{self, Saving, Shelf};
 use super::toml::OnChange;
 use super::verify::verify;
-use super::wake::{Bell, Waker};
+use super::wake::Waker;
 use crate::changes::{Changes, Clock, InputSet, Instance, Settle};
 use crate::memory;
 use crate::model::{Digest, StateId};
-#[cfg(not(target_os = "linux"))]
-use nix::poll::PollTimeout;
-use nix::poll::{PollFd, PollFlags};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
-use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -36,6 +31,9 @@ const READING_PATIENCE: Duration = Duration::from_secs(10);
 /// whoever asks waits for that.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 const MEANS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Changes told at once, by whoever asks: more would take longer than to wake another thread.
+const MOST_AT_ONCE: usize = 64;
 
 /// How long after much work the memory that it has left is given back.
 const TIDY_AFTER: Duration = Duration::from_millis(500);
@@ -68,8 +66,6 @@ pub(super) enum Request {
 pub(super) struct Post {
     pub(super) root: PathBuf,
     pub(super) excluded: Vec<PathBuf>,
-    pub(super) inbox: Receiver<Request>,
-    pub(super) bell: Bell,
     pub(super) waker: Waker,
     pub(super) published: watch::Sender<Option<Summary>>,
     pub(super) wish: SourceWish,
@@ -117,43 +113,16 @@ pub(super) struct Keeper {
     pub(super) rules_told: Vec<OnChange>,
     /// When something is tried again that failed.
     retry: Option<Instant>,
+    /// Why the workspace is not observed any more, as whoever asked has found out.
+    lost: Option<Lost>,
+    /// When its thread looks again, though nothing happens.
+    looks_again: Option<Instant>,
     /// When memory that much work has left is given back.
     tidy: Option<Instant>,
 }
 
-/// Serves a workspace until nobody can ask any more. Nothing is looked at before somebody asks.
-pub(super) fn keep(mut post: Post) {
-    while let Ok(first) = post.inbox.recv() {
-        let mut pending = vec![first];
-        while !pending.is_empty() {
-            let mut keeper = match Keeper::begin(post) {
-                Ok(keeper) => keeper,
-                Err(failed) => {
-                    let (back, lost) = *failed;
-                    post = back;
-                    pending.drain(..).for_each(|request| request.refuse(&lost.to_string()));
-                    break;
-                }
-            };
-            pending.drain(..).for_each(|request| keeper.accept(request));
-            let Some(lost) = keeper.run() else {
-                return keeper.saving.save_all(&mut keeper.observer, &*keeper.post.shelf);
-            };
-            pending = keeper.pending();
-            post = keeper.post;
-            post.published.send_replace(None);
-            post.shelf.forget(&post.root);
-            tracing::info!(root = %post.root.display(), "the state of a workspace ends: {lost}");
-            // Something else may be in its place: another epoch begins (rule 15).
-            if !(matches!(lost, Lost::RootGone(_) | Lost::Distrusted) && post.root.is_dir()) {
-                pending.drain(..).for_each(|request| request.refuse(&lost.to_string()));
-            }
-        }
-    }
-}
-
 impl Keeper {
-    fn begin(post: Post) -> Result<Self, Box<(Post, Lost)>> {
+    pub(super) fn begin(post: Post) -> Result<Self, Box<(Post, Lost)>> {
         let (source, notes) = choose(&post.root, post.wish, &post.private);
         let instance = new_instance();
         let index = shelf::load(&*post.shelf, &post.root, instance);
@@ -179,6 +148,8 @@ impl Keeper {
                     shown: None,
                     rules_told: Vec::new(),
                     retry: None,
+                    lost: None,
+                    looks_again: None,
                     tidy: Some(now + TIDY_AFTER),
                 })
             }
@@ -187,7 +158,7 @@ impl Keeper {
     }
 
     /// What has not been answered.
-    fn pending(&mut self) -> Vec<Request> {
+    pub(super) fn pending(&mut self) -> Vec<Request> {
         let waiting = self.waiting.drain(..).map(|waiting| waiting.request);
         let watching = self.watching.drain(..).map(|watching| {
             let wait = Some(watching.until.saturating_duration_since(Instant::now()));
@@ -197,32 +168,50 @@ impl Keeper {
         waiting.chain(watching).collect()
     }
 
-    /// Returns when the workspace is lost, or with `None` when nobody can ask any more.
-    fn run(&mut self) -> Option<Lost> {
-        loop {
-            let open = self.take_in();
-            self.retry = None;
-            match self.turn() {
-                Ok(()) => {}
-                Err(lost @ Lost::NoMeans { .. }) => self.try_later(&lost),
-                Err(lost) => return Some(lost),
+    /// Looks what there is to do, and does it.
+    pub(super) fn look_around(&mut self) -> Result<(), Lost> {
+        self.retry = None;
+        match self.turn() {
+            Err(lost @ Lost::NoMeans { .. }) => {
+                self.try_later(&lost);
+                Ok(())
             }
-            if !open && self.waiting.is_empty() {
-                return None;
-            }
-            self.wait();
+            turned => turned,
         }
     }
 
-    /// Takes the requests that have come; `false` when no more can come.
-    fn take_in(&mut self) -> bool {
-        loop {
-            match self.post.inbox.try_recv() {
-                Ok(request) => self.accept(request),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
+    /// Answers a request if that takes less time than to wake the thread of the workspace, which is
+    /// left the rest.
+    pub(super) fn at_once(&mut self, request: Request) {
+        let brief = self.waiting.is_empty() && self.is_brief(&request);
+        self.accept(request);
+        if brief && let Err(lost) = self.sync().and_then(|()| self.answer_if_certain()) {
+            self.lost = Some(lost);
         }
+        let now = Instant::now();
+        let sooner = match (self.look_again_at(now), self.looks_again) {
+            (Some(next), Some(planned)) => next < planned,
+            (next, _) => next.is_some(),
+        };
+        let news = !self.watching.is_empty() && self.told != self.observer.index.clock().tick;
+        if sooner || news || !self.waiting.is_empty() || self.lost.is_some() {
+            self.post.waker.wake();
+        }
+    }
+
+    /// Whether a request can be answered briefly, as far as can be seen beforehand.
+    fn is_brief(&mut self, request: &Request) -> bool {
+        let Request::Changes(query, _) = request else { return false };
+        let index = &self.observer.index;
+        let few = query.since.is_none_or(|since| {
+            since.instance == index.clock().instance
+                && index.happened_since(since.tick) <= MOST_AT_ONCE
+        });
+        few && self.retry.is_none() && self.lost.is_none() && self.observer.has_little_to_do()
+    }
+
+    fn answer_if_certain(&mut self) -> Result<(), Lost> {
+        if self.observer.index.in_doubt() { Ok(()) } else { self.answer() }
     }
 
     /// Leaves those who wait until another try, unless they have waited too long.
@@ -236,6 +225,9 @@ impl Keeper {
     }
 
     fn turn(&mut self) -> Result<(), Lost> {
+        if let Some(lost) = self.lost.take() {
+            return Err(lost);
+        }
         self.contents.take(&mut self.observer)?;
         if self.waiting.is_empty() {
             self.observer.take()?;
@@ -245,10 +237,7 @@ impl Keeper {
                 self.observer.index.seal();
             }
         } else {
-            let begun = Instant::now();
-            let asked = self.waiting.iter().map(|waiting| waiting.since).max();
-            self.observer.sync(asked.unwrap_or(begun))?;
-            self.last_sync = Some(begun.elapsed());
+            self.sync()?;
         }
         self.answer()?;
         self.tell_watching()?;
@@ -268,7 +257,16 @@ impl Keeper {
         Ok(())
     }
 
-    fn accept(&mut self, request: Request) {
+    /// Sees everything that was done before the last one who waits has asked.
+    fn sync(&mut self) -> Result<(), Lost> {
+        let begun = Instant::now();
+        let asked = self.waiting.iter().map(|waiting| waiting.since).max();
+        self.observer.sync(asked.unwrap_or(begun))?;
+        self.last_sync = Some(begun.elapsed());
+        Ok(())
+    }
+
+    pub(super) fn accept(&mut self, request: Request) {
         self.waiting.push(Waiting { since: Instant::now(), request });
     }
 
@@ -355,8 +353,8 @@ impl Keeper {
         }
     }
 
-    fn wait(&mut self) {
-        let now = Instant::now();
+    /// When to look again at the latest, though nothing has happened.
+    fn look_again_at(&mut self, now: Instant) -> Option<Instant> {
         let mut next = self.watching.iter().map(|watching| watching.until).min();
         if !self.watching.is_empty() && !self.observer.watches().1.is_empty() {
             next = next.into_iter().chain([self.last_poll + POLL_EVERY]).min();
@@ -374,14 +372,18 @@ impl Keeper {
         if !self.waiting.is_empty() {
             next = next.into_iter().chain([now + READING_PATIENCE]).min();
         }
-        let bell = PollFd::new(self.post.bell.as_fd(), PollFlags::POLLIN);
-        let source = self.observer.source().readable();
-        let source = source.map(|source| PollFd::new(source, PollFlags::POLLIN));
-        let mut descriptors: Vec<_> = std::iter::once(bell).chain(source).collect();
-        let left = next.map(|next| next.saturating_duration_since(now));
-        // A signal or a lack of memory makes us look around once more.
-        let _ = wait_for(&mut descriptors, left);
-        self.post.bell.quiet();
+        next
+    }
+
+    /// The same, for the thread of the workspace to keep to.
+    pub(super) fn plan(&mut self, now: Instant) -> Option<Instant> {
+        self.looks_again = self.look_again_at(now);
+        self.looks_again
+    }
+
+    /// Whether somebody waits for an answer that does not depend on a change.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
     }
 }
 
@@ -396,20 +398,6 @@ impl Request {
             Self::Verify(_, answer) => answer(Err(why.to_owned())),
         }
     }
-}
-
-/// To the microsecond where the system can: a save is told after two milliseconds, not three.
-#[cfg(target_os = "linux")]
-fn wait_for(descriptors: &mut [PollFd<'_>], left: Option<Duration>) -> nix::Result<i32> {
-    nix::poll::ppoll(descriptors, left.map(Into::into), None)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn wait_for(descriptors: &mut [PollFd<'_>], left: Option<Duration>) -> nix::Result<i32> {
-    let up = |left: Duration| left + Duration::from_micros(999);
-    let timeout =
-        left.map_or(PollTimeout::NONE, |left| up(left).try_into().unwrap_or(PollTimeout::MAX));
-    nix::poll::poll(descriptors, timeout)
 }
 
 /// Drawn at random: no other epoch of any workspace has it.

@@ -85,6 +85,8 @@ pub(super) struct Observer {
     pub(super) heard: i64,
     /// Events were lost since then, or could not be followed up.
     pub(super) lost: bool,
+    /// Events that were told and not taken in yet.
+    pub(super) early: Vec<Event>,
     /// What `bd.toml` has run on change.
     pub(super) on_change: Vec<OnChange>,
     /// What is wrong with ignore files and directories.
@@ -165,6 +167,7 @@ impl Observer {
             begun: false,
             heard: crawl::now_ns(),
             lost: false,
+            early: Vec::new(),
             on_change: Vec::new(),
             problems: HashMap::new(),
             writing: HashMap::new(),
@@ -235,9 +238,13 @@ impl Observer {
         Ok(())
     }
 
-    /// What the source tells; a failure is a loss, and so is one that was not followed up.
-    fn told(&self, ask: impl FnOnce(&dyn Source, &mut Vec<Event>) -> io::Result<()>) -> Vec<Event> {
-        let mut events = Vec::new();
+    /// What the source tells, after what it told early; a failure is a loss, and so is one that was
+    /// not followed up.
+    pub(super) fn told(
+        &mut self,
+        ask: impl FnOnce(&dyn Source, &mut Vec<Event>) -> io::Result<()>,
+    ) -> Vec<Event> {
+        let mut events = std::mem::take(&mut self.early);
         if ask(&*self.source, &mut events).is_err() || self.lost {
             events.push(Event::Lost);
         }

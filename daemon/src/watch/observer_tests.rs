@@ -374,3 +374,59 @@ fn the_end_of_the_root_is_told_from_that_of_other_directories() {
     place.source.tells(vec![Event::SelfGone(root)]);
     assert!(matches!(place.observer.sync(Instant::now()), Err(Lost::RootGone(_))));
 }
+
+#[test]
+fn what_takes_longer_than_a_look_at_a_few_files_is_left_to_the_thread_of_the_workspace() {
+    let few = || Place::with(&["a/file", "a/other", ".gitignore", "b/deep/file"]);
+    let brief = |place: &mut Place, told: &[(&str, What)]| {
+        let events = told.iter().map(|(path, what)| place.source.at(&place.at(path), *what));
+        place.source.tells(events.collect());
+        place.observer.has_little_to_do()
+    };
+    let move_to = |place: &Place, from, to| {
+        fs::rename(place.at(from), place.at(to)).expect("renamed");
+        [(from, What::MovedFrom(1)), (to, What::MovedTo(1))]
+    };
+
+    let mut place = few();
+    assert!(brief(&mut place, &[]), "nothing happened");
+    let edit = [("a/file", What::Modified), ("a/file", What::Written), ("a/other", What::Gone)];
+    assert!(brief(&mut place, &edit), "an edit");
+    fs::write(place.at("a/new"), "new").expect("a file");
+    assert!(brief(&mut place, &[("a/new", What::Made), ("a/new", What::Written)]), "a new file");
+    let moved = move_to(&place, "a/new", "a/file");
+    assert!(brief(&mut place, &moved), "an atomic save");
+
+    assert!(!brief(&mut few(), &[(".gitignore", What::Written)]), "rules");
+    assert!(!brief(&mut few(), &[("bd.toml", What::Written)]), "the workspace's file");
+    assert!(!brief(&mut few(), &[("a/CACHEDIR.TAG", What::Made)]), "a mark");
+    assert!(!brief(&mut few(), &[("b", What::Gone)]), "a directory that goes");
+    assert!(!brief(&mut few(), &[("a/file", What::MovedFrom(1))]), "half of a rename");
+    assert!(!brief(&mut few(), &[("a/file", What::Modified); 100]), "a lot");
+    let mut place = few();
+    fs::create_dir(place.at("new")).expect("a directory");
+    assert!(!brief(&mut place, &[("new", What::Made)]), "a new directory");
+    let mut place = few();
+    let moved = move_to(&place, "b", "a/b");
+    assert!(!brief(&mut place, &moved), "a directory that moves");
+    let mut place = few();
+    fs::hard_link(place.at("a/file"), place.at("a/link")).expect("a link");
+    assert!(!brief(&mut place, &[("a/link", What::Made)]), "another name of a file");
+    let mut place = few();
+    place.source.tells(vec![Event::Lost]);
+    assert!(!place.observer.has_little_to_do(), "a loss");
+}
+
+#[test]
+fn what_was_told_early_is_taken_in_by_the_next_synchronisation() {
+    let mut place = Place::with(&["file"]);
+    let clock = place.observer.index.clock();
+    fs::write(place.at("file"), "changed").expect("an edit");
+    place.source.tells(vec![place.source.at(&place.at("file"), What::Written)]);
+    assert!(place.observer.has_little_to_do());
+    place.source.tells(vec![Event::Lost]);
+    assert!(!place.observer.has_little_to_do(), "what came first hides what came next");
+    place.sync();
+    let changes = place.observer.index.changes_since(clock).changes;
+    assert!(changes.len() == 1 && changes[0].path == Path::new("file"), "{changes:?}");
+}

@@ -30,6 +30,11 @@ struct Linked {
 }
 
 impl Unheard {
+    /// How many files and directories are looked at each time.
+    pub(super) fn len(&self) -> usize {
+        self.linked.len() + self.marked.len()
+    }
+
     /// Takes note of a file that has several names; returns whether that is new.
     pub(super) fn has_other_names(&mut self, node: NodeId, inode: u64) -> bool {
         let certain = Linked { inode, is_certain: true };
