@@ -2,8 +2,10 @@
 
 use bd_protocol::frame;
 use bd_protocol::limits::EVENTS_MAX_BYTES;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::{Value, json};
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -63,6 +65,7 @@ impl Wire {
     /// Reads one frame; `None` at the end of the connection, however it came.
     #[must_use]
     pub fn frame(&mut self) -> Option<Vec<u8>> {
+        wait_readable(&self.0);
         let mut buffer = Vec::new();
         match frame::read(&mut self.0, EVENTS_MAX_BYTES.max(8 << 20), &mut buffer) {
             Ok(true) => Some(buffer),
@@ -92,6 +95,14 @@ impl Wire {
         assert_eq!(reply["id"], id, "{reply}");
         reply
     }
+}
+
+/// Waits as bdctl does, by `poll`. Whoever waits in `read` is woken as well when the peer takes what
+/// was sent to it: a change of threads more for each question.
+pub fn wait_readable(socket: &UnixStream) {
+    let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+    // Whatever is wrong, reading tells.
+    let _ = poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout);
 }
 
 /// A hello of this version for a channel.

@@ -35,6 +35,9 @@ pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, cl
     let mut handlers = FuturesUnordered::new();
     loop {
         tokio::select! {
+            // What has come is answered before the socket is asked for more.
+            biased;
+            Some(()) = handlers.next(), if !handlers.is_empty() => {}
             request = requests.next() => match request {
                 Some(Ok(request)) => handlers.push(request.execute(service.clone().serve())),
                 Some(Err(error)) => {
@@ -43,7 +46,6 @@ pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, cl
                 }
                 None => break,
             },
-            Some(()) = handlers.next(), if !handlers.is_empty() => {}
         }
     }
     drop(handlers);
