@@ -16,7 +16,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Most entries of a workspace. A million files are more than the largest repositories have
@@ -25,6 +25,10 @@ pub(super) const MOST_ENTRIES: usize = 1_000_000;
 
 /// Directories that wait before it pays to start another thread.
 const DIRS_A_THREAD: usize = 16;
+
+/// Threads that list directories together. To find it out costs as much as listing ten.
+static MOST_THREADS: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from).min(8));
 
 /// Directories listed by one thread before it looks what others have done.
 const MOST_AT_ONCE: usize = 32;
@@ -117,12 +121,11 @@ pub(super) fn crawl_each(
 ) -> Result<(), Failed> {
     let work = Mutex::new(Work { waiting: starts, ..Work::default() });
     let site = Site { ground, deep, work, news: Condvar::new() };
-    let most = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     std::thread::scope(|scope| {
         let mut helpers = 0;
         site.labour(&mut |waiting, listings| {
             listings.into_iter().for_each(&mut *take);
-            if helpers + 1 < most && waiting > DIRS_A_THREAD * (helpers + 1) {
+            if waiting > DIRS_A_THREAD * (helpers + 1) && helpers + 1 < *MOST_THREADS {
                 helpers += 1;
                 let site = &site;
                 scope.spawn(move || site.labour_along());

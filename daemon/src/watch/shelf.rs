@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// How long nothing must have changed before the state is saved.
@@ -98,7 +99,7 @@ impl Saving {
         if index.has_changed_pages() {
             let (header, pages) = index.save(PAGES_AT_ONCE, now_ns());
             self.next_part = header.is_none().then(|| Instant::now() + BETWEEN_PARTS);
-            let header = header.map(|header| [&boot()[..], &header].concat());
+            let header = header.map(|header| [&BOOT[..], &header].concat());
             shelf.save(observer.root(), Saved { header, pages });
         }
     }
@@ -123,8 +124,7 @@ impl Saving {
 
 /// The index that was saved of a workspace, as a new instance.
 pub(super) fn load(shelf: &dyn Shelf, root: &Path, instance: Instance) -> Option<Index> {
-    let boot = boot();
-    let saved = shelf.load(root, &|header| header.starts_with(&boot))?;
+    let saved = shelf.load(root, &|header| header.starts_with(&*BOOT))?;
     let header = saved.header?;
     let header = header.get(BOOT_BYTES..)?;
     let index = Index::restore(instance, header, &saved.pages);
@@ -137,9 +137,9 @@ pub(super) fn load(shelf: &dyn Shelf, root: &Path, instance: Instance) -> Option
 const BOOT_BYTES: usize = 16;
 
 /// Identity of this boot of the system: the start of a digest, since only equality counts.
-fn boot() -> [u8; BOOT_BYTES] {
+static BOOT: LazyLock<[u8; BOOT_BYTES]> = LazyLock::new(|| {
     let id = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut short = [0; BOOT_BYTES];
     short.copy_from_slice(&blake3::hash(&id).as_bytes()[..BOOT_BYTES]);
     short
-}
+});
