@@ -61,9 +61,17 @@ impl Observer {
         for (place, told) in std::mem::take(&mut todo.names) {
             let (watch, name) = &place;
             let Some(&dir) = self.node_of.get(watch) else { continue };
-            let found = self.find(dir, name)?;
-            if found.is_none() && patient && told.there && self.index.child(dir, name).is_some() {
+            let (found, known) = (self.find(dir, name)?, self.index.child(dir, name));
+            if found.is_none() && patient && told.there && known.is_some() {
                 todo.names.insert(place, told);
+                continue;
+            }
+            let doubtful = known.is_none() || (found.is_some() && !told.there);
+            if doubtful && self.is_spelt_otherwise(dir, name, found.as_ref()) {
+                let inode = found.map(|stat| crawl::signature(&stat).inode);
+                todo.misspelt.insert(dir);
+                todo.linked_inodes.extend(inode);
+                todo.written_inodes.extend(inode.filter(|_| told.seen == Seen::Written));
                 continue;
             }
             if let Some(stat) = found.filter(|stat| told.came && is_linked(stat)) {

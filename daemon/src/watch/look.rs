@@ -37,6 +37,28 @@ impl Observer {
         Ok(stat.ok())
     }
 
+    /// Whether a name that was told may be that of an entry with another spelling: there are
+    /// directories that do not tell capitals from small letters, and only a listing of one says what
+    /// is in it (rule 20). Of other letters than ASCII's nobody knows how they are compared.
+    pub(super) fn is_spelt_otherwise(
+        &self,
+        dir: NodeId,
+        name: &[u8],
+        found: Option<&Stat>,
+    ) -> bool {
+        let Some(found) = found else {
+            let mut known = self.index.entries(dir).iter().map(|node| self.index.name(*node));
+            return known.any(|known| known.eq_ignore_ascii_case(name));
+        };
+        let swap = |letter: &u8| match letter.is_ascii_lowercase() {
+            true => letter.to_ascii_uppercase(),
+            false => letter.to_ascii_lowercase(),
+        };
+        let other: Vec<u8> = name.iter().map(swap).collect();
+        let is_found = |other: Stat| (other.st_dev, other.st_ino) == (found.st_dev, found.st_ino);
+        other != name && rustix::fs::lstat(self.full_path(dir, &other)).is_ok_and(is_found)
+    }
+
     /// Tells the index what was found; returns the entry if there is one now.
     pub(super) fn tell(
         &mut self,
@@ -124,6 +146,7 @@ impl Observer {
     }
 
     pub(super) fn follow_up(&mut self, mut todo: Todo) -> Result<(), Lost> {
+        self.list(std::mem::take(&mut todo.misspelt), false)?;
         self.look_at_other_names(&mut todo)?;
         let written = std::mem::take(&mut todo.written_inodes);
         if !written.is_empty() {

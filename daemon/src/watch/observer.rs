@@ -113,6 +113,8 @@ pub(super) struct Todo {
     /// Directories to list, with all below them.
     pub(super) deep: BTreeSet<NodeId>,
     pub(super) everything: bool,
+    /// Directories to list, of which names were told that may be spelt otherwise.
+    pub(super) misspelt: BTreeSet<NodeId>,
     /// Files with several names that were written under one of them.
     pub(super) written_inodes: BTreeSet<u64>,
     /// Files that have several names, as was just found out under one of them.

@@ -376,6 +376,44 @@ fn the_end_of_the_root_is_told_from_that_of_other_directories() {
 }
 
 #[test]
+fn a_directory_that_finds_names_by_other_spellings_is_listed() {
+    // As far as a file system with capitals can show it (rule 20): two names of one inode.
+    let mut place = Place::with(&["dir/name", "dir/inner/file"]);
+    fs::hard_link(place.at("dir/name"), place.at("dir/NAME")).expect("a link");
+    fs::write(place.at("dir/unheard"), "nobody tells").expect("a file");
+    place.source.tells(vec![place.source.at(&place.at("dir/name"), What::Gone)]);
+    place.sync();
+    assert!(place.observer.index.lookup(b"dir/unheard").is_some(), "a name that went is found");
+
+    fs::write(place.at("dir/again"), "nobody tells").expect("a file");
+    fs::hard_link(place.at("dir/again"), place.at("dir/AGAIN")).expect("a link");
+    fs::write(place.at("dir/inner/unheard"), "nobody tells").expect("a file");
+    place.source.tells(vec![place.source.at(&place.at("dir/AGAIN"), What::Written)]);
+    place.sync();
+    assert!(place.observer.index.lookup(b"dir/again").is_some(), "a name that is not known");
+    let inner = place.observer.index.lookup(b"dir/inner/unheard");
+    assert!(inner.is_none(), "what is below is listed for nothing");
+}
+
+#[test]
+fn what_went_by_another_spelling_is_gone() {
+    let mut place = Place::with(&["dir/removed", "dir/moved", "dir/stays"]);
+    let (removed, moved, to) =
+        (place.at("dir/REMOVED"), place.at("dir/Moved"), place.at("dir/renamed"));
+    fs::remove_file(place.at("dir/removed")).expect("a removal");
+    fs::rename(place.at("dir/moved"), &to).expect("a rename");
+    place.source.tells(vec![
+        place.source.at(&removed, What::Gone),
+        place.source.at(&moved, What::MovedFrom(1)),
+        place.source.at(&to, What::MovedTo(1)),
+    ]);
+    place.sync();
+    let is_known = |path: &str| place.observer.index.lookup(path.as_bytes()).is_some();
+    assert_eq!(["dir/removed", "dir/moved"].map(is_known), [false; 2], "rule 20");
+    assert_eq!(["dir/renamed", "dir/stays"].map(is_known), [true; 2], "rule 20");
+}
+
+#[test]
 fn what_takes_longer_than_a_look_at_a_few_files_is_left_to_the_thread_of_the_workspace() {
     let few = || Place::with(&["a/file", "a/other", ".gitignore", "b/deep/file"]);
     let brief = |place: &mut Place, told: &[(&str, What)]| {

@@ -19,7 +19,7 @@
 //! | 15 the root, 16 clocks | `roots` |
 //! | 17 our reads, 18 our writes | `quiet` |
 //! | 19 network file systems | what `statfs` says of them: with the daemon's `choose` |
-//! | 20 file systems that fold case | there is none here to test with |
+//! | 20 file systems that fold case | there is none here: with scripted events and two names of one inode in `observer_tests` |
 //! | 21 anything at all | the test `fuzz_changes` |
 //!
 //! Beyond the rules: `ignoring`, `names`, `modes`.
