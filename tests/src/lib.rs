@@ -8,6 +8,7 @@ pub mod fake;
 pub mod family;
 pub mod gate;
 pub mod git;
+pub mod hand;
 pub mod mapped;
 pub mod measure;
 pub mod model;

@@ -1,24 +1,13 @@
 //! Those who do the operations: threads, and processes of their own.
 
-use crate::operations::{Hand, Kinds};
 use bd_tests::Twin;
+use bd_tests::hand::{Hand, Kinds, MOST_HANDS, Order};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
 const THREADS: u64 = 2;
-const PROCESSES: u64 = 2;
-
-/// How many do something at once.
-pub(crate) const MEMBERS: u64 = THREADS + PROCESSES;
-
-/// One member's part of a burst.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Order {
-    pub(crate) seed: u64,
-    pub(crate) count: u64,
-    pub(crate) kinds: Kinds,
-}
+const PROCESSES: u64 = MOST_HANDS - THREADS;
 
 /// A member of the crew in this process; its orders end with it.
 struct Thread {

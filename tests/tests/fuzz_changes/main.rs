@@ -5,7 +5,6 @@
 //! once is not the same twice: a failure prints what was done in its round.
 
 mod crew;
-mod operations;
 mod rounds;
 
 use rounds::Rounds;

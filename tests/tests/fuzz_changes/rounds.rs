@@ -1,15 +1,15 @@
 //! Rounds of it: a burst with questions in between, and then the answers beside a full walk.
 
-use crate::crew::{Crew, MEMBERS, Order};
-use crate::operations::{Hand, Kinds, git};
+use crate::crew::Crew;
 use bd_daemon::changes::{ChangeKind, Changes, Clock, EntryType};
 use bd_tests::Watched;
 use bd_tests::explain::explain;
+use bd_tests::hand::{self, Hand, Kinds, MOST_HANDS, Order};
 use bd_tests::oracle::{self, Listing};
 use bd_tests::rng::Rng;
 use std::collections::VecDeque;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Longest part of one member of the crew.
 const LONGEST: u64 = 60;
@@ -51,7 +51,7 @@ impl Rounds {
         // Far down: links that lead upwards stay within the test's own directory.
         let (root, outside) = (dir.path().join("1/2/3/4/root"), dir.path().join("outside"));
         fs::create_dir(&outside).expect("a directory");
-        begin(&root);
+        hand::repository(&root);
         let crew = Crew::new(&root, &outside);
         let mut watched = Watched::new(&root);
         let listing = watched.agrees();
@@ -137,7 +137,7 @@ impl Rounds {
     /// Gives further names to files, and has them looked at before anything else happens to them.
     fn link_some(&mut self) {
         let (known, clock) = self.past.back().expect("a past");
-        let hand = Hand::new(self.watched.root(), &self.outside, MEMBERS);
+        let hand = Hand::new(self.watched.root(), &self.outside, MOST_HANDS);
         let link = |_| hand.hard_link_between(&mut self.rng, known);
         let linked: Vec<_> = (0..LINKED).filter_map(link).collect();
         if let Err(error) = self.watched.try_since(*clock) {
@@ -185,7 +185,7 @@ impl Rounds {
         if self.rng.one_in(2) {
             assert!(self.watched.try_info().is_err(), "there is no root, seed {}", self.seed);
         }
-        begin(&root);
+        hand::repository(&root);
         let told = self.watched.since(old);
         assert!(told.fresh && told.clock.instance != old.instance, "seed {}: {told:?}", self.seed);
         self.past = VecDeque::from([(self.watched.agrees(), self.watched.clock())]);
@@ -220,32 +220,6 @@ impl Rounds {
         assert!(self.renames > 0, "nothing was renamed");
         assert!(self.queries > 0, "nobody asked meanwhile");
     }
-}
-
-/// A repository of two branches, and some more.
-fn begin(root: &Path) {
-    let write = |path: &str, text: &str| {
-        let path = root.join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
-        fs::write(path, text).expect("a file");
-    };
-    for path in ["a/f0", "a/b/f1", "a/b/a/f2", "b/f0", ".dots/a/f3", "f0", "f1"] {
-        write(path, path);
-    }
-    let run = |arguments: &[&str]| git(root, arguments).expect("git works");
-    run(&["init", "-q", "-b", "one"]);
-    run(&["add", "."]);
-    run(&["commit", "-q", "-m", "one"]);
-    run(&["checkout", "-q", "-b", "two"]);
-    run(&["mv", "a/b", "b/b"]);
-    run(&["rm", "-q", "f1"]);
-    for path in ["f0", ".dots/b/a/f1", "b/f0"] {
-        write(path, "two");
-    }
-    write(".gitignore", "*.log\n");
-    run(&["add", "."]);
-    run(&["commit", "-q", "-m", "two"]);
-    write("x.log", "ignored");
 }
 
 /// A file whose content and times, to the change of its inode, are what they were is not told of.

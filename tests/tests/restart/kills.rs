@@ -1,72 +1,50 @@
-//! Daemons that are killed at any moment.
+//! Daemons that are killed at any moment of the operations that `fuzz_changes` has.
 
 use crate::place::Place;
+use bd_tests::hand::{self, Hand, Kinds, Order};
 use bd_tests::rng::Rng;
-use std::fs::{self, File, FileTimes};
-use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
-const ROUNDS: usize = 30;
+/// Each with a kill. `BD_FUZZ_KILLS` makes them more, `BD_FUZZ_SEED` others.
+const ROUNDS: u64 = 60;
 
-const FILES: [&str; 4] = ["f0", "f1", "f2", "x.log"];
-const DIRS: [&str; 5] = ["", "a", "b", "a/b", "b/a"];
+const HANDS: u64 = 3;
 
-fn path(place: &Place, rng: &mut Rng) -> PathBuf {
-    let (dir, file) = (rng.pick(&DIRS).expect("names"), rng.pick(&FILES).expect("names"));
-    place.at(dir).join(file)
+/// A moment within a burst, in microseconds.
+const WITHIN: u64 = 20_000;
+
+fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().expect(name))
 }
 
-/// Something; it may be impossible.
-fn operate(place: &Place, rng: &mut Rng) -> io::Result<()> {
-    let (one, two) = (path(place, rng), path(place, rng));
-    match rng.below(9) {
-        0 => {
-            fs::create_dir_all(one.parent().expect("a parent"))?;
-            fs::write(one, format!("made {}", rng.bits()))
-        }
-        1 => fs::write(one, format!("edited {}", rng.bits())),
-        2 => {
-            let before = fs::metadata(&one)?;
-            let length = usize::try_from(before.len()).expect("a small file");
-            let bytes: Vec<u8> = (0..length).map(|_| b'a' + rng.below(26) as u8).collect();
-            fs::write(&one, bytes)?;
-            let file = File::options().write(true).open(one)?;
-            file.set_times(FileTimes::new().set_modified(before.modified()?))
-        }
-        3 => fs::rename(one, two),
-        4 => {
-            let dirs = (rng.pick(&DIRS[1..]).expect("names"), rng.pick(&DIRS[1..]).expect("names"));
-            fs::rename(place.at(dirs.0), place.at(dirs.1))
-        }
-        5 => fs::remove_file(one),
-        6 => {
-            let new = one.with_extension("new");
-            fs::write(&new, format!("saved {}", rng.bits()))?;
-            fs::rename(new, one)
-        }
-        7 => fs::write(
-            one.with_file_name(".gitignore"),
-            ["*.log\n", "f0\n", ""][rng.below(3) as usize],
-        ),
-        _ => fs::remove_dir_all(place.at(rng.pick(&DIRS[1..]).expect("names"))),
-    }
+/// Has all hands do something at once; returns how much they did.
+fn burst(hands: &[Hand], rng: &mut Rng, most: u64) -> usize {
+    std::thread::scope(|scope| {
+        let work = |hand| {
+            let order = Order { seed: rng.bits(), count: 1 + rng.below(most), kinds: Kinds::All };
+            scope.spawn(move || Hand::burst(hand, order).len())
+        };
+        let working: Vec<_> = hands.iter().map(work).collect();
+        working.into_iter().map(|work| work.join().expect("a hand that works")).sum()
+    })
 }
 
 #[test]
 fn after_a_kill_at_any_moment_every_answer_is_right_or_begins_anew() {
     let mut place = Place::new();
-    let seed = std::env::var("BD_FUZZ_SEED").map_or(1, |seed| seed.parse().expect("a seed"));
+    let seed = number("BD_FUZZ_SEED", 1);
     let mut rng = Rng::new(seed);
-    let (mut exact, mut fresh) = (0, 0);
+    let (root, outside) = (place.sandbox.workspace(), place.sandbox.outside().join("store"));
+    std::fs::create_dir_all(&outside).expect("a directory");
+    hand::repository(&root);
+    let hands: Vec<_> = (0..HANDS).map(|number| Hand::new(&root, &outside, number)).collect();
+    let (mut exact, mut fresh, mut done) = (0, 0, 0);
     place.mark();
-    for round in 0..ROUNDS {
+    for round in 0..number("BD_FUZZ_KILLS", ROUNDS) {
         eprintln!("BD_FUZZ_SEED={seed} round {round}");
-        for _ in 0..1 + rng.below(30) {
-            let _ = operate(&place, &mut rng);
-            if rng.one_in(10) {
-                place.mark();
-            }
+        for _ in 0..rng.below(4) {
+            done += burst(&hands, &mut rng, 20);
+            place.mark();
         }
         if round % 6 == 0 {
             place.write("certain", &format!("{round}"));
@@ -75,21 +53,16 @@ fn after_a_kill_at_any_moment_every_answer_is_right_or_begins_anew() {
             let _ = place.sandbox.ok(&["daemon", "restart"]);
         }
         let pid = place.sandbox.daemon_pid();
-        // At any moment of the operations that follow.
-        let after = Duration::from_micros(rng.below(3000));
+        let after = Duration::from_micros(rng.below(WITHIN));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(after);
                 nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("a daemon");
             });
-            for _ in 0..rng.below(60) {
-                let _ = operate(&place, &mut rng);
-            }
+            done += burst(&hands, &mut rng, 60);
         });
         bd_tests::eventually("it is gone", || !bd_tests::sandbox::alive(pid));
-        for _ in 0..rng.below(10) {
-            let _ = operate(&place, &mut rng);
-        }
+        done += burst(&hands, &mut rng, 10);
         if rng.one_in(2) {
             place.agrees();
         }
@@ -102,6 +75,6 @@ fn after_a_kill_at_any_moment_every_answer_is_right_or_begins_anew() {
         let surplus = place.past.len().saturating_sub(12);
         place.past.drain(..surplus);
     }
-    println!("{exact} exact, {fresh} fresh");
+    println!("{done} operations, {exact} answers exact, {fresh} fresh");
     assert!(exact > 0 && fresh > 0, "{exact} exact, {fresh} fresh: one of them was not tested");
 }

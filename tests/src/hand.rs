@@ -1,10 +1,9 @@
 //! What can be done to files, at random, on so few names that the doings meet. What can not be
 //! done, because somebody else was faster, is not done.
 
-use crate::crew::{MEMBERS, Order};
-use bd_tests::mapped::Mapped;
-use bd_tests::oracle::{Listing, TAG};
-use bd_tests::rng::Rng;
+use crate::mapped::Mapped;
+use crate::oracle::{Listing, TAG};
+use crate::rng::Rng;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
@@ -13,9 +12,23 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// How many do something at once, at most.
+pub const MOST_HANDS: u64 = 4;
+
+/// One hand's part of a burst.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// What it does follows from it, and from what others do.
+    pub seed: u64,
+    /// Operations that succeed, unless few do.
+    pub count: u64,
+    /// Which ones.
+    pub kinds: Kinds,
+}
+
 /// Which operations there are in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kinds {
+pub enum Kinds {
     /// Those on single files, without another name for any.
     Files = 0,
     /// All but hard links.
@@ -55,7 +68,8 @@ const LINK: &str = "link";
 const COPIED: usize = 40;
 
 /// One who does it.
-pub(crate) struct Hand {
+#[derive(Debug)]
+pub struct Hand {
     root: PathBuf,
     outside: PathBuf,
     /// A name that nobody else writes to: a mapped file must not get shorter.
@@ -67,7 +81,10 @@ pub(crate) struct Hand {
 }
 
 impl Hand {
-    pub(crate) fn new(root: &Path, outside: &Path, number: u64) -> Self {
+    /// One that works in `root`, puts what it moves out into `outside`, and has a number, below
+    /// [`MOST_HANDS`], that no other hand has.
+    #[must_use]
+    pub fn new(root: &Path, outside: &Path, number: u64) -> Self {
         Self {
             root: root.into(),
             outside: outside.into(),
@@ -77,7 +94,8 @@ impl Hand {
     }
 
     /// Does its part, and says what it did.
-    pub(crate) fn burst(&self, order: Order) -> Vec<String> {
+    #[must_use]
+    pub fn burst(&self, order: Order) -> Vec<String> {
         let mut rng = Rng::new(order.seed.wrapping_mul(0x9e37_79b9));
         let (mut report, mut has_linked) = (Vec::new(), false);
         for _ in 0..order.count * TRIES {
@@ -272,7 +290,7 @@ impl Hand {
 
     fn hard_link(&self, rng: &mut Rng, said: &mut String, done: &mut bool) -> io::Result<()> {
         if *done {
-            let path = self.root.join(format!("{LINK}{}", rng.below(MEMBERS)));
+            let path = self.root.join(format!("{LINK}{}", rng.below(MOST_HANDS)));
             *said = format!("append {}", path.display());
             return File::options().append(true).open(path)?.write_all(b"more");
         }
@@ -286,7 +304,7 @@ impl Hand {
     }
 
     /// Gives a further name to some file, among names that are `known`.
-    pub(crate) fn hard_link_between(&self, rng: &mut Rng, known: &Listing) -> Option<PathBuf> {
+    pub fn hard_link_between(&self, rng: &mut Rng, known: &Listing) -> Option<PathBuf> {
         let (from, to) = (self.path(rng), self.path(rng));
         let known = |path: &Path| path == Path::new("") || known.entries.contains_key(path);
         let both = known(from.parent()?) && known(to.parent()?);
@@ -325,7 +343,13 @@ fn copy(from: &Path, to: &Path, left: &mut usize) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn git(dir: &Path, arguments: &[&str]) -> io::Result<()> {
+/// Runs git, apart from whatever the user has set up for it.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::ResourceBusy`] when it fails, as it does while another one is at work; else the
+/// system's own.
+pub fn git(dir: &Path, arguments: &[&str]) -> io::Result<()> {
     let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "gc.auto=0"];
     let mut command = Command::new("git");
     command.args(identity).args(arguments).current_dir(dir);
@@ -337,4 +361,34 @@ pub(crate) fn git(dir: &Path, arguments: &[&str]) -> io::Result<()> {
         true => Ok(()),
         false => Err(io::ErrorKind::ResourceBusy.into()),
     }
+}
+
+/// Makes a repository of two branches, and some more, for hands to work in.
+///
+/// # Panics
+///
+/// When there is no git.
+pub fn repository(root: &Path) {
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    };
+    for path in ["a/f0", "a/b/f1", "a/b/a/f2", "b/f0", ".dots/a/f3", "f0", "f1"] {
+        write(path, path);
+    }
+    let run = |arguments: &[&str]| git(root, arguments).expect("git works");
+    run(&["init", "-q", "-b", "one"]);
+    run(&["add", "."]);
+    run(&["commit", "-q", "-m", "one"]);
+    run(&["checkout", "-q", "-b", "two"]);
+    run(&["mv", "a/b", "b/b"]);
+    run(&["rm", "-q", "f1"]);
+    for path in ["f0", ".dots/b/a/f1", "b/f0"] {
+        write(path, "two");
+    }
+    write(".gitignore", "*.log\n");
+    run(&["add", "."]);
+    run(&["commit", "-q", "-m", "two"]);
+    write("x.log", "ignored");
 }
