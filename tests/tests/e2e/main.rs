@@ -10,6 +10,7 @@ mod nesting;
 mod news;
 mod queue;
 mod running;
+mod screen;
 mod sharing;
 mod starting;
 mod viewing;
