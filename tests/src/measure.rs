@@ -253,6 +253,25 @@ pub fn table(figures: &[Figure]) -> String {
     text
 }
 
+/// Measures groups of figures and prints the machine and the table, as a benchmark's command line
+/// asks: `NAME… [--quick]`. Each word chooses the groups whose names contain it; none chooses all.
+/// `measure` is told whether it is in a hurry.
+pub fn groups<G: Copy>(groups: &[(&str, G)], measure: impl Fn(G, bool) -> Vec<Figure>) {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let quick = words.iter().any(|word| word == "--quick");
+    // cargo adds `--bench`.
+    let wanted: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
+    println!("{}", machine());
+    let mut figures = Vec::new();
+    for (name, group) in groups {
+        if wanted.is_empty() || wanted.iter().any(|part| name.contains(&**part)) {
+            eprintln!("measuring {name} …");
+            figures.extend(measure(*group, quick));
+        }
+    }
+    print!("\n{}", table(&figures));
+}
+
 /// The machine that all this holds for, in one line.
 #[must_use]
 pub fn machine() -> String {

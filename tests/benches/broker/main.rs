@@ -11,7 +11,7 @@ mod records;
 mod rpc;
 mod throughput;
 
-use bd_tests::measure::{Figure, machine, table};
+use bd_tests::measure::{self, Figure};
 use place::Place;
 
 /// One group of figures, by the name that chooses it.
@@ -36,20 +36,8 @@ fn main() {
     {
         return;
     }
-    let quick = words.iter().any(|word| word == "--quick");
-    // cargo adds `--bench`.
-    let wanted: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
-    let chosen = GROUPS
-        .iter()
-        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(&**part)));
-    println!("{}", machine());
-    let mut figures = Vec::new();
-    for (name, measure) in chosen {
-        eprintln!("measuring {name} …");
-        // Each in a home and with a daemon of its own, so that their order does not matter.
-        figures.extend(measure(&Place::new(quick)));
-    }
-    print!("\n{}", table(&figures));
+    // Each in a home and with a daemon of its own, so that their order does not matter.
+    measure::groups(&GROUPS, |group, quick| group(&Place::new(quick)));
     println!(
         "\nTimes are p50 / p99, rates are medians. A value is the median over pairs of runs that \
          were neighbours."

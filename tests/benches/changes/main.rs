@@ -2,6 +2,7 @@
 //! hashing: `cargo bench -p bd-tests --bench changes [-- NAME…] [--quick]`. Prints a table and
 //! always succeeds; a peer that is not installed is left out with a line that says so.
 
+mod again;
 mod cold;
 mod crawl;
 mod nothing;
@@ -13,7 +14,7 @@ mod synced;
 mod tree;
 mod watchman;
 
-use bd_tests::measure::{Figure, machine, table};
+use bd_tests::measure::{self, Figure};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +42,13 @@ impl Scale {
 /// One group of figures, by the name that chooses it.
 type Group = (&'static str, fn(Scale) -> Vec<Figure>);
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     ("synced", synced::since),
     ("crawl", crawl::first),
     ("restart", crawl::restart),
     ("save", save::to_process),
     ("nothing", nothing::changed),
+    ("again", again::check),
     ("storm", storm::caught_up),
     ("cold", cold::hash),
     ("rest", rest::memory_and_idle),
@@ -58,19 +60,6 @@ pub(crate) fn skipped(what: &str, why: &str) {
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let quick = words.iter().any(|word| word == "--quick");
-    // cargo adds `--bench`.
-    let wanted: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
-    let chosen = GROUPS
-        .iter()
-        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(&**part)));
-    println!("{}", machine());
-    let mut figures = Vec::new();
-    for (name, measure) in chosen {
-        eprintln!("measuring {name} …");
-        figures.extend(measure(Scale { quick }));
-    }
-    print!("\n{}", table(&figures));
+    measure::groups(&GROUPS, |group, quick| group(Scale { quick }));
     println!("\nTimes are p50 / p99. Ratios are of runs in turns, where both could take turns.");
 }
