@@ -347,12 +347,20 @@ impl Session {
 /// Whether a process is there and is no zombie.
 #[must_use]
 pub fn alive(pid: Pid) -> bool {
-    match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        // The state follows the name, which is in parentheses and may hold anything.
-        Ok(stat) => stat.rsplit_once(") ").is_none_or(|(_, rest)| !rest.starts_with('Z')),
-        Err(_) if Path::new("/proc/self").exists() => false,
-        Err(_) => kill(pid, None).is_ok(),
+    match state(pid) {
+        Some(state) => !state.starts_with('Z'),
+        None if Path::new("/proc/self").exists() => false,
+        None => kill(pid, None).is_ok(),
     }
+}
+
+/// What the system says of a process, from the letter of its state on; see `proc_pid_stat(5)`.
+/// `None` when there is none, or no `/proc`.
+#[must_use]
+pub fn state(pid: Pid) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // It follows the name, which is in parentheses and may hold anything.
+    Some(stat.rsplit_once(") ")?.1.to_owned())
 }
 
 /// Waits until something is so.

@@ -97,10 +97,13 @@ impl Wire {
     }
 }
 
-/// Waits as bdctl does, by `poll`. Whoever waits in `read` is woken as well when the peer takes what
-/// was sent to it: a change of threads more for each question.
+/// Waits as bdctl does, by `poll`, for as long as a read from the socket may take. Whoever waits in
+/// `read` is woken as well when the peer takes what was sent to it: a change of threads more for
+/// each question.
 pub fn wait_readable(socket: &UnixStream) {
-    let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+    let most = socket.read_timeout().ok().flatten();
+    let timeout = most.and_then(|most| PollTimeout::try_from(most).ok());
+    let timeout = timeout.unwrap_or(PollTimeout::NONE);
     // Whatever is wrong, reading tells.
     let _ = poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout);
 }

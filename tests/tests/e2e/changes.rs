@@ -1,6 +1,7 @@
 //! What changed in a workspace since a moment, as `bdctl changes` tells it.
 
 use bd_tests::git::git;
+use bd_tests::sandbox::state;
 use bd_tests::{Sandbox, Session, eventually};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -188,8 +189,8 @@ fn a_wait_ends_with_a_change() {
     let begun = Instant::now();
     let waiting = ["changes", "--since", &asker.clock, "--wait=60", "--json"];
     let waiting = asker.sandbox.spawn(asker.sandbox.bdctl(waiting));
-    // For it to be asleep by then, most of the time; it has to end in any case.
-    std::thread::sleep(Duration::from_millis(500));
+    // For it to wait by then, most of the time; it has to end in any case.
+    eventually("it sleeps", || state(waiting.pid()).is_some_and(|state| state.starts_with('S')));
     asker.write("a", "edited");
     ended(waiting, begun);
 

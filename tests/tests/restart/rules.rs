@@ -71,9 +71,14 @@ fn what_changes_its_own_input_comes_to_rest() {
     place.agrees();
     let _ = place.sandbox.ok(&["ws", "add"]);
     ran_after(&place, "x.in");
-    eventually("it rests", || {
-        let before = lines(&place);
-        std::thread::sleep(std::time::Duration::from_secs(1));
-        lines(&place) == before && place.sandbox.live().is_empty()
+    eventually("it is named", || {
+        let log = place.sandbox.daemon_log();
+        log.lines().any(|line| line.contains("changes its own files") && line.contains("x.in"))
     });
+    eventually("it rests", || place.sandbox.live().is_empty());
+    let ran = lines(&place);
+    // Whatever was written until now is seen, and starts nothing.
+    place.agrees();
+    let _ = place.sandbox.ok(&["run", "--", "true"]);
+    assert!(place.sandbox.live().is_empty() && lines(&place) == ran, "it goes on");
 }
