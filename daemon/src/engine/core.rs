@@ -378,16 +378,12 @@ impl Core {
         debug_assert!(execution.builds.iter().all(|build| !self.builds.contains_key(build)));
         self.effects.push(Effect::Forget(Target::Execution(id)));
         self.effects.push(Effect::Closed(id));
-        let successors: Vec<_> =
-            self.executions.values_mut().filter(|e| e.after == Some(id)).collect();
-        let freed: Vec<_> = successors
-            .into_iter()
-            .map(|successor| {
-                successor.after = None;
-                (successor.id, successor.nested)
-            })
-            .collect();
-        for (successor, nested) in freed {
+        let successors = self.executions.values().filter(|e| e.after == Some(id));
+        let successors: Vec<_> = successors.map(|successor| successor.id).collect();
+        for successor in successors {
+            let nested = self.is_wanted_inside(successor);
+            let execution = self.executions.get_mut(&successor).expect("BUG: lost in between");
+            (execution.after, execution.nested) = (None, nested);
             if nested {
                 self.rekey(successor);
             } else {

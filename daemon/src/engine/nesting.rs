@@ -23,4 +23,13 @@ impl Core {
         }
         false
     }
+
+    /// Whether somebody who wants an execution was asked to by one that is there, and so takes it
+    /// into that one's place.
+    pub(super) fn is_wanted_inside(&self, id: ExecutionId) -> bool {
+        let wanted_by = self.executions[&id].builds.iter().filter_map(|id| self.builds.get(id));
+        wanted_by
+            .filter(|build| build.interested())
+            .any(|build| build.inside.is_some_and(|inside| self.executions.contains_key(&inside)))
+    }
 }

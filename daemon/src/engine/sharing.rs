@@ -65,8 +65,6 @@ impl Core {
             } else {
                 self.enqueue(now, id);
             }
-        } else if inside {
-            execution.nested = true;
         }
         self.effects.push(Effect::Changed(build));
     }
@@ -120,10 +118,26 @@ impl Core {
             }
             None => {
                 self.set_key(id, new);
+                if self.has_lost_its_place(id) {
+                    self.enqueue(now, id);
+                    return self.admit(now, Some(id));
+                }
                 self.start(now, id);
             }
         }
         self.admit(now, None);
+    }
+
+    /// Whether an execution was to run in the place of one that asked for it, and is not wanted
+    /// by that any more. It is in the queue's hands then.
+    fn has_lost_its_place(&mut self, id: ExecutionId) -> bool {
+        let lost = self.executions[&id].nested && !self.is_wanted_inside(id);
+        if lost {
+            let execution = self.executions.get_mut(&id).expect("BUG: lost while rekeying");
+            execution.nested = false;
+            execution.set(Phase::Queued);
+        }
+        lost
     }
 
     fn merge_would_deadlock(&self, id: ExecutionId, other: ExecutionId) -> bool {

@@ -212,6 +212,32 @@ fn a_build_inside_a_build_needs_no_place() {
 }
 
 #[test]
+fn who_needs_no_place_takes_that_along() {
+    let mut story = Story::new(1);
+    let outer = story.submit("make", |s| s.join = Join::No(JoinReason::NotABuild));
+    let (_, outer_attempt) = story.started().expect("it has the only place");
+    let inside = |story: &mut Story| {
+        let build = story.submit("cargo", |s| s.parent = Some(outer));
+        story.resolve(Target::Build(build), 1);
+        build
+    };
+    let stopping = inside(&mut story);
+    let (_, attempt) = story.started().expect("in the place of its parent");
+    story.tell(Input::Cancel(stopping));
+    let waiting = story.shared("cargo", 1);
+    let inner = inside(&mut story);
+    let execution = story.view(inner).execution.expect("an execution");
+    assert_eq!(story.view(waiting).execution, Some(execution));
+    story.ends(attempt, Exit::Signal(15));
+    story.tell(Input::Cancel(inner));
+    story.resolve(Target::Execution(execution), 1);
+    assert_eq!(story.started(), None, "there is no place for it");
+    story.ends(outer_attempt, Exit::Code(0));
+    story.resolve(Target::Execution(execution), 1);
+    assert_eq!(story.started().map(|(execution, _)| execution), Some(execution));
+}
+
+#[test]
 fn a_build_does_not_join_what_waits_for_it() {
     let mut story = Story::new(9);
     let outer = story.shared("make", 1);

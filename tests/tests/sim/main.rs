@@ -3,15 +3,18 @@
 //!
 //! `BD_SIM_SEEDS=N` plays N seeds, `BD_SIM_SEED=S` just the one that failed.
 
+mod triggers;
+
 use bd_daemon::engine::{Core, Effect, Input, Join, Limits, Moved, Now, Submission, Target};
 use bd_daemon::model::{
     AttemptId, AttemptResult, BuildId, BuildView, ClientId, Command, Digest, ExecutionId, Exit,
-    JoinReason, Phase, Priority, StateId, Status, WaitReason,
+    JoinReason, Phase, Priority, StateId, Status, TriggerId, WaitReason,
 };
 use bd_daemon::schedule::PriorityQueue;
 use bd_tests::rng::Rng;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use triggers::{EDITS, Trigger};
 
 const DEFAULT_SEEDS: u64 = 12_000;
 /// A seed that has not come to rest after so many events never will: something waits for itself.
@@ -22,6 +25,9 @@ const GRACE_MS: u64 = 50;
 enum Event {
     Client,
     Edit,
+    Watch,
+    Unwatch,
+    Told(TriggerId),
     Resolved(Target),
     Ends(AttemptId),
     Checked(ExecutionId),
@@ -50,6 +56,8 @@ struct World {
     events: BTreeMap<(u64, usize), Event>,
     scheduled: usize,
     tree: StateId,
+    /// What was edited at the end of each epoch.
+    edited: Vec<&'static str>,
     commands: Vec<Arc<Command>>,
     states: HashMap<Target, StateId>,
     attempts: BTreeMap<AttemptId, Attempt>,
@@ -60,6 +68,11 @@ struct World {
     live: BTreeMap<BuildId, Asked>,
     ended: BTreeMap<BuildId, Status>,
     last_submitted: Option<BuildId>,
+    triggers: BTreeMap<TriggerId, Trigger>,
+    /// Those of them that have ended.
+    gone: BTreeSet<TriggerId>,
+    /// Builds that somebody cancelled, or whose client went.
+    cancelled: BTreeSet<BuildId>,
     draining: bool,
     drained: bool,
 }
@@ -70,6 +83,8 @@ struct Asked {
     epoch: u64,
     inside: Option<AttemptId>,
     cancelled: bool,
+    /// What it is a run of.
+    by: Option<TriggerId>,
 }
 
 impl World {
@@ -87,6 +102,7 @@ impl World {
             events: BTreeMap::new(),
             scheduled: 0,
             tree: StateId { tree: Digest([0; 32]), epoch: 0 },
+            edited: Vec::new(),
             commands,
             states: HashMap::new(),
             attempts: BTreeMap::new(),
@@ -96,6 +112,9 @@ impl World {
             live: BTreeMap::new(),
             ended: BTreeMap::new(),
             last_submitted: None,
+            triggers: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
             draining: false,
             drained: false,
         }
@@ -110,6 +129,14 @@ impl World {
             let at = self.rng.below(3_000);
             self.after(at, Event::Edit);
         }
+        for _ in 0..self.rng.below(3) {
+            let at = self.rng.below(3_000);
+            self.after(at, Event::Watch);
+        }
+        if self.rng.one_in(4) {
+            let at = self.rng.below(3_000);
+            self.after(at, Event::Unwatch);
+        }
         let mut count = 0;
         while let Some(((at, _), event)) = self.events.pop_first() {
             self.now = at;
@@ -120,6 +147,8 @@ impl World {
         let seed = self.seed;
         assert!(self.live.is_empty(), "seed {seed}: without an outcome: {:?}", self.live);
         assert!(self.attempts.is_empty(), "seed {seed}: still running: {:?}", self.attempts);
+        self.newest_state_has_won();
+        self.unwatch_all();
         assert!(self.core.idle(), "seed {seed}: the core holds on to something: {:?}", self.core);
         assert!(self.states.is_empty(), "seed {seed}: states never forgotten: {:?}", self.states);
         assert_eq!(self.draining, self.drained, "seed {seed}: the drain");
@@ -134,11 +163,10 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Client => self.client_acts(),
-            Event::Edit => {
-                // Few contents, so that edits are undone as often as not.
-                self.tree.tree = Digest([self.rng.below(3) as u8; 32]);
-                self.tree.epoch += 1;
-            }
+            Event::Edit => self.edit("somebody's"),
+            Event::Watch => self.watch(),
+            Event::Unwatch => self.unwatch(),
+            Event::Told(trigger) => self.told(trigger),
             Event::Resolved(target) => {
                 let state = if self.rng.one_in(30) {
                     Err("the tree keeps changing".to_owned())
@@ -160,6 +188,14 @@ impl World {
             }
             Event::Wake => self.step(Input::Tick),
         }
+    }
+
+    fn edit(&mut self, path: &'static str) {
+        // Few contents, so that edits are undone as often as not.
+        self.tree.tree = Digest([self.rng.below(3) as u8; 32]);
+        self.tree.epoch += 1;
+        self.edited.push(path);
+        self.tell_all_soon();
     }
 
     fn client_acts(&mut self) {
@@ -187,6 +223,7 @@ impl World {
 
     fn client_gone(&mut self, client: ClientId) {
         self.live.values_mut().filter(|a| a.client == client).for_each(|a| a.cancelled = true);
+        self.forget_triggers_of(client);
         self.step(Input::ClientGone(client));
     }
 
@@ -228,6 +265,7 @@ impl World {
     /// A command ends when its time has come, but not before what it asked for has ended.
     fn attempt_ends(&mut self, attempt: AttemptId) {
         let Some(running) = self.attempts.get(&attempt) else { return };
+        let edits = running.command == EDITS && !running.stopping && !self.triggers.is_empty();
         let asked_inside: Vec<_> =
             self.live.values().filter(|a| a.inside == Some(attempt)).map(|a| a.client).collect();
         if running.stopping {
@@ -236,6 +274,9 @@ impl World {
             return self.after(7, Event::Ends(attempt));
         }
         self.attempts.remove(&attempt);
+        if edits {
+            self.edit("its own");
+        }
         let exit = match self.rng.below(5) {
             0 => Exit::Code(1),
             1 => Exit::Signal(9),
@@ -274,6 +315,7 @@ impl World {
                     epoch: self.tree.epoch,
                     inside: None,
                     cancelled: false,
+                    by: None,
                 };
                 assert!(self.live.insert(build, asked).is_none(), "seed {}: id twice", self.seed);
                 self.last_submitted = Some(build);
@@ -294,8 +336,8 @@ impl World {
             Effect::Forget(target) => {
                 self.states.remove(&target);
             }
-            // Told of triggers, of which there are none here.
-            Effect::Observe(_) | Effect::News(..) => {}
+            Effect::Observe(trigger) => self.observes(trigger),
+            Effect::News(trigger, news) => self.news(trigger, &news),
             Effect::Start { execution, attempt, build, command, .. } => {
                 self.starts(execution, attempt, build, &command, views);
             }
@@ -328,7 +370,9 @@ impl World {
             return;
         };
         let passed_over = views.iter().find(|view| {
-            matches!(view.phase, Phase::Waiting(WaitReason::Workers { .. }))
+            // What a trigger runs next comes behind the step that made room for it.
+            self.live.contains_key(&view.id)
+                && matches!(view.phase, Phase::Waiting(WaitReason::Workers { .. }))
                 && view.priority > class
         });
         if !self.is_nested(execution, views) {
@@ -396,8 +440,12 @@ impl World {
         let asked = self.live.remove(&view.id);
         let asked = asked.unwrap_or_else(|| panic!("seed {seed}: {} ended twice", view.id));
         assert!(self.ended.insert(view.id, outcome.status).is_none());
+        self.cancelled.extend(asked.cancelled.then_some(view.id));
         match outcome.status {
-            Status::Cancelled => assert!(asked.cancelled, "seed {seed}: {} was not", view.id),
+            Status::Cancelled => {
+                let right = asked.cancelled || self.is_obsolete(&asked);
+                assert!(right, "seed {seed}: {} was not", view.id);
+            }
             Status::NotRun | Status::Interrupted => assert!(self.draining, "seed {seed}"),
             _ => {}
         }

@@ -1,0 +1,162 @@
+//! Commands that are run whenever files change, in the same world: one of them may change what it
+//! is watched for.
+
+use crate::{Asked, Event, World};
+use bd_daemon::engine::{Input, Join, Submission, TriggerNews};
+use bd_daemon::model::{BuildId, ClientId, JoinReason, Priority, Status, TriggerId};
+use std::path::PathBuf;
+
+/// A change is told within so many milliseconds.
+const TOLD_WITHIN_MS: u64 = 40;
+
+/// Clients of triggers begin here, one each.
+const CLIENTS: u64 = 500;
+
+/// The command that edits a file each time it ends, in worlds that have such a one.
+pub(crate) const EDITS: usize = 3;
+
+/// What is known of one trigger.
+#[derive(Debug, Default)]
+pub(crate) struct Trigger {
+    /// Whether changes are waited for.
+    observed: bool,
+    /// The epoch up to which it was told of changes, and up to which it had been when it last
+    /// started something.
+    told: u64,
+    started: u64,
+    run: Option<BuildId>,
+    /// It was told that it runs in circles, or was refused: nothing is owed until the next start.
+    excused: bool,
+}
+
+impl World {
+    pub(crate) fn watch(&mut self) {
+        let number = self.triggers.len() as u64;
+        let (trigger, client) = (TriggerId(number), ClientId(CLIENTS + number));
+        // Two that edit could call each other for ever: who made a change is not known.
+        let command = match number {
+            0 => self.rng.below(self.commands.len() as u64) as usize,
+            _ => self.rng.below(EDITS as u64) as usize,
+        };
+        let submission = Submission {
+            client,
+            session: "editor:sim".into(),
+            command: self.commands[command].clone(),
+            priority: Priority::Editor,
+            timeout_ms: None,
+            join: match command {
+                0 => Join::No(JoinReason::NotABuild),
+                _ => Join::Yes(JoinReason::Asked),
+            },
+            detach: false,
+            parent: None,
+        };
+        let (initial, told) = (self.rng.one_in(2), self.tree.epoch);
+        self.triggers.insert(trigger, Trigger { told, started: told, ..Trigger::default() });
+        self.step(Input::Watch { trigger, submission, initial });
+    }
+
+    pub(crate) fn unwatch(&mut self) {
+        let all: Vec<_> = self.triggers.keys().copied().collect();
+        let Some(trigger) = self.rng.pick(&all).copied() else { return };
+        if self.rng.one_in(2) {
+            return self.client_gone(ClientId(CLIENTS + trigger.0));
+        }
+        self.forget_trigger(trigger);
+        self.step(Input::Unwatch(trigger));
+    }
+
+    /// In the end, when nothing runs.
+    pub(crate) fn unwatch_all(&mut self) {
+        let all: Vec<_> = self.triggers.keys().copied().collect();
+        all.into_iter().for_each(|trigger| self.step(Input::Unwatch(trigger)));
+    }
+
+    fn forget_trigger(&mut self, trigger: TriggerId) {
+        let run = self.triggers.get_mut(&trigger).and_then(|trigger| trigger.run.take());
+        if let Some(asked) = run.and_then(|run| self.live.get_mut(&run)) {
+            asked.cancelled = true;
+        }
+        self.gone.insert(trigger);
+    }
+
+    pub(crate) fn forget_triggers_of(&mut self, client: ClientId) {
+        if let Some(number) = client.0.checked_sub(CLIENTS).filter(|n| *n < CLIENTS) {
+            self.forget_trigger(TriggerId(number));
+        }
+    }
+
+    pub(crate) fn observes(&mut self, id: TriggerId) {
+        let trigger = self.triggers.get_mut(&id).expect("one that was made");
+        assert!(!trigger.observed, "seed {}: observed twice", self.seed);
+        trigger.observed = true;
+        self.tell_soon(id);
+    }
+
+    /// After an edit.
+    pub(crate) fn tell_all_soon(&mut self) {
+        let all: Vec<_> = self.triggers.keys().copied().collect();
+        all.into_iter().for_each(|id| self.tell_soon(id));
+    }
+
+    fn tell_soon(&mut self, id: TriggerId) {
+        let trigger = &self.triggers[&id];
+        if trigger.observed && trigger.told < self.tree.epoch {
+            let delay = self.rng.below(TOLD_WITHIN_MS);
+            self.after(delay, Event::Told(id));
+        }
+    }
+
+    pub(crate) fn told(&mut self, id: TriggerId) {
+        let epoch = self.tree.epoch;
+        let trigger = self.triggers.get_mut(&id).expect("one that was made");
+        if self.gone.contains(&id) || !trigger.observed || trigger.told == epoch {
+            return;
+        }
+        let paths = (trigger.told..epoch).map(|epoch| self.edited[epoch as usize]);
+        let paths = paths.map(PathBuf::from).collect();
+        (trigger.observed, trigger.told) = (false, epoch);
+        self.step(Input::FilesChanged { trigger: id, paths });
+    }
+
+    pub(crate) fn news(&mut self, id: TriggerId, news: &TriggerNews) {
+        let (seed, epoch) = (self.seed, self.tree.epoch);
+        assert!(!self.gone.contains(&id), "seed {seed}: {news:?} for nobody");
+        let trigger = self.triggers.get_mut(&id).expect("one that was made");
+        trigger.excused = !matches!(news, TriggerNews::Started { .. });
+        if let TriggerNews::Started { build, .. } = news {
+            let before = trigger.run.replace(*build);
+            trigger.started = trigger.told;
+            let over = before.is_none_or(|before| !self.live.contains_key(&before));
+            assert!(over, "seed {seed}: two runs of one trigger at once");
+            let client = ClientId(CLIENTS + id.0);
+            let asked = Asked { client, epoch, inside: None, cancelled: false, by: Some(id) };
+            assert!(self.live.insert(*build, asked).is_none(), "seed {seed}: id twice");
+        }
+    }
+
+    /// A run may be given up for a newer state, of which the core was told.
+    pub(crate) fn is_obsolete(&self, asked: &Asked) -> bool {
+        let newer = |by| self.triggers[&by].told > self.triggers[&by].started;
+        asked.by.is_some_and(newer)
+    }
+
+    /// Every trigger has run on the newest state, and that run was not given up.
+    pub(crate) fn newest_state_has_won(&self) {
+        let seed = self.seed;
+        for (id, trigger) in &self.triggers {
+            if self.gone.contains(id) || self.draining {
+                continue;
+            }
+            assert!(trigger.observed, "seed {seed}: nobody looks for {id:?} any more");
+            assert_eq!(trigger.told, self.tree.epoch, "seed {seed}: {id:?} is not up to date");
+            if trigger.excused {
+                continue;
+            }
+            assert!(trigger.started == trigger.told, "seed {seed}: a change of {id:?} was lost");
+            let Some(run) = trigger.run else { continue };
+            let given_up = self.ended[&run] == Status::Cancelled;
+            assert!(!given_up || self.cancelled.contains(&run), "seed {seed}: {id:?} was given up");
+        }
+    }
+}
