@@ -124,6 +124,8 @@ impl Core {
             }
         }
         self.fire_due(now);
+        // Last: among all who are left, when all are gone who go in this step.
+        self.admit(now, None);
         std::mem::take(&mut self.effects)
     }
 
@@ -309,7 +311,6 @@ impl Core {
         } else {
             self.finish(now, id, result, started, None);
         }
-        self.admit(now, None);
     }
 
     fn checked(&mut self, now: Now, id: ExecutionId, moved: Moved) {
@@ -390,7 +391,6 @@ impl Core {
                 self.enqueue(now, successor);
             }
         }
-        self.admit(now, None);
         self.tell_drained();
     }
 

@@ -120,12 +120,12 @@ impl Core {
                 self.set_key(id, new);
                 if self.has_lost_its_place(id) {
                     self.enqueue(now, id);
-                    return self.admit(now, Some(id));
+                    self.admit(now, Some(id));
+                } else {
+                    self.start(now, id);
                 }
-                self.start(now, id);
             }
         }
-        self.admit(now, None);
     }
 
     /// Whether an execution was to run in the place of one that asked for it, and is not wanted

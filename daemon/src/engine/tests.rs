@@ -201,6 +201,28 @@ fn a_joiner_lends_its_priority_and_takes_it_along() {
 }
 
 #[test]
+fn who_goes_with_all_builds_lends_no_priority_on_the_way() {
+    let mut story = Story::new(1);
+    let going = ClientId(9);
+    story.submit("blocker", |s| s.join = Join::No(JoinReason::NotABuild));
+    let (_, attempt) = story.started().expect("it starts");
+    let first = story.submit("first", |s| (s.client, s.priority) = (going, Priority::User));
+    story.resolve(Target::Build(first), 1);
+    let shared = story.submit("cargo", |s| s.priority = Priority::Background);
+    story.resolve(Target::Build(shared), 1);
+    let lending = story.submit("cargo", |s| (s.client, s.priority) = (going, Priority::User));
+    story.resolve(Target::Build(lending), 1);
+    let editor = story.submit("make", |s| {
+        (s.join, s.priority) = (Join::No(JoinReason::NotABuild), Priority::Editor);
+    });
+    story.ends(attempt, Exit::Code(0));
+    // Its place is that of the one that goes, whose state is being established.
+    story.tell(Input::ClientGone(going));
+    let (execution, _) = story.started().expect("somebody gets the place");
+    assert_eq!(story.view(editor).execution, Some(execution), "one of a lower class is first");
+}
+
+#[test]
 fn a_build_inside_a_build_needs_no_place() {
     let mut story = Story::new(1);
     let outer = story.submit("make", |s| s.join = Join::No(JoinReason::NotABuild));

@@ -370,9 +370,7 @@ impl World {
             return;
         };
         let passed_over = views.iter().find(|view| {
-            // What a trigger runs next comes behind the step that made room for it.
-            self.live.contains_key(&view.id)
-                && matches!(view.phase, Phase::Waiting(WaitReason::Workers { .. }))
+            matches!(view.phase, Phase::Waiting(WaitReason::Workers { .. }))
                 && view.priority > class
         });
         if !self.is_nested(execution, views) {
