@@ -1,6 +1,7 @@
 //! A command whose processes try to get away in the usual manners, and whether they live.
 
-use crate::sandbox::{alive, eventually};
+use crate::sandbox::{Sandbox, alive, eventually};
+use crate::times::unix_ms;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -70,6 +71,21 @@ impl Family {
     /// Waits until none of them lives.
     pub fn await_end(&self) {
         eventually("the whole family is gone", || self.alive().is_empty());
+    }
+
+    /// Waits until none of them lives and their build, the latest of the sandbox, is history. It was
+    /// cancelled within a second after `since_ms`.
+    ///
+    /// # Panics
+    ///
+    /// When it was not.
+    pub fn is_withdrawn_within_a_second(&self, sandbox: &Sandbox, since_ms: i64) {
+        self.await_end();
+        eventually("it is history", || sandbox.live().is_empty());
+        let build = &sandbox.history()[0];
+        assert_eq!(build["outcome"]["status"], "cancelled", "{build}");
+        let took_ms = unix_ms(&build["ended_at"]) - since_ms;
+        assert!((0..1000).contains(&took_ms), "{took_ms} ms");
     }
 
     /// Those that live.

@@ -5,9 +5,10 @@ use super::choose::remedy;
 use super::crawl::{self, Failed, Ground, Listing, Start};
 use super::observer::{Lost, Observer, Todo};
 use super::rules::{Rules, makes_rules};
-use super::source::WatchId;
+use super::source::{Source, WatchId};
 use crate::changes::{Difference, Index, NodeId, Seen, Signature};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// How often a directory that was to be listed and was not there is looked for again.
 const TRIES: usize = 2;
@@ -18,13 +19,7 @@ impl Observer {
         let starts = vec![Start { path: Vec::new(), rules: self.outside.rules.clone() }];
         let (root, excluded, source) =
             (self.root.clone(), self.excluded.clone(), self.source.clone());
-        let ground = Ground {
-            root: &root,
-            device: self.identity.device,
-            source: &*source,
-            excluded: &excluded,
-            begun: false,
-        };
+        let ground = Ground { begun: false, ..self.ground(&root, &excluded, &*source) };
         let (mut new, mut linked, now) = (BTreeSet::new(), BTreeSet::new(), crawl::now_ns());
         let mut merged = Ok(());
         self.merging = Some(Vec::new());
@@ -47,13 +42,7 @@ impl Observer {
         while !dirs.is_empty() {
             let (starts, now) = (self.starts(&dirs, deep), crawl::now_ns());
             let mut wanted: BTreeSet<_> = starts.iter().map(|start| start.path.clone()).collect();
-            let ground = Ground {
-                root: &self.root,
-                device: self.identity.device,
-                source: &*self.source,
-                excluded: &self.excluded,
-                begun: true,
-            };
+            let ground = self.ground(&self.root, &self.excluded, &*self.source);
             let crawled = crawl::crawl(&ground, starts, deep);
             let listings = crawled.map_err(|failed| self.failed(failed))?;
             dirs.clear();
@@ -79,6 +68,16 @@ impl Observer {
             deep = true;
         }
         self.look_at_linked(linked)
+    }
+
+    /// What all crawls share. Borrows nothing else, so that listings can be merged meanwhile.
+    fn ground<'a>(
+        &self,
+        root: &'a Path,
+        excluded: &'a [PathBuf],
+        source: &'a dyn Source,
+    ) -> Ground<'a> {
+        Ground { root, device: self.identity.device, source, excluded, begun: true }
     }
 
     fn failed(&mut self, failed: Failed) -> Lost {

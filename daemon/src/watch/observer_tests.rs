@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 /// Watches go by inode, as the kernel's do.
 #[derive(Debug, Default)]
-struct Told {
+struct Kernel {
     /// What is told by each further synchronisation.
     rounds: VecDeque<Vec<Event>>,
     watches: HashMap<u64, WatchId>,
@@ -27,10 +27,10 @@ struct Told {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Scripted(Arc<Mutex<Told>>);
+struct Scripted(Arc<Mutex<Kernel>>);
 
 impl Scripted {
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn told(&self) -> MutexGuard<'_, Kernel> {
         self.0.lock().expect("no panic with it")
     }
 
