@@ -1,7 +1,6 @@
 //! One connection: who is it, what does it speak, which channel does it want.
 
 use super::shared::{MOST_CONNECTIONS, Opened, Server};
-use super::socket::Socket;
 use super::wire::{Frames, Wire};
 use super::{input, listen, rpc, stream};
 use crate::model::ClientId;
@@ -16,7 +15,6 @@ use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::traits::StreamCommon as _;
 use nix::unistd::geteuid;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::OwnedSemaphorePermit;
@@ -49,9 +47,7 @@ impl Server {
         let peer = stream.peer_creds()?.euid();
         let mut codec = LengthDelimitedCodec::new();
         codec.set_max_frame_length(HELLO_MAX_BYTES);
-        let Stream::UdSocket(stream) = stream;
-        let socket = Socket::new(OwnedFd::try_from(stream)?.into())?;
-        let mut frames = Frames::with_capacity(socket, codec, BUFFER_BYTES);
+        let mut frames = Frames::with_capacity(stream, codec, BUFFER_BYTES);
         if peer != Some(geteuid().as_raw()) {
             tracing::warn!(?peer, "a connection of another user was refused");
             let failure = Failure::user(codes::FOREIGN_PEER, "this daemon belongs to another user")

@@ -10,7 +10,6 @@ mod memory;
 mod place;
 mod rpc;
 mod shared;
-mod socket;
 mod stream;
 mod submit;
 mod watches;

@@ -11,8 +11,9 @@ use crate::model::{BuildView, Phase};
 use bd_protocol::events::{Kind, Lagged, Subscribe, push};
 use bd_protocol::frame::PREFIX_BYTES;
 use bd_protocol::limits::HELLO_TIMEOUT;
+use interprocess::local_socket::tokio::Stream;
 use std::io::{self, IoSlice};
-use std::os::unix::net::UnixStream as StdStream;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -27,7 +28,9 @@ const SUBSCRIBE_MAX_BYTES: usize = 4096;
 /// Moves a connection to where streams are served.
 pub(super) fn hand_over(server: Arc<Server>, opened: Opened) -> io::Result<()> {
     let parts = opened.frames.into_parts();
-    let (socket, early, place) = (parts.io.into_inner(), parts.read_buf.to_vec(), opened.place);
+    let Stream::UdSocket(socket) = parts.io;
+    let (socket, early, place) =
+        (OwnedFd::try_from(socket)?, parts.read_buf.to_vec(), opened.place);
     let streams = server.parts.streams.clone();
     server.following.fetch_add(1, Ordering::Relaxed);
     streams.spawn(async move {
@@ -41,8 +44,8 @@ pub(super) fn hand_over(server: Arc<Server>, opened: Opened) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve(server: &Server, socket: StdStream, mut early: Vec<u8>) -> io::Result<()> {
-    let socket = UnixStream::from_std(socket)?;
+async fn serve(server: &Server, socket: OwnedFd, mut early: Vec<u8>) -> io::Result<()> {
+    let socket = UnixStream::from_std(socket.into())?;
     let (mut from, to) = socket.into_split();
     let subscribe = read_subscribe(&mut from, &mut early);
     let subscribe = tokio::time::timeout(HELLO_TIMEOUT, subscribe)

@@ -1,6 +1,5 @@
 //! Frames of JSON on the control channel, made into what tarpc wants and back. Knows no method.
 
-use super::socket::Socket;
 use bd_protocol::envelope::{RawRequest, Reply};
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::limits::{DEFAULT_DEADLINE, MAX_DEADLINE};
@@ -16,7 +15,7 @@ use tarpc::{ClientMessage, Request, Response};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 /// Frames on a connection.
-pub(super) type Frames = Framed<Socket, LengthDelimitedCodec>;
+pub(super) type Frames = Framed<interprocess::local_socket::tokio::Stream, LengthDelimitedCodec>;
 
 /// Requests of one connection that are answered at once; the rest wait in its socket. Each may
 /// hold a long answer for a peer that does not read.
