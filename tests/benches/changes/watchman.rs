@@ -2,7 +2,6 @@
 
 use crate::skipped;
 use bd_tests::eventually;
-use bd_tests::wire::wait_readable;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -59,7 +58,6 @@ impl Watchman {
         // In one piece: watchman guesses the encoding by what it reads first.
         let line = format!("{request}\n");
         self.socket.get_mut().write_all(line.as_bytes()).expect("a watchman that reads");
-        wait_readable(self.socket.get_ref());
         let mut line = String::new();
         self.socket.read_line(&mut line).expect("a watchman that answers");
         let answer: Value = serde_json::from_str(&line).expect("JSON");
