@@ -4,7 +4,6 @@
 use crate::mapped::Mapped;
 use crate::oracle::{Listing, TAG};
 use crate::rng::Rng;
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _, symlink};
@@ -217,7 +216,7 @@ impl Hand {
             }
             35..43 => {
                 say(&format!("exchange with {}:", two.display()));
-                Ok(renameat2(AT_FDCWD, &a, AT_FDCWD, &b, RenameFlags::RENAME_EXCHANGE)?)
+                exchange(&a, &b)
             }
             43..50 => {
                 say("remove with all in it");
@@ -311,6 +310,17 @@ impl Hand {
         let link = || fs::hard_link(self.root.join(&from), self.root.join(&to));
         (both && link().is_ok()).then_some(to)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    Ok(renameat2(AT_FDCWD, a, AT_FDCWD, b, RenameFlags::RENAME_EXCHANGE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn replace(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {

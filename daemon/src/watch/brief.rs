@@ -11,8 +11,8 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
-/// Events, and entries looked at each time, that are not many.
-const FEW: usize = 64;
+/// Events, and entries looked at each time, that are not many: each costs a microsecond or two.
+const FEW: usize = 16;
 
 impl Observer {
     /// Whether no directory need be listed, no index searched and no event waited for. What the
@@ -23,6 +23,9 @@ impl Observer {
             return false;
         }
         if self.lost || !self.polled.is_empty() || self.unheard.len() > FEW {
+            return false;
+        }
+        if self.outside.has_changed() {
             return false;
         }
         self.early = self.told(|source, events| source.sync(events));

@@ -45,9 +45,14 @@ impl Outside {
         }
     }
 
+    /// Whether one is not as it was read.
+    pub(super) fn has_changed(&self) -> bool {
+        self.seen.iter().any(|(path, before)| look(path) != *before)
+    }
+
     /// Reads them again if one has changed.
     pub(super) fn changed(&mut self, root: &Path) -> Result<bool, Lost> {
-        let changed = self.seen.iter().any(|(path, before)| look(path) != *before);
+        let changed = self.has_changed();
         if changed {
             *self = Self::of(root)?;
         }

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_micros(50);
 
 /// See the [module](self). Nobody is there before somebody has asked, and while it is begun anew.
 #[derive(Clone, Default)]
-pub(super) struct Seat(Arc<Mutex<Option<Keeper>>>);
+pub(super) struct Seat(Arc<Mutex<Option<Box<Keeper>>>>);
 
 /// How the thread of a workspace is called.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Seat {
         None
     }
 
-    fn soon(&self) -> Option<MutexGuard<'_, Option<Keeper>>> {
+    fn soon(&self) -> Option<MutexGuard<'_, Option<Box<Keeper>>>> {
         let begun = Instant::now();
         loop {
             match self.0.try_lock() {
@@ -66,7 +66,7 @@ impl Seat {
         }
     }
 
-    fn hold(&self) -> MutexGuard<'_, Option<Keeper>> {
+    fn hold(&self) -> MutexGuard<'_, Option<Box<Keeper>>> {
         self.0.lock().expect("BUG: a panic while somebody was answered")
     }
 }
@@ -86,9 +86,8 @@ pub(super) fn keep(mut post: Post, mut calls: Calls, seat: &Seat) {
                 }
             };
             pending.drain(..).for_each(|request| keeper.accept(request));
-            *seat.hold() = Some(keeper);
-            let lost = attend(&mut calls, seat);
-            let mut keeper = seat.hold().take().expect("BUG: somebody else took it away");
+            *seat.hold() = Some(Box::new(keeper));
+            let (mut keeper, lost) = attend(&mut calls, seat);
             let Some(lost) = lost else {
                 return keeper.saving.save_all(&mut keeper.observer, &*keeper.post.shelf);
             };
@@ -105,21 +104,23 @@ pub(super) fn keep(mut post: Post, mut calls: Calls, seat: &Seat) {
     }
 }
 
-/// Returns when the workspace is lost, or with `None` when nobody can ask any more.
-fn attend(calls: &mut Calls, seat: &Seat) -> Option<Lost> {
+/// Returns when the workspace is lost, or with `None` when nobody can ask any more. Whoever asks at
+/// that moment finds nobody.
+fn attend(calls: &mut Calls, seat: &Seat) -> (Box<Keeper>, Option<Lost>) {
     loop {
         let mut held = seat.hold();
-        let keeper = held.as_mut().expect("BUG: somebody else took it away");
-        let open = calls.take_in(keeper);
+        let mut keeper = held.take().expect("BUG: somebody else took it away");
+        let open = calls.take_in(&mut keeper);
         if let Err(lost) = keeper.look_around() {
-            return Some(lost);
+            return (keeper, Some(lost));
         }
         if !open && !keeper.is_waited_for() {
-            return None;
+            return (keeper, None);
         }
         let now = Instant::now();
         let left = keeper.plan(now).map(|next| next.saturating_duration_since(now));
         let source = keeper.observer.source.clone();
+        *held = Some(keeper);
         drop(held);
         calls.wait(&*source, left);
     }
