@@ -118,7 +118,7 @@ impl Core {
             }
             None => {
                 self.set_key(id, new);
-                if self.has_lost_its_place(id) {
+                if self.has_to_queue(id) {
                     self.enqueue(now, id);
                     self.admit(now, Some(id));
                 } else {
@@ -128,9 +128,9 @@ impl Core {
         }
     }
 
-    /// Whether an execution was to run in the place of one that asked for it, and is not wanted
-    /// by that any more. It is in the queue's hands then.
-    fn has_lost_its_place(&mut self, id: ExecutionId) -> bool {
+    /// Takes an execution out of the place of one that asked for it and does not want it any more.
+    /// Returns whether it was there, and so has to queue.
+    fn has_to_queue(&mut self, id: ExecutionId) -> bool {
         let lost = self.executions[&id].nested && !self.is_wanted_inside(id);
         if lost {
             let execution = self.executions.get_mut(&id).expect("BUG: lost while rekeying");

@@ -6,8 +6,8 @@ use super::observer::{Lost, Observer, Todo, Told};
 use super::rules::never;
 use super::source::{Event, WatchId, What};
 use super::unheard::is_linked;
-use crate::changes::{Index, Kind, Seen};
-use std::collections::HashMap;
+use crate::changes::{Index, Kind, NodeId, Seen};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// How long to wait for an event that is on its way: a system call that renames tells of it when it
@@ -58,6 +58,7 @@ impl Observer {
     /// Looks at the names that were told. Leaves those, if `patient`, that ought to be there and are
     /// not: they were moved on or removed, and the event of that is on its way.
     fn look_at_names(&mut self, todo: &mut Todo, patient: bool) -> Result<(), Lost> {
+        let mut vanished: HashMap<NodeId, HashSet<Vec<u8>>> = HashMap::new();
         for (place, told) in std::mem::take(&mut todo.names) {
             let (watch, name) = &place;
             let Some(&dir) = self.node_of.get(watch) else { continue };
@@ -66,13 +67,21 @@ impl Observer {
                 todo.names.insert(place, told);
                 continue;
             }
-            let doubtful = known.is_none() || (found.is_some() && !told.there);
-            if doubtful && self.is_spelt_otherwise(dir, name, found.as_ref()) {
-                let inode = found.map(|stat| crawl::signature(&stat).inode);
-                todo.misspelt.insert(dir);
-                todo.linked_inodes.extend(inode);
-                todo.written_inodes.extend(inode.filter(|_| told.seen == Seen::Written));
-                continue;
+            match found {
+                Some(stat) if known.is_none() || !told.there => {
+                    if self.is_spelt_otherwise(dir, name, &stat) {
+                        let inode = crawl::signature(&stat).inode;
+                        todo.misspelt.insert(dir);
+                        todo.linked_inodes.insert(inode);
+                        let written = told.seen == Seen::Written;
+                        todo.written_inodes.extend(written.then_some(inode));
+                        continue;
+                    }
+                }
+                None if known.is_none() => {
+                    vanished.entry(dir).or_default().insert(name.to_ascii_lowercase());
+                }
+                Some(_) | None => {}
             }
             if let Some(stat) = found.filter(|stat| told.came && is_linked(stat)) {
                 // Ignored or not, it may be a new name of something that is known.
@@ -90,6 +99,12 @@ impl Observer {
                 }
             }
         }
+        // What went by a name that is not known may be known by another spelling (rule 20).
+        vanished.retain(|dir, names| {
+            let is_there = self.index.is_in_use(*dir) && self.index.is_dir(*dir);
+            is_there && self.index.has_one_of(*dir, names)
+        });
+        todo.misspelt.extend(vanished.into_keys());
         Ok(())
     }
 

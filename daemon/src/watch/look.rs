@@ -37,19 +37,10 @@ impl Observer {
         Ok(stat.ok())
     }
 
-    /// Whether a name that was told may be that of an entry with another spelling: there are
-    /// directories that do not tell capitals from small letters, and only a listing of one says what
-    /// is in it (rule 20). Of other letters than ASCII's nobody knows how they are compared.
-    pub(super) fn is_spelt_otherwise(
-        &self,
-        dir: NodeId,
-        name: &[u8],
-        found: Option<&Stat>,
-    ) -> bool {
-        let Some(found) = found else {
-            let mut known = self.index.entries(dir).iter().map(|node| self.index.name(*node));
-            return known.any(|known| known.eq_ignore_ascii_case(name));
-        };
+    /// Whether what was found by a name is found by another spelling as well: there are directories
+    /// that do not tell capitals from small letters, and only a listing of one says what is in it
+    /// (rule 20). Of other letters than ASCII's nobody knows how they are compared.
+    pub(super) fn is_spelt_otherwise(&self, dir: NodeId, name: &[u8], found: &Stat) -> bool {
         let swap = |letter: &u8| match letter.is_ascii_lowercase() {
             true => letter.to_ascii_uppercase(),
             false => letter.to_ascii_lowercase(),

@@ -4,7 +4,7 @@ use super::{Content, Index, NO_DIR, Node, NodeId};
 use crate::changes::entry::{Kind, Signature};
 use crate::changes::log::path_of;
 use crate::model::Digest;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 impl Index {
@@ -89,6 +89,19 @@ impl Index {
             Self::ROOT => root.to_path_buf(),
             node => root.join(path_of(&self.path(node))),
         }
+    }
+
+    /// Whether something in a directory has one of these names but for capitals, which they are
+    /// without.
+    #[must_use]
+    pub fn has_one_of(&self, dir: NodeId, names: &HashSet<Vec<u8>>) -> bool {
+        let mut small = Vec::new();
+        self.entries(dir).iter().any(|entry| {
+            small.clear();
+            small.extend_from_slice(self.name(*entry));
+            small.make_ascii_lowercase();
+            names.contains(&small)
+        })
     }
 
     /// Files with one of these inode numbers.
