@@ -1,5 +1,15 @@
 //! Repeatable randomness for simulations and fuzzing: the same seed, the same story.
 
+/// A number from the environment, which makes longer or other runs; else the usual one.
+///
+/// # Panics
+///
+/// When it is none.
+#[must_use]
+pub fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().expect(name))
+}
+
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 #[derive(Clone, Debug)]
 pub struct Rng(u64);

@@ -1,8 +1,9 @@
 //! What is on disk: where workspaces begin, what is in them, and what changes. Keeps an
 //! [`Index`](crate::changes::Index) of each workspace equal to the disk; knows nothing of builds.
 //!
-//! A [`Desk`] takes questions to one `keeper` a workspace, which has a thread (`seat`). Its `observer` looks where
-//! events of a `source` point, `crawl` lists directories (`marks` reads their ignore files), `reading` has contents read by `hash`.
+//! A [`Desk`] takes questions to one `keeper` a workspace, which has a thread (`seat`). Its
+//! `observer` looks where events of a `source` point, `crawl` lists directories (`marks` reads their
+//! ignore files), `reading` has contents read by `hash`.
 
 mod answer;
 mod brief;

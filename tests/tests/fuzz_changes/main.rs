@@ -7,12 +7,9 @@
 mod crew;
 mod rounds;
 
+use bd_tests::rng::number;
 use rounds::Rounds;
 use std::time::Instant;
-
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().expect(name))
-}
 
 /// Goes on until so many operations are done.
 fn fuzz(usual: u64, hard_links: bool) {

@@ -4,7 +4,7 @@
 //! `BD_FUZZ_INPUTS` and `BD_FUZZ_SEED` make other and longer runs of it.
 
 use crate::asks::{submission, submit};
-use bd_tests::rng::Rng;
+use bd_tests::rng::{Rng, number};
 use bd_tests::wire::{Wire, hello};
 use bd_tests::{Sandbox, Witness};
 use serde_json::{Value, json};
@@ -19,10 +19,6 @@ const MEMORY: u64 = 64 << 20;
 
 /// Requests sent on one connection before their answers are read.
 const VOLLEY: u64 = 48;
-
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().expect(name))
-}
 
 #[test]
 fn a_hundred_thousand_inputs_leave_the_daemon_serving() {

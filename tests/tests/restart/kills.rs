@@ -2,7 +2,7 @@
 
 use crate::place::Place;
 use bd_tests::hand::{self, Hand, Kinds, Order};
-use bd_tests::rng::Rng;
+use bd_tests::rng::{Rng, number};
 use std::time::Duration;
 
 /// Each with a kill. `BD_FUZZ_KILLS` makes them more, `BD_FUZZ_SEED` others.
@@ -12,10 +12,6 @@ const HANDS: u64 = 3;
 
 /// A moment within a burst, in microseconds.
 const WITHIN: u64 = 20_000;
-
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().expect(name))
-}
 
 /// Has all hands do something at once; returns how much they did.
 fn burst(hands: &[Hand], rng: &mut Rng, most: u64) -> usize {
