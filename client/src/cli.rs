@@ -4,7 +4,7 @@ mod run;
 mod watch;
 mod workspaces;
 
-pub(crate) use run::{Place, RunArgs, Terms};
+pub(crate) use run::{RunArgs, Terms, WorkspaceLocator};
 pub(crate) use watch::WatchArgs;
 pub(crate) use workspaces::{ChangesArgs, StateArgs, StateCommand, WsArgs, WsCommand};
 
@@ -168,7 +168,7 @@ pub(crate) struct ExplainArgs {
     #[arg(conflicts_with = "command")]
     pub(crate) id: Option<String>,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: WorkspaceLocator,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

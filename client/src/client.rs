@@ -2,7 +2,7 @@
 //! where that is needed. Knows nothing of what is said on a channel.
 
 use crate::connect::{self, Connection, Greeting, Notes, PATIENCE, Welcome};
-use crate::replace::{self, ShutdownReply};
+use crate::upgrade::{self, ShutdownReply};
 use crate::{ClientError, Control, Events, Input, newer, start};
 use bd_protocol::events::Subscribe;
 use bd_protocol::failure::codes;
@@ -213,7 +213,7 @@ impl Client {
         }
         if welcome.idle && self.may_start() {
             let deadline = Instant::now() + PATIENCE;
-            match replace::ask_to_end(&self.home, ShutdownWhen::Idle, deadline, &self.notes)? {
+            match upgrade::ask_to_end(&self.home, ShutdownWhen::Idle, deadline, &self.notes)? {
                 ShutdownReply::Ended | ShutdownReply::NobodyListens => return Ok(true),
                 ShutdownReply::Refused(_) | ShutdownReply::TimedOut => {}
             }
@@ -229,7 +229,7 @@ impl Client {
     fn replace_or_fail(&self, failure: Failure, version: &str) -> Result<(), ClientError> {
         if self.may_start() {
             let deadline = Instant::now() + PATIENCE;
-            match replace::ask_to_end(&self.home, ShutdownWhen::Idle, deadline, &self.notes)? {
+            match upgrade::ask_to_end(&self.home, ShutdownWhen::Idle, deadline, &self.notes)? {
                 ShutdownReply::Ended | ShutdownReply::NobodyListens => return Ok(()),
                 ShutdownReply::Refused(_) | ShutdownReply::TimedOut => {}
             }

@@ -1,7 +1,7 @@
 //! Ends a daemon for certain: asks it, waits until its lock is free, and kills it when that takes
 //! too long. Knows nothing of starting one.
 
-use crate::replace::{self, ShutdownReply};
+use crate::upgrade::{self, ShutdownReply};
 use crate::{Client, ClientError};
 use bd_protocol::failure::codes;
 use bd_protocol::hello::{OUR_RANGE, PRODUCT_VERSION, ShutdownWhen};
@@ -47,7 +47,7 @@ impl Client {
         let deadline = began + GRACE;
         let lock = self.home().daemon_lock();
         let silent = || ClientError::Silent { waited: began.elapsed() };
-        match replace::ask_to_end(self.home(), when, deadline, self.notes())? {
+        match upgrade::ask_to_end(self.home(), when, deadline, self.notes())? {
             ShutdownReply::NobodyListens if is_free(&lock)? => return Ok(Stopped::NotRunning),
             ShutdownReply::TimedOut if when == ShutdownWhen::Idle => return Err(silent()),
             // One that drains is on its way already.

@@ -5,7 +5,9 @@ use crate::connect::{self, Notes};
 use crate::control::answer;
 use crate::{Client, ClientError};
 use bd_protocol::OsText;
-use bd_protocol::changes::{Changes, ChangesQuery, Forgotten, InputsDigest, Place, Verification};
+use bd_protocol::changes::{
+    Changes, ChangesQuery, Forgotten, InputsDigest, Verification, WorkspaceLocator,
+};
 use bd_protocol::limits;
 use bd_protocol::service::{BdRequest, BdResponse, Workspace};
 use std::path::PathBuf;
@@ -21,9 +23,9 @@ const BEGINNINGS: u32 = 4;
 
 /// The workspace that `dir` (absolute) is in, asked for by this process.
 #[must_use]
-pub fn place(dir: PathBuf) -> Place {
+pub fn place(dir: PathBuf) -> WorkspaceLocator {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-    Place { dir: dir.into(), home: home.map(OsText) }
+    WorkspaceLocator { dir: dir.into(), home: home.map(OsText) }
 }
 
 impl Client {
@@ -72,7 +74,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`Self::ask_changes`].
-    pub fn ask_workspace(&self, place: Place) -> Result<Workspace, ClientError> {
+    pub fn ask_workspace(&self, place: WorkspaceLocator) -> Result<Workspace, ClientError> {
         answer!(self.ask(&BdRequest::Workspace { place }, READ_ALL)?, Workspace)
     }
 
@@ -81,7 +83,11 @@ impl Client {
     /// # Errors
     ///
     /// As [`Self::ask_changes`].
-    pub fn ask_digest(&self, place: Place, on: Vec<OsText>) -> Result<InputsDigest, ClientError> {
+    pub fn ask_digest(
+        &self,
+        place: WorkspaceLocator,
+        on: Vec<OsText>,
+    ) -> Result<InputsDigest, ClientError> {
         answer!(self.ask(&BdRequest::Digest { place, on }, READ_ALL)?, Digest)
     }
 
@@ -90,7 +96,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`Self::ask_changes`].
-    pub fn ask_inspection(&self, place: Place) -> Result<Workspace, ClientError> {
+    pub fn ask_inspection(&self, place: WorkspaceLocator) -> Result<Workspace, ClientError> {
         answer!(self.ask(&BdRequest::Inspect { place }, limits::DEFAULT_DEADLINE)?, Inspect)
     }
 
@@ -108,7 +114,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`Self::ask_changes`].
-    pub fn register(&self, place: Place, exact: bool) -> Result<Workspace, ClientError> {
+    pub fn register(&self, place: WorkspaceLocator, exact: bool) -> Result<Workspace, ClientError> {
         answer!(self.control()?.call(&BdRequest::Register { place, exact }, READ_ALL)?, Register)
     }
 
@@ -117,7 +123,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`Self::ask_changes`].
-    pub fn forget(&self, place: Place) -> Result<Forgotten, ClientError> {
+    pub fn forget(&self, place: WorkspaceLocator) -> Result<Forgotten, ClientError> {
         let request = BdRequest::Forget { place };
         answer!(self.control()?.call(&request, limits::DEFAULT_DEADLINE)?, Forget)
     }
@@ -127,7 +133,11 @@ impl Client {
     /// # Errors
     ///
     /// As [`Self::ask_changes`].
-    pub fn verify(&self, place: Place, repair: bool) -> Result<Verification, ClientError> {
+    pub fn verify(
+        &self,
+        place: WorkspaceLocator,
+        repair: bool,
+    ) -> Result<Verification, ClientError> {
         let request = BdRequest::Verify { place, repair };
         answer!(self.control()?.call(&request, limits::MAX_DEADLINE)?, Verify)
     }

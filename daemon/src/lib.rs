@@ -6,15 +6,15 @@
 //! [`events`], [`persist`], [`server`], [`lifecycle`]) and do not know each other; [`hands`]
 //! joins them to the engine.
 
-pub mod changes;
 pub mod engine;
-pub mod events;
-pub mod exec;
-pub mod hands;
+pub mod index;
 pub mod lifecycle;
 mod memory;
 pub mod model;
-pub mod persist;
-pub mod schedule;
+pub mod output;
+pub mod process;
+pub mod runtime;
+pub mod scheduler;
 pub mod server;
+pub mod store;
 pub mod watch;

@@ -65,7 +65,7 @@ pub struct Wait {
     pub reason: String,
     /// The same in one sentence.
     pub detail: String,
-    /// Place in the queue, from 1; `null` where there is no queue.
+    /// WorkspaceLocator in the queue, from 1; `null` where there is no queue.
     pub position: Option<u32>,
     /// Expected time until it starts, in milliseconds; `null` where history does not tell.
     pub estimate_ms: Option<u64>,

@@ -11,7 +11,7 @@ pub const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// Which workspace is meant: the one that a directory is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct WorkspaceLocator {
     /// A directory in the workspace, absolute.
     pub dir: OsText,
     /// The asker's home directory: manifests in it or above it begin no workspace, as with the
@@ -24,7 +24,7 @@ pub struct Place {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangesQuery {
     /// The workspace.
-    pub place: Place,
+    pub place: WorkspaceLocator,
     /// Since when: a clock that the daemon gave; absent for the clock alone.
     #[serde(default)]
     pub since: Option<String>,

@@ -1,7 +1,9 @@
 //! The requests of the control channel, as a `tarpc` service. Each becomes one JSON message in
 //! an [`envelope`](crate::envelope).
 
-use crate::changes::{Changes, ChangesQuery, Forgotten, InputsDigest, Place, Verification};
+use crate::changes::{
+    Changes, ChangesQuery, Forgotten, InputsDigest, Verification, WorkspaceLocator,
+};
 use crate::submit::{Explanation, Submit, Submitted, TerminalSize};
 use crate::watch::{Triggered, Watch, Watching};
 use crate::{Build, Failure, OsText};
@@ -35,22 +37,22 @@ pub trait Bd {
     /// What changed in a workspace. Everything written before the request has been seen.
     async fn changes(query: ChangesQuery) -> Result<Changes, Failure>;
     /// A workspace, with its digest. Everything written before the request has been seen.
-    async fn workspace(place: Place) -> Result<Workspace, Failure>;
+    async fn workspace(place: WorkspaceLocator) -> Result<Workspace, Failure>;
     /// A workspace as it was last seen, without a look at the disk.
-    async fn inspect(place: Place) -> Result<Workspace, Failure>;
+    async fn inspect(place: WorkspaceLocator) -> Result<Workspace, Failure>;
     /// The workspaces the daemon knows, as they were last seen, sorted by root.
     async fn workspaces() -> Result<Vec<Workspace>, Failure>;
     /// Makes a workspace known, and tells of it. With `exact`, the directory itself is its root,
     /// whatever lies in it or around it.
-    async fn register(place: Place, exact: bool) -> Result<Workspace, Failure>;
+    async fn register(place: WorkspaceLocator, exact: bool) -> Result<Workspace, Failure>;
     /// Forgets a workspace, until somebody asks for it again. The directory need not exist.
-    async fn forget(place: Place) -> Result<Forgotten, Failure>;
+    async fn forget(place: WorkspaceLocator) -> Result<Forgotten, Failure>;
     /// Compares what is believed of a workspace with the disk, all of which is read; with
     /// `repair`, what was wrong is mended.
-    async fn verify(place: Place, repair: bool) -> Result<Verification, Failure>;
+    async fn verify(place: WorkspaceLocator, repair: bool) -> Result<Verification, Failure>;
     /// Digest of a part of a workspace, synchronised: of the files that these lines, as in a
     /// `.gitignore` in the root, match; of all, where there are none.
-    async fn digest(place: Place, on: Vec<OsText>) -> Result<InputsDigest, Failure>;
+    async fn digest(place: WorkspaceLocator, on: Vec<OsText>) -> Result<InputsDigest, Failure>;
     /// Runs a command whenever files change, until the connection ends.
     async fn watch(request: Watch) -> Result<Watching, Failure>;
     /// What a watch of this connection did next: waits for it up to so many milliseconds, and is

@@ -2,7 +2,7 @@
 //! else.
 
 use crate::oracle::{Entry, Kind, Listing};
-use bd_daemon::changes::{Change, ChangeKind, Changes, EntryType};
+use bd_daemon::index::{Change, ChangeKind, Changes, EntryType};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

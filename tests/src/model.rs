@@ -3,7 +3,7 @@
 
 use crate::oracle::{self, Entry, Kind, Listing};
 use crate::source::Answers;
-use bd_daemon::changes::{Change, ChangeKind, Changes, Clock, Instance};
+use bd_daemon::index::{Change, ChangeKind, Changes, Clock, Instance};
 use bd_daemon::watch::{SourceKind, Summary};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

@@ -1,7 +1,7 @@
 //! What is really on disk: a full walk that reads every file and remembers nothing. Shares no
 //! code with the daemon's index but the hasher of fields; it is what the index is judged by.
 
-use bd_daemon::changes::EntryType;
+use bd_daemon::index::EntryType;
 use bd_daemon::model::Digest;
 use bd_daemon::model::digest::FieldHasher;
 use ignore::WalkBuilder;

@@ -2,8 +2,8 @@
 
 use crate::model::Model;
 use crate::sandbox::PATIENCE;
-use bd_daemon::changes::{Changes, Clock};
-use bd_daemon::watch::{ChangesQuery, Desk, SourceWish, Summary};
+use bd_daemon::index::{Changes, Clock};
+use bd_daemon::watch::{ChangesQuery, SourcePreference, Summary, WorkspaceRegistry};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -108,15 +108,19 @@ impl Source {
     #[must_use]
     pub fn desk(self, excluded: Vec<PathBuf>) -> Box<dyn Answers> {
         match self {
-            Self::Native => Box::new(Desk::new(excluded)),
+            Self::Native => Box::new(WorkspaceRegistry::new(excluded)),
             Self::Model => Box::new(Model::new(excluded)),
-            Self::Notify => Box::new(Desk::new(excluded).with_source(SourceWish::Notify)),
-            Self::Poll => Box::new(Desk::new(excluded).with_source(SourceWish::Poll)),
+            Self::Notify => {
+                Box::new(WorkspaceRegistry::new(excluded).with_source(SourcePreference::Notify))
+            }
+            Self::Poll => {
+                Box::new(WorkspaceRegistry::new(excluded).with_source(SourcePreference::Poll))
+            }
         }
     }
 }
 
-impl Answers for Desk {
+impl Answers for WorkspaceRegistry {
     fn info(&mut self, root: &Path) -> Result<Summary, String> {
         answered(|tell| Self::info(self, root, tell))
     }

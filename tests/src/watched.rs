@@ -3,7 +3,7 @@
 use crate::explain::{brief, explain, within};
 use crate::oracle::{self, Listing};
 use crate::source::{Answers, Source};
-use bd_daemon::changes::{Changes, Clock};
+use bd_daemon::index::{Changes, Clock};
 use bd_daemon::model::Digest;
 use bd_daemon::watch::Summary;
 use std::collections::{BTreeSet, HashMap};

@@ -5,8 +5,8 @@
 
 use bd_protocol::build::{Build, BuildState, Outcome, OutcomeSource, OutcomeStatus, Wait};
 use bd_protocol::changes::{
-    Change, ChangeKind, Changes, ChangesQuery, EntryType, Forgotten, InputsDigest, Place,
-    Verification,
+    Change, ChangeKind, Changes, ChangesQuery, EntryType, Forgotten, InputsDigest, Verification,
+    WorkspaceLocator,
 };
 use bd_protocol::envelope::{RawRequest, Reply, Request};
 use bd_protocol::events::{Kind, Lagged, Subscribe, push, records};
@@ -196,8 +196,8 @@ fn watched() -> Workspace {
     }
 }
 
-fn place() -> Place {
-    Place { dir: "/home/me/project/src".into(), home: Some("/home/me".into()) }
+fn place() -> WorkspaceLocator {
+    WorkspaceLocator { dir: "/home/me/project/src".into(), home: Some("/home/me".into()) }
 }
 
 fn changes_query() -> ChangesQuery {
@@ -333,7 +333,7 @@ fn requests_are_read_by_later_daemons() {
     assert_eq!((read.join, read.stdin, read.detach), (JoinPolicy::Auto, StdinMode::Closed, false));
     let least = json!({ "place": { "dir": "/" } });
     let read: ChangesQuery = serde_json::from_value(least).expect("the least query");
-    let place = Place { dir: "/".into(), home: None };
+    let place = WorkspaceLocator { dir: "/".into(), home: None };
     assert_eq!(read, ChangesQuery { place, ..ChangesQuery::default() });
     let least = json!({ "submit": { "command": ["true"], "cwd": "/", "environment": [] } });
     let read: Watch = serde_json::from_value(least).expect("the least watch");

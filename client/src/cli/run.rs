@@ -22,7 +22,7 @@ use std::time::Duration;
 )]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: WorkspaceLocator,
     #[command(flatten)]
     pub(crate) terms: Terms,
     /// Print the id of the build and leave; it goes on
@@ -53,7 +53,7 @@ pub(crate) struct RunArgs {
 
 /// Where and in which environment a command runs.
 #[derive(Debug, Default, Args)]
-pub(crate) struct Place {
+pub(crate) struct WorkspaceLocator {
     /// Directory to run in [default: this one]
     #[arg(long, short = 'C', value_name = "DIR")]
     pub(crate) cwd: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! The command line of `watch`. Does nothing.
 
-use super::{Place, Terms};
+use super::{Terms, WorkspaceLocator};
 use clap::Args;
 use std::ffi::OsString;
 
@@ -35,7 +35,7 @@ pub(crate) struct WatchArgs {
     #[arg(long)]
     pub(crate) exit_on_failure: bool,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: WorkspaceLocator,
     #[command(flatten)]
     pub(crate) terms: Terms,
     /// Print what happens as JSON lines

@@ -5,9 +5,9 @@ use super::follow::{Next, Watcher};
 use super::output::{Output, Route};
 use super::{Caller, CommandError};
 use crate::render::builds::{elapsed, moved_inputs, summary};
-use crate::render::live::{Manner, Progress};
+use crate::render::live::{Progress, ProgressMode};
 use crate::render::paint::{Paint, Style};
-use crate::render::text::{harmless, size};
+use crate::render::text::{escape_control, size};
 use bd_client::{Client, Event};
 use bd_protocol::{Build, Outcome, SessionKind};
 use std::io::IsTerminal as _;
@@ -24,20 +24,24 @@ pub(super) struct Watched {
 }
 
 /// How much is said on standard error.
-pub(super) fn manner(client: &Client, quiet: bool, route: Option<Route>) -> Manner {
+pub(super) fn manner(client: &Client, quiet: bool, route: Option<Route>) -> ProgressMode {
     if quiet || route == Some(Route::Lines) {
-        return Manner::Silent;
+        return ProgressMode::Silent;
     }
     let person = client.session().kind != SessionKind::Agent;
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if person && !dumb && std::io::stderr().is_terminal() { Manner::Live } else { Manner::Plain }
+    if person && !dumb && std::io::stderr().is_terminal() {
+        ProgressMode::Live
+    } else {
+        ProgressMode::Plain
+    }
 }
 
 impl Watched {
     /// Without a route, the output is not wanted.
     pub(super) fn new(
         caller: &Caller,
-        manner: Manner,
+        manner: ProgressMode,
         route: Option<Route>,
     ) -> Result<Self, CommandError> {
         let paint = Paint::new(caller.color, &std::io::stderr());
@@ -88,7 +92,7 @@ impl Watched {
         let code = outcome.exit_status();
         let mut lines = Vec::new();
         lines.extend(
-            outcome.message.as_ref().map(|message| format!("bdctl: {}", harmless(message))),
+            outcome.message.as_ref().map(|message| format!("bdctl: {}", escape_control(message))),
         );
         lines.extend(moved_inputs(outcome).map(|moved| format!("bdctl: {moved}")));
         if with_summary {

@@ -2,7 +2,7 @@
 //! parent; and with a question about a workspace.
 
 use super::CommandError;
-use crate::cli::{Place, Terms};
+use crate::cli::{Terms, WorkspaceLocator};
 use crate::render::text::millis;
 use bd_protocol::OsText;
 use bd_protocol::changes;
@@ -13,7 +13,10 @@ use std::path::{Path, PathBuf};
 
 /// A request for `command` with everything this process passes on. To be called while there is
 /// one thread: the umask can only be read by setting it.
-pub(super) fn submit(command: Vec<OsString>, place: Place) -> Result<Submit, CommandError> {
+pub(super) fn submit(
+    command: Vec<OsString>,
+    place: WorkspaceLocator,
+) -> Result<Submit, CommandError> {
     let mut environment: Vec<(OsText, OsText)> = std::env::vars_os()
         .filter(|(name, _)| !place.env.iter().any(|(set, _)| set == name))
         .map(|(name, value)| (name.into(), value.into()))
@@ -47,7 +50,7 @@ pub(super) fn on_terms(request: Submit, terms: &Terms) -> Submit {
 }
 
 /// The workspace that a directory is in, this one where none is given.
-pub(super) fn place(dir: Option<&Path>) -> Result<changes::Place, CommandError> {
+pub(super) fn place(dir: Option<&Path>) -> Result<changes::WorkspaceLocator, CommandError> {
     Ok(bd_client::place(directory(dir.unwrap_or(Path::new(".")))?))
 }
 

@@ -8,7 +8,7 @@ use super::terminal::{self, Raw};
 use super::{Caller, CommandError, EXPIRED, print, request};
 use crate::cli::RunArgs;
 use crate::render::document::{OneBuild, document};
-use crate::render::live::Manner;
+use crate::render::live::ProgressMode;
 use bd_client::{Client, ClientError, Control, StartPolicy};
 use bd_protocol::events::Subscribe;
 use bd_protocol::failure::codes;
@@ -101,7 +101,8 @@ fn stream(
         _ => Route::Apart,
     };
     // A terminal that is lent away is not ours to draw on.
-    let manner = if args.tty { Manner::Silent } else { manner(client, args.quiet, Some(route)) };
+    let manner =
+        if args.tty { ProgressMode::Silent } else { manner(client, args.quiet, Some(route)) };
     let mut watched = Watched::new(caller, manner, Some(route))?;
     let ended = follow(client, Some(control), &mut events, until, &mut watched);
     match ended {

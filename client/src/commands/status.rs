@@ -5,7 +5,7 @@ use super::{Caller, CommandError, print};
 use crate::cli::StatusArgs;
 use crate::render::document::{EventLine, document, event_line};
 use crate::render::paint::{Paint, Style};
-use crate::render::text::{command, count, duration, harmless, size};
+use crate::render::text::{command, count, duration, escape_control, size};
 use crate::render::{builds, table};
 use bd_client::{Event, StartPolicy};
 use bd_protocol::events::Subscribe;
@@ -29,9 +29,9 @@ pub(super) fn status(args: &StatusArgs, caller: &Caller) -> Result<u8, CommandEr
     let mut events = client.events(Subscribe::Feed { after: None })?;
     let mut feed = Feed {
         manner: match (args.json, stdout().is_terminal()) {
-            (true, _) => Manner::Json,
-            (_, true) => Manner::Screen { drawn: 0 },
-            _ => Manner::Lines,
+            (true, _) => ProgressMode::Json,
+            (_, true) => ProgressMode::Screen { drawn: 0 },
+            _ => ProgressMode::Lines,
         },
         paint,
         builds: BTreeMap::new(),
@@ -59,14 +59,14 @@ fn page(status: &Status, paint: Paint) -> String {
     );
     let workspaces = status.workspaces.iter().flat_map(|workspace| &workspace.warnings);
     for warning in daemon.warnings.iter().chain(workspaces) {
-        let line = format!("warning: {}", harmless(warning));
+        let line = format!("warning: {}", escape_control(warning));
         text.push_str(&paint.apply(Style::Yellow, &line));
         text.push('\n');
     }
     for workspace in &status.workspaces {
         text.push_str(&format!(
             "workspace {} · {} · {}\n",
-            harmless(&workspace.root.0.to_string_lossy()),
+            escape_control(&workspace.root.0.to_string_lossy()),
             count(usize::try_from(workspace.files).unwrap_or(usize::MAX), "file"),
             size(workspace.bytes),
         ));
@@ -80,7 +80,7 @@ fn page(status: &Status, paint: Paint) -> String {
 }
 
 /// How changes are shown.
-enum Manner {
+enum ProgressMode {
     /// A table that is drawn over, of so many lines.
     Screen { drawn: usize },
     /// A line a change.
@@ -90,7 +90,7 @@ enum Manner {
 }
 
 struct Feed {
-    manner: Manner,
+    manner: ProgressMode,
     paint: Paint,
     /// Those that have not ended.
     builds: BTreeMap<String, Build>,
@@ -102,7 +102,7 @@ struct Feed {
 
 impl Feed {
     fn draw(&mut self) -> Result<(), CommandError> {
-        let Manner::Screen { drawn } = &mut self.manner else { return Ok(()) };
+        let ProgressMode::Screen { drawn } = &mut self.manner else { return Ok(()) };
         let shown: Vec<_> = self.builds.values().cloned().collect();
         let mut text = builds::tally(&shown);
         text.push('\n');
@@ -123,8 +123,10 @@ impl Watcher for Feed {
         match event {
             Event::Build(build) => {
                 match self.manner {
-                    Manner::Json => self.lines.push_str(&event_line(&EventLine::Build { build })),
-                    Manner::Lines => {
+                    ProgressMode::Json => {
+                        self.lines.push_str(&event_line(&EventLine::Build { build }))
+                    }
+                    ProgressMode::Lines => {
                         let (state, style) = builds::state(build);
                         self.lines.push_str(&format!(
                             "{} {} {} {} {}\n",
@@ -135,7 +137,7 @@ impl Watcher for Feed {
                             command(&build.command),
                         ));
                     }
-                    Manner::Screen { .. } => {}
+                    ProgressMode::Screen { .. } => {}
                 }
                 if build.state == BuildState::Ended {
                     self.builds.remove(&build.id);
@@ -157,7 +159,7 @@ impl Watcher for Feed {
     }
 
     fn next_tick(&self) -> Option<Duration> {
-        matches!(self.manner, Manner::Screen { .. }).then_some(REDRAW)
+        matches!(self.manner, ProgressMode::Screen { .. }).then_some(REDRAW)
     }
 
     fn tick(&mut self) -> Result<(), CommandError> {

@@ -10,9 +10,9 @@ use super::{Caller, CommandError, print, request, run};
 use crate::cli::WatchArgs;
 use crate::render::builds::summary;
 use crate::render::document::{EventLine, event_line};
-use crate::render::live::Manner;
+use crate::render::live::ProgressMode;
 use crate::render::paint::{ColorChoice, Paint, Style};
-use crate::render::text::harmless;
+use crate::render::text::escape_control;
 use crate::render::watch::{message, trigger};
 use crate::render::workspaces::path;
 use bd_client::{Client, ClientError, Control, StartPolicy};
@@ -45,7 +45,7 @@ struct Watcher<'a> {
     watching: Watching,
     args: &'a WatchArgs,
     caller: &'a Caller,
-    manner: Manner,
+    manner: ProgressMode,
     paint: Paint,
     screen: Screen,
     /// Whether no run has been seen.
@@ -158,7 +158,7 @@ impl<'a> Watcher<'a> {
             {
                 // So long ago that nothing of it is kept.
                 watched.leave();
-                self.warn(&harmless(&failure.message));
+                self.warn(&escape_control(&failure.message));
                 Ok(None)
             }
             Err(error) => {
@@ -189,7 +189,7 @@ impl<'a> Watcher<'a> {
     }
 
     fn say(&self, text: &str) {
-        if self.manner != Manner::Silent {
+        if self.manner != ProgressMode::Silent {
             eprintln!("{} {text}", self.paint.apply(Style::Dim, "bdctl:"));
         }
     }

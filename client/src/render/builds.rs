@@ -3,7 +3,7 @@
 
 use super::paint::{Paint, Style};
 use super::table::{Cell, table};
-use super::text::{command, count, duration, elapsed_ms, harmless, shorten, size};
+use super::text::{command, count, duration, elapsed_ms, escape_control, shorten, size};
 use bd_protocol::{Build, BuildState, Outcome, OutcomeSource, OutcomeStatus};
 use nix::sys::signal::Signal;
 
@@ -68,8 +68,11 @@ pub(crate) fn summary(outcome: &Outcome, paint: Paint) -> String {
 /// That the tree changed under the command, if it did.
 pub(crate) fn moved_inputs(outcome: &Outcome) -> Option<String> {
     let moved = outcome.inputs_moved.as_ref().filter(|moved| !moved.is_empty())?;
-    let named: Vec<_> =
-        moved.iter().take(MOVED_SHOWN).map(|path| harmless(&path.0.to_string_lossy())).collect();
+    let named: Vec<_> = moved
+        .iter()
+        .take(MOVED_SHOWN)
+        .map(|path| escape_control(&path.0.to_string_lossy()))
+        .collect();
     let more = moved.len().saturating_sub(MOVED_SHOWN);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     Some(format!(
@@ -131,7 +134,7 @@ pub(crate) fn past(builds: &[Build], paint: Paint, width: Option<usize>) -> Stri
     for (line, reason) in lines.split_inclusive('\n').zip(std::iter::once(None).chain(reasons)) {
         text.push_str(line);
         if let Some(reason) = reason {
-            let reason = format!("{INDENT}{}", harmless(reason));
+            let reason = format!("{INDENT}{}", escape_control(reason));
             let reason = width.map_or_else(|| reason.clone(), |width| shorten(&reason, width));
             text.push_str(&paint.apply(Style::Dim, &reason));
             text.push('\n');

@@ -2,7 +2,7 @@
 //! where they come from.
 
 use super::paint::{Paint, Style};
-use super::text::harmless;
+use super::text::escape_control;
 use super::workspaces::path;
 use bd_protocol::changes::{Change, ChangeKind, Changes};
 
@@ -14,7 +14,7 @@ pub(crate) fn lines(changes: &Changes, paint: Paint) -> String {
         text.push_str(&paint.apply(Style::Yellow, word));
         text.push('\n');
     }
-    text.push_str(&paint.apply(Style::Dim, &format!("clock {}", harmless(&changes.clock))));
+    text.push_str(&paint.apply(Style::Dim, &format!("clock {}", escape_control(&changes.clock))));
     text.push('\n');
     text
 }

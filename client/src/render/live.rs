@@ -3,7 +3,7 @@
 //! middle of the command's own output.
 
 use super::paint::{Paint, Style};
-use super::text::{command, elapsed_ms, harmless, millis, shorten, whole_seconds};
+use super::text::{command, elapsed_ms, escape_control, millis, shorten, whole_seconds};
 use bd_protocol::{Build, BuildState};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const TELL_WAITING: Duration = Duration::from_secs(2);
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum ProgressMode {
     /// A live line, on a terminal.
     Live,
     /// A few plain lines.
@@ -29,7 +29,7 @@ pub(crate) enum Manner {
 /// Shows how a build goes.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    manner: Manner,
+    manner: ProgressMode,
     paint: Paint,
     began: Instant,
     last_output: Instant,
@@ -42,7 +42,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(manner: Manner, paint: Paint) -> Self {
+    pub(crate) fn new(manner: ProgressMode, paint: Paint) -> Self {
         let now = Instant::now();
         Self {
             manner,
@@ -60,9 +60,9 @@ impl Progress {
     pub(crate) fn next_tick(&self) -> Option<Duration> {
         let until = |at: Instant| Some(at.saturating_duration_since(Instant::now()));
         match self.manner {
-            Manner::Live if self.shown => Some(REDRAW),
-            Manner::Live if self.line_free => until(self.last_output + QUIET),
-            Manner::Plain if !self.told_waiting => until(self.began + TELL_WAITING),
+            ProgressMode::Live if self.shown => Some(REDRAW),
+            ProgressMode::Live if self.line_free => until(self.last_output + QUIET),
+            ProgressMode::Plain if !self.told_waiting => until(self.began + TELL_WAITING),
             _ => None,
         }
     }
@@ -71,10 +71,10 @@ impl Progress {
     pub(crate) fn tick(&mut self, build: Option<&Build>) {
         let Some(build) = build else { return };
         match self.manner {
-            Manner::Live if self.line_free && self.last_output.elapsed() >= QUIET => {
+            ProgressMode::Live if self.line_free && self.last_output.elapsed() >= QUIET => {
                 self.draw(build);
             }
-            Manner::Plain if !self.told_waiting && self.began.elapsed() >= TELL_WAITING => {
+            ProgressMode::Plain if !self.told_waiting && self.began.elapsed() >= TELL_WAITING => {
                 // Told once; a build that starts in time needs no word.
                 self.told_waiting = true;
                 if build.state == BuildState::Waiting {
@@ -87,7 +87,7 @@ impl Progress {
 
     /// Tells what a change of the build makes worth telling.
     pub(crate) fn changed(&mut self, build: &Build) {
-        if self.manner == Manner::Plain && build.joined.is_some() && !self.told_joined {
+        if self.manner == ProgressMode::Plain && build.joined.is_some() && !self.told_joined {
             self.told_joined = true;
             eprintln!("bdctl: {} ({})", joined(build), build.id);
         }
@@ -105,7 +105,7 @@ impl Progress {
 
     /// Notes that the command wrote; `ends_line` if nothing of its line is left open.
     pub(crate) fn wrote(&mut self, ends_line: bool) {
-        if self.manner == Manner::Live {
+        if self.manner == ProgressMode::Live {
             self.last_output = Instant::now();
             self.line_free = ends_line;
         }
@@ -114,19 +114,19 @@ impl Progress {
     /// A line of our own, on a line of its own.
     pub(crate) fn say(&mut self, line: &str) {
         self.make_way();
-        let start = if self.manner == Manner::Live && !self.line_free { "\n" } else { "" };
+        let start = if self.manner == ProgressMode::Live && !self.line_free { "\n" } else { "" };
         self.line_free = true;
         eprintln!("{start}{line}");
     }
 
     /// Whether a person watches.
     pub(crate) fn is_live(&self) -> bool {
-        self.manner == Manner::Live
+        self.manner == ProgressMode::Live
     }
 
     /// Whether nobody is to be told anything but what went wrong.
     pub(crate) fn is_silent(&self) -> bool {
-        self.manner == Manner::Silent
+        self.manner == ProgressMode::Silent
     }
 
     fn draw(&mut self, build: &Build) {
@@ -145,7 +145,7 @@ impl Progress {
 
 fn waiting(build: &Build) -> String {
     let Some(wait) = &build.wait else { return "waiting".to_owned() };
-    let mut text = format!("waiting: {}", harmless(&wait.detail));
+    let mut text = format!("waiting: {}", escape_control(&wait.detail));
     if let Some(position) = wait.position {
         text.push_str(&format!(", position {position}"));
     }

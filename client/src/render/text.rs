@@ -63,12 +63,12 @@ fn quote(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
-        format!("'{}'", harmless(word).replace('\'', r"'\''"))
+        format!("'{}'", escape_control(word).replace('\'', r"'\''"))
     }
 }
 
 /// The same text with control characters escaped.
-pub(crate) fn harmless(text: &str) -> String {
+pub(crate) fn escape_control(text: &str) -> String {
     if !text.contains(char::is_control) {
         return text.to_owned();
     }

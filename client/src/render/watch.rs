@@ -1,6 +1,6 @@
 //! What a watch did, as people read it. Knows nothing of where it comes from.
 
-use super::text::{command, harmless};
+use super::text::{command, escape_control};
 use super::workspaces::path;
 use bd_protocol::OsText;
 use bd_protocol::watch::Triggered;
@@ -27,14 +27,14 @@ pub(crate) fn trigger(triggered: &Triggered, first: bool) -> String {
 
 /// What a watch has to say, with what it is known by where it says nothing.
 pub(crate) fn message(triggered: &Triggered, otherwise: &str) -> String {
-    triggered.message.as_deref().map_or_else(|| otherwise.to_owned(), harmless)
+    triggered.message.as_deref().map_or_else(|| otherwise.to_owned(), escape_control)
 }
 
 /// Bytes that make a terminal ring, and show `ending` as a notification where it knows how.
 pub(crate) fn notification(words: &[OsText], ending: &str) -> String {
     // The name in front keeps a text that begins with a number and a semicolon from being read as
     // one of the other commands that some terminals have under this number.
-    format!("\x1b]9;bd: {}: {}\x1b\\\x07", command(words), harmless(ending))
+    format!("\x1b]9;bd: {}: {}\x1b\\\x07", command(words), escape_control(ending))
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@
 use super::facts::Facts;
 use super::paint::{Paint, Style};
 use super::table::table;
-use super::text::{count, duration, harmless, size};
+use super::text::{count, duration, escape_control, size};
 use bd_protocol::OsText;
 use bd_protocol::changes::Verification;
 use bd_protocol::service::Workspace;
 
 /// A path without anything that would steer a terminal.
 pub(crate) fn path(text: &OsText) -> String {
-    harmless(&text.0.to_string_lossy())
+    escape_control(&text.0.to_string_lossy())
 }
 
 /// One workspace, a line a fact.
@@ -21,18 +21,18 @@ pub(crate) fn one(workspace: &Workspace, paint: Paint) -> String {
     facts.add("files", format!("{} · {}", workspace.files, size(workspace.bytes)));
     facts.add("directories", workspace.dirs.to_string());
     facts.add("changes", learned(workspace));
-    facts.add_some("clock", workspace.clock.as_deref().map(harmless));
-    facts.add_some("tree", workspace.tree_digest.as_deref().map(harmless));
+    facts.add_some("clock", workspace.clock.as_deref().map(escape_control));
+    facts.add_some("tree", workspace.tree_digest.as_deref().map(escape_control));
     facts.add_some("last sync", workspace.last_sync_ms.map(duration));
     for warning in &workspace.warnings {
-        facts.add("warning", paint.apply(Style::Yellow, &harmless(warning)));
+        facts.add("warning", paint.apply(Style::Yellow, &escape_control(warning)));
     }
     facts.into_text()
 }
 
 /// How its changes are learned.
 fn learned(workspace: &Workspace) -> String {
-    let source = harmless(&workspace.source);
+    let source = escape_control(&workspace.source);
     match usize::try_from(workspace.watches).unwrap_or(usize::MAX) {
         0 => format!("by {source}"),
         // The plural of a watch is not made with an s alone.
@@ -52,7 +52,7 @@ pub(crate) fn list(workspaces: &[Workspace], paint: Paint, width: Option<usize>)
         vec![
             (workspace.files.to_string(), Style::Plain),
             (size(workspace.bytes), Style::Plain),
-            (harmless(&workspace.source), Style::Plain),
+            (escape_control(&workspace.source), Style::Plain),
             (workspace.watches.to_string(), Style::Plain),
             (path(&workspace.root), Style::Bold),
         ]
@@ -66,7 +66,7 @@ pub(crate) fn list(workspaces: &[Workspace], paint: Paint, width: Option<usize>)
     {
         text.push_str(line);
         for warning in warnings {
-            let warning = format!("    warning: {}", harmless(warning));
+            let warning = format!("    warning: {}", escape_control(warning));
             text.push_str(&paint.apply(Style::Yellow, &warning));
             text.push('\n');
         }
@@ -93,8 +93,8 @@ pub(crate) fn verification(verified: &Verification, paint: Paint) -> String {
     facts.add("root", path(&verified.root));
     facts.add("state", state);
     facts.add("read", count(usize::try_from(verified.files).unwrap_or(usize::MAX), "file"));
-    facts.add("believed", harmless(&verified.believed));
-    facts.add("found", harmless(&verified.found));
+    facts.add("believed", escape_control(&verified.believed));
+    facts.add("found", escape_control(&verified.found));
     for difference in &verified.differences {
         facts.add("differs", path(difference));
     }

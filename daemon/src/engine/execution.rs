@@ -31,7 +31,7 @@ pub(super) enum Phase {
     /// In the queue.
     Queued,
     /// It has its place, but it waited for it, so its key is established anew.
-    Rekeying,
+    Revalidating,
     /// Its command runs.
     Running {
         attempt: AttemptId,
@@ -40,7 +40,7 @@ pub(super) enum Phase {
         stopping: bool,
     },
     /// Its command has ended; what moved meanwhile is being found out.
-    Checking { result: AttemptResult, started: Moment },
+    VerifyingInputs { result: AttemptResult, started: Moment },
 }
 
 /// One moment on both clocks, in milliseconds.
@@ -59,11 +59,11 @@ impl Execution {
     pub(super) fn set(&mut self, next: Phase) -> Phase {
         let legal = matches!(
             (&self.phase, &next),
-            (Phase::Queued, Phase::Rekeying)
-                | (Phase::Rekeying, Phase::Queued)
-                | (Phase::Queued | Phase::Rekeying, Phase::Running { stopping: false, .. })
+            (Phase::Queued, Phase::Revalidating)
+                | (Phase::Revalidating, Phase::Queued)
+                | (Phase::Queued | Phase::Revalidating, Phase::Running { stopping: false, .. })
                 | (Phase::Running { stopping: false, .. }, Phase::Running { stopping: true, .. })
-                | (Phase::Running { .. }, Phase::Checking { .. })
+                | (Phase::Running { .. }, Phase::VerifyingInputs { .. })
         );
         assert!(legal, "BUG: {} from {:?} to {next:?}", self.id, self.phase);
         std::mem::replace(&mut self.phase, next)
@@ -77,8 +77,10 @@ impl Execution {
     /// When its command started.
     pub(super) fn started(&self) -> Option<Moment> {
         match self.phase {
-            Phase::Queued | Phase::Rekeying => None,
-            Phase::Running { started, .. } | Phase::Checking { started, .. } => Some(started),
+            Phase::Queued | Phase::Revalidating => None,
+            Phase::Running { started, .. } | Phase::VerifyingInputs { started, .. } => {
+                Some(started)
+            }
         }
     }
 }

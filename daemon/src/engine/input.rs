@@ -2,7 +2,7 @@
 
 use crate::model::{
     AttemptId, AttemptResult, BuildId, ClientId, Command, ExecutionId, JoinReason, Priority,
-    StateId, TriggerId,
+    TreeVersion, TriggerId,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,12 +69,12 @@ pub enum Moved {
 pub enum Input {
     /// A client asks for a build. Answered by [`Effect::Submitted`].
     Submit(Submission),
-    /// Answer to [`Effect::Resolve`]: the state, or why there is none.
-    Resolved {
+    /// Answer to [`Effect::DigestInputs`]: the state, or why there is none.
+    InputsDigested {
         /// For whom.
         target: Target,
         /// What was found.
-        state: Result<StateId, String>,
+        state: Result<TreeVersion, String>,
     },
     /// An attempt is over: no process of it is left and its output is complete.
     AttemptEnded {
@@ -85,8 +85,8 @@ pub enum Input {
         /// What of its output is missing, and why.
         lost: Option<String>,
     },
-    /// Answer to [`Effect::Check`].
-    Checked {
+    /// Answer to [`Effect::VerifyInputs`].
+    InputsVerified {
         /// Which execution.
         execution: ExecutionId,
         /// What moved.
@@ -99,7 +99,7 @@ pub enum Input {
     /// A client's connection ended.
     ClientGone(ClientId),
     /// A command is to be run whenever files change.
-    Watch {
+    AddTrigger {
         /// Its id.
         trigger: TriggerId,
         /// What to run, for whom.
@@ -108,8 +108,8 @@ pub enum Input {
         initial: bool,
     },
     /// It is not to be run any more.
-    Unwatch(TriggerId),
-    /// Answer to [`Effect::Observe`].
+    RemoveTrigger(TriggerId),
+    /// Answer to [`Effect::Subscribe`].
     FilesChanged {
         /// Whose files.
         trigger: TriggerId,
@@ -139,14 +139,14 @@ pub enum Effect {
     /// Answer to [`Input::Submit`].
     Submitted(Result<BuildId, Refusal>),
     /// Establish the state of a workspace, with every change seen that was made before now.
-    Resolve {
+    DigestInputs {
         /// For whom.
         target: Target,
         /// What is to be run in the workspace.
         command: Arc<Command>,
     },
     /// Keep the state that was established for `from` as the one `execution` starts from.
-    Adopt {
+    BindSnapshot {
         /// For whom the state was established.
         from: Target,
         /// Who starts from it.
@@ -167,9 +167,9 @@ pub enum Effect {
     },
     /// Wait for changes of the files of a trigger, from the last ones told on. Answered by
     /// [`Input::FilesChanged`], and again only when it is asked again.
-    Observe(TriggerId),
+    Subscribe(TriggerId),
     /// Tell whoever made a trigger what it did.
-    News(TriggerId, TriggerNews),
+    TriggerEvent(TriggerId, TriggerEvent),
     /// Stop an attempt: SIGTERM, then SIGKILL. Answered by [`Input::AttemptEnded`].
     Stop {
         /// Which attempt.
@@ -178,8 +178,8 @@ pub enum Effect {
         grace_ms: u64,
     },
     /// Compare the workspace of an execution with the state it started from. Answered by
-    /// [`Input::Checked`].
-    Check {
+    /// [`Input::InputsVerified`].
+    VerifyInputs {
         /// Which execution.
         execution: ExecutionId,
     },
@@ -197,7 +197,7 @@ pub enum Effect {
 
 /// What a trigger did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TriggerNews {
+pub enum TriggerEvent {
     /// It started a build.
     Started {
         /// Which.

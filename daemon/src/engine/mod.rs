@@ -2,13 +2,12 @@
 //! decided.
 
 mod build;
-pub mod core;
+mod cancellation;
+mod coalescing;
 mod execution;
-mod giving_up;
 pub mod input;
 mod nesting;
-pub mod run;
-mod sharing;
+pub mod state_machine;
 #[cfg(test)]
 mod tests;
 mod trigger;
@@ -16,5 +15,5 @@ mod trigger;
 mod trigger_tests;
 mod view;
 
-pub use self::core::{Core, Limits};
-pub use input::{Effect, Input, Join, Moved, Now, Refusal, Submission, Target, TriggerNews};
+pub use input::{Effect, Input, Join, Moved, Now, Refusal, Submission, Target, TriggerEvent};
+pub use state_machine::{Core, Limits};

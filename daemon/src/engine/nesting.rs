@@ -1,6 +1,6 @@
 //! Builds asked for inside builds: who waits for whom, and when joining would never end.
 
-use super::core::Core;
+use super::state_machine::Core;
 use crate::model::{BuildId, ExecutionId};
 use std::collections::BTreeSet;
 

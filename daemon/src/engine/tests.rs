@@ -5,9 +5,9 @@ use super::{Core, Effect, Input, Join, Limits, Moved, Now, Refusal, Submission, 
 use crate::model::command::tests::command;
 use crate::model::{
     AttemptId, AttemptResult, BuildId, BuildView, ClientId, Digest, ExecutionId, Exit, JoinReason,
-    Phase, Priority, Source, StateId, Status, WaitReason,
+    Phase, Priority, Source, Status, TreeVersion, WaitReason,
 };
-use crate::schedule::PriorityQueue;
+use crate::scheduler::PriorityQueue;
 use std::sync::Arc;
 
 pub(super) struct Story {
@@ -63,8 +63,8 @@ impl Story {
     }
 
     pub(super) fn resolve(&mut self, target: Target, epoch: u64) {
-        let state = StateId { tree: Digest([7; 32]), epoch };
-        self.tell(Input::Resolved { target, state: Ok(state) });
+        let state = TreeVersion { tree: Digest([7; 32]), epoch };
+        self.tell(Input::InputsDigested { target, state: Ok(state) });
     }
 
     pub(super) fn started(&self) -> Option<(ExecutionId, AttemptId)> {
@@ -112,7 +112,7 @@ fn the_same_work_on_the_same_state_runs_once() {
     assert!(story.view(second).joined && !story.view(first).joined);
     story.ends(attempt, Exit::Code(0));
     assert!(story.statuses().is_empty(), "an outcome before it is known what moved");
-    story.tell(Input::Checked { execution, moved: Moved::Paths(vec![]) });
+    story.tell(Input::InputsVerified { execution, moved: Moved::Paths(vec![]) });
     assert_eq!(story.statuses(), [(first, Status::Ok), (second, Status::Ok)]);
     let sources: Vec<_> = story.ended().iter().map(|v| v.outcome().expect("one").source).collect();
     assert_eq!(sources, [Source::Executed, Source::Joined]);
@@ -323,7 +323,7 @@ fn what_moved_is_told_to_all_and_doubt_is_told_as_doubt() {
         let (execution, attempt) = story.started().expect("it starts");
         story.shared("cargo", 1);
         story.ends(attempt, Exit::Code(0));
-        story.tell(Input::Checked { execution, moved });
+        story.tell(Input::InputsVerified { execution, moved });
         let ended = story.ended();
         assert_eq!(ended.len(), 2);
         for view in ended {

@@ -8,8 +8,8 @@
 //! some that finished the path is named and starts no more runs. A person who saves one file again
 //! and again is served all the while: any change between runs begins anew.
 
-use super::core::Core;
-use super::input::{Effect, Now, Refusal, Submission, TriggerNews};
+use super::input::{Effect, Now, Refusal, Submission, TriggerEvent};
+use super::state_machine::Core;
 use crate::model::{BuildId, ClientId, Command, Status, TriggerId};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -65,7 +65,13 @@ struct Run {
 }
 
 impl Core {
-    pub(super) fn watch(&mut self, now: Now, id: TriggerId, template: Submission, initial: bool) {
+    pub(super) fn add_trigger(
+        &mut self,
+        now: Now,
+        id: TriggerId,
+        template: Submission,
+        initial: bool,
+    ) {
         let trigger = Trigger {
             template,
             pending: initial.then(BTreeSet::new),
@@ -78,26 +84,26 @@ impl Core {
             suspects: BTreeSet::new(),
         };
         self.triggers.insert(id, trigger);
-        self.effects.push(Effect::Observe(id));
+        self.effects.push(Effect::Subscribe(id));
         self.fire(now, id);
     }
 
     /// Ends a trigger and gives up its run.
-    pub(super) fn unwatch(&mut self, now: Now, id: TriggerId) {
+    pub(super) fn remove_trigger(&mut self, now: Now, id: TriggerId) {
         if let Some(Trigger { run: Some(run), .. }) = self.triggers.remove(&id) {
             self.withdraw(now, run.build, Status::Cancelled);
         }
     }
 
-    pub(super) fn unwatch_all_of(&mut self, now: Now, client: ClientId) {
+    pub(super) fn remove_triggers_of(&mut self, now: Now, client: ClientId) {
         let theirs = self.triggers.iter().filter(|(_, trigger)| trigger.template.client == client);
         let theirs: Vec<_> = theirs.map(|(id, _)| *id).collect();
-        theirs.into_iter().for_each(|id| self.unwatch(now, id));
+        theirs.into_iter().for_each(|id| self.remove_trigger(now, id));
     }
 
     pub(super) fn files_changed(&mut self, now: Now, id: TriggerId, paths: Vec<PathBuf>) {
         let Some(trigger) = self.triggers.get_mut(&id) else { return };
-        self.effects.push(Effect::Observe(id));
+        self.effects.push(Effect::Subscribe(id));
         if paths.is_empty() {
             return;
         }
@@ -168,7 +174,7 @@ impl Core {
         if let Some(path) = trigger.runs_in_circles(&paths) {
             // Told once: there is nothing new in the next round.
             if trigger.own_runs == MOST_OWN_RUNS + 1 {
-                self.effects.push(Effect::News(id, TriggerNews::Loop(path)));
+                self.effects.push(Effect::TriggerEvent(id, TriggerEvent::Loop(path)));
             }
             return;
         }
@@ -181,16 +187,16 @@ impl Core {
                 let run = Run { build, started_ms, patience_ms: None, given_up: false };
                 let trigger = self.triggers.get_mut(&id).expect("BUG: a trigger is gone");
                 trigger.run = Some(run);
-                TriggerNews::Started { build, changed }
+                TriggerEvent::Started { build, changed }
             }
-            Err(refusal) => TriggerNews::Refused(refusal),
+            Err(refusal) => TriggerEvent::Refused(refusal),
         };
-        self.effects.push(Effect::News(id, news));
+        self.effects.push(Effect::TriggerEvent(id, news));
     }
 
     pub(super) fn refuse_triggers(&mut self) {
         for id in std::mem::take(&mut self.triggers).into_keys() {
-            self.effects.push(Effect::News(id, TriggerNews::Refused(Refusal::Draining)));
+            self.effects.push(Effect::TriggerEvent(id, TriggerEvent::Refused(Refusal::Draining)));
         }
     }
 }

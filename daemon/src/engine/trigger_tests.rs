@@ -1,9 +1,9 @@
 //! Stories of what is run on change.
 
 use super::tests::{Story, asking};
-use super::{Effect, Input, Join, Submission, TriggerNews};
+use super::{Effect, Input, Join, Submission, TriggerEvent};
 use crate::model::{
-    AttemptId, BuildId, Command, Digest, Exit, JoinReason, StateId, Status, TriggerId,
+    AttemptId, BuildId, Command, Digest, Exit, JoinReason, Status, TreeVersion, TriggerId,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ fn alone(word: &str) -> Submission {
 }
 
 impl Story {
-    fn watch(&mut self, submission: Submission, initial: bool) {
-        self.tell(Input::Watch { trigger: ID, submission, initial });
+    fn add_trigger(&mut self, submission: Submission, initial: bool) {
+        self.tell(Input::AddTrigger { trigger: ID, submission, initial });
     }
 
     fn change(&mut self, paths: &[&str]) {
         let paths = paths.iter().map(PathBuf::from).collect();
         self.tell(Input::FilesChanged { trigger: ID, paths });
-        assert!(self.effects.iter().any(|e| matches!(e, Effect::Observe(ID))), "it goes on");
+        assert!(self.effects.iter().any(|e| matches!(e, Effect::Subscribe(ID))), "it goes on");
     }
 
-    fn news(&self) -> Vec<&TriggerNews> {
+    fn news(&self) -> Vec<&TriggerEvent> {
         let news = self.effects.iter().filter_map(|effect| match effect {
-            Effect::News(ID, news) => Some(news),
+            Effect::TriggerEvent(ID, news) => Some(news),
             _ => None,
         });
         news.collect()
@@ -35,7 +35,7 @@ impl Story {
 
     /// The build that was started in this step, its attempt, and the paths it is for.
     fn run(&self) -> Option<(BuildId, AttemptId, Vec<String>)> {
-        let [TriggerNews::Started { build, changed }] = self.news()[..] else { return None };
+        let [TriggerEvent::Started { build, changed }] = self.news()[..] else { return None };
         let paths = changed.iter().map(|path| path.display().to_string()).collect();
         let (_, attempt) = self.started()?;
         Some((*build, attempt, paths))
@@ -49,7 +49,7 @@ impl Story {
 #[test]
 fn a_change_runs_it_and_what_changed_meanwhile_runs_it_again() {
     let mut story = Story::new(9);
-    story.watch(alone("make"), true);
+    story.add_trigger(alone("make"), true);
     let (_, first, paths) = story.run().expect("the first run");
     assert!(paths.is_empty());
     story.ends(first, Exit::Code(0));
@@ -67,7 +67,7 @@ fn a_change_runs_it_and_what_changed_meanwhile_runs_it_again() {
 #[test]
 fn the_newest_state_wins() {
     let mut story = Story::new(9);
-    story.watch(alone("make"), false);
+    story.add_trigger(alone("make"), false);
     story.change(&["a"]);
     let (build, attempt, _) = story.run().expect("a run");
     story.later(500);
@@ -82,7 +82,7 @@ fn the_newest_state_wins() {
 #[test]
 fn what_is_nearly_done_may_finish() {
     let mut story = Story::new(9);
-    story.watch(alone("make"), false);
+    story.add_trigger(alone("make"), false);
     story.change(&["a"]);
     let (_, attempt, _) = story.run().expect("a run");
     story.ends(attempt, Exit::Code(0)); // It took 10 ms.
@@ -107,7 +107,7 @@ fn what_is_nearly_done_may_finish() {
 #[test]
 fn a_person_who_saves_one_file_again_and_again_is_served_all_the_while() {
     let mut story = Story::new(9);
-    story.watch(alone("make"), false);
+    story.add_trigger(alone("make"), false);
     story.change(&["main"]);
     for save in 0..30 {
         let (_, attempt, _) = story.run().unwrap_or_else(|| panic!("no run after save {save}"));
@@ -131,12 +131,12 @@ fn a_person_who_saves_one_file_again_and_again_is_served_all_the_while() {
 #[test]
 fn somebody_else_who_wants_an_obsolete_run_keeps_it() {
     let mut story = Story::new(9);
-    story.watch(asking("cargo"), false);
+    story.add_trigger(asking("cargo"), false);
     story.change(&["a"]);
-    let [TriggerNews::Started { build, .. }] = story.news()[..] else { panic!("no run") };
+    let [TriggerEvent::Started { build, .. }] = story.news()[..] else { panic!("no run") };
     let build = *build;
-    let state = StateId { tree: Digest([7; 32]), epoch: 1 };
-    story.tell(Input::Resolved { target: super::Target::Build(build), state: Ok(state) });
+    let state = TreeVersion { tree: Digest([7; 32]), epoch: 1 };
+    story.tell(Input::InputsDigested { target: super::Target::Build(build), state: Ok(state) });
     let (_, attempt) = story.started().expect("it starts");
     let other = story.shared("cargo", 1);
     story.later(500);
@@ -149,7 +149,7 @@ fn somebody_else_who_wants_an_obsolete_run_keeps_it() {
 #[test]
 fn a_command_that_changes_its_own_files_comes_to_rest_and_is_explained() {
     let mut story = Story::new(9);
-    story.watch(alone("make"), false);
+    story.add_trigger(alone("make"), false);
     story.change(&["source"]);
     let mut runs = 0;
     while let Some((_, attempt, _)) = story.run() {
@@ -165,7 +165,7 @@ fn a_command_that_changes_its_own_files_comes_to_rest_and_is_explained() {
             story.change(&["log.txt"]);
         }
     }
-    assert_eq!(story.news(), [&TriggerNews::Loop("log.txt".into())]);
+    assert_eq!(story.news(), [&TriggerEvent::Loop("log.txt".into())]);
     story.change(&["log.txt"]);
     assert!(story.news().is_empty(), "it is told once");
     story.later(5000);
@@ -176,7 +176,7 @@ fn a_command_that_changes_its_own_files_comes_to_rest_and_is_explained() {
 #[test]
 fn changes_of_different_files_during_runs_are_no_loop() {
     let mut story = Story::new(9);
-    story.watch(alone("make"), false);
+    story.add_trigger(alone("make"), false);
     story.change(&["start"]);
     for file in ["a", "b", "c", "d", "e", "f", "g", "h"] {
         let (_, attempt, _) = story.run().expect("a run");
@@ -191,7 +191,7 @@ fn it_ends_with_its_client() {
     let mut story = Story::new(9);
     let submission = alone("make");
     let client = submission.client;
-    story.watch(submission, true);
+    story.add_trigger(submission, true);
     let (_, attempt, _) = story.run().expect("the first run");
     story.tell(Input::ClientGone(client));
     assert!(story.stops(attempt));
@@ -210,7 +210,7 @@ fn the_paths_take_the_place_of_their_argument() {
     };
     submission.command = Arc::new(command);
     let (cwd, root) = (submission.command.cwd.clone(), submission.command.root.clone());
-    story.watch(submission, false);
+    story.add_trigger(submission, false);
     story.change(&["b", "a"]);
     let argv = story.effects.iter().find_map(|effect| match effect {
         Effect::Start { command, .. } => Some(command.argv.clone()),

@@ -1,11 +1,11 @@
 //! Snapshots of builds for those outside.
 
 use super::build::{Build, State};
-use super::core::Core;
 use super::execution::{Execution, Phase as Running};
 use super::input::Now;
+use super::state_machine::Core;
 use crate::model::{BuildId, BuildView, ExecutionId, Outcome, Phase, WaitReason};
-use crate::schedule::start_times;
+use crate::scheduler::start_times;
 use std::collections::HashMap;
 
 /// Where each waiting execution stands: its place, from 0, and the time until it starts. Made once
@@ -54,7 +54,9 @@ impl Core {
         let remaining: Vec<_> = self
             .executions
             .values()
-            .filter(|e| !e.nested && matches!(e.phase, Running::Running { .. } | Running::Rekeying))
+            .filter(|e| {
+                !e.nested && matches!(e.phase, Running::Running { .. } | Running::Revalidating)
+            })
             .map(|execution| {
                 let spent = execution.started().map_or(0, |at| now.mono_ms - at.mono_ms);
                 duration(execution).map(|duration| duration.saturating_sub(spent))

@@ -3,15 +3,15 @@
 use super::config::{Config, ConfigError};
 use super::lock::{DaemonLock, LockError};
 use super::log;
-use crate::engine::run::{Reports, channels};
 use crate::engine::{Core, Input, Limits};
-use crate::events;
-use crate::exec;
-use crate::hands::{Engine, Hands, HandsParts, Report, StateShelf};
-use crate::persist::Journal;
-use crate::schedule::PriorityQueue;
+use crate::output;
+use crate::process;
+use crate::runtime::event_loop::{EventSender, channels};
+use crate::runtime::{Engine, Report, Runtime, RuntimeParts, StoredSnapshots};
+use crate::scheduler::PriorityQueue;
 use crate::server::{Server, ServerParts, listen};
-use crate::watch::{Desk, OnChange};
+use crate::store::StoreHandle;
+use crate::watch::{OnChange, WorkspaceRegistry};
 use bd_protocol::rendezvous::{Home, HomeError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fs::File;
@@ -148,29 +148,29 @@ async fn live(
         mark.sweep_strangers();
     }
     let (drained, when_drained) = oneshot::channel();
-    let supervisor = exec::own_program().map_err(io("find the program of the daemon"))?;
+    let supervisor = process::own_program().map_err(io("find the program of the daemon"))?;
     let output_dir = home.state_dir().join("output");
     let (engine, inbox) = channels();
     let reports = engine.reports();
     let store = home.state_dir().join("store");
     let recovered = engine.reports();
-    let journal = Journal::open(store, started_ms, move |facts| {
+    let store = StoreHandle::open(store, started_ms, move |facts| {
         recovered.send(Report::Recovered(facts));
     });
-    let parts = HandsParts {
-        desk: desk(home, &journal, engine.reports()),
+    let parts = RuntimeParts {
+        registry: registry(home, &store, engine.reports()),
         supervisor,
         output_dir,
-        limits: events::Limits { kept_bytes: config.output_per_build, ..events::Limits::default() },
+        limits: output::Limits { kept_bytes: config.output_per_build, ..output::Limits::default() },
         kept: (config.output_total, config.output_age),
         mark: mark.ours.clone(),
         open_files,
-        journal,
+        store,
         drained,
     };
     let limits = Limits { builds: config.max_builds, stop_grace_ms: ms(config.stop_grace) };
     let core = Core::new(limits, Box::new(PriorityQueue::new(config.max_executions)));
-    let mut engine_task = tokio::spawn(inbox.run(core, Hands::new(parts, reports)));
+    let mut engine_task = tokio::spawn(inbox.run(core, Runtime::new(parts, reports)));
     let (shutdown, mut asked_to_end) = mpsc::channel(1);
     let streams = streams_runtime().map_err(io("start the streams runtime"))?;
     let server = Server::new(ServerParts {
@@ -198,9 +198,9 @@ async fn live(
     engine.tell(Input::Drain { grace_ms: ms(config.drain_grace.min(DRAIN_MOST / 2)) });
     let ended = tokio::time::timeout(DRAIN_MOST, when_drained).await;
     let clean = match ended {
-        Ok(Ok(journal)) => {
+        Ok(Ok(store)) => {
             farewell(&server).await;
-            tokio::task::spawn_blocking(move || journal.close()).await.unwrap_or(false)
+            tokio::task::spawn_blocking(move || store.close()).await.unwrap_or(false)
         }
         _ => false,
     };
@@ -221,13 +221,13 @@ fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn desk(home: &Home, journal: &Journal, reports: Reports<Report>) -> Desk {
+fn registry(home: &Home, store: &StoreHandle, reports: EventSender<Report>) -> WorkspaceRegistry {
     let tell = move |root: &Path, rules: &[OnChange]| {
         reports.send(Report::Rules(root.to_path_buf(), rules.to_vec()));
     };
-    Desk::new(private_dirs(home))
-        .with_shelf(Arc::new(StateShelf(journal.states())))
-        .with_rules_told(Arc::new(tell))
+    WorkspaceRegistry::new(private_dirs(home))
+        .with_snapshots(Arc::new(StoredSnapshots(store.states())))
+        .with_rules_listener(Arc::new(tell))
 }
 
 /// The daemon's own files are nobody's inputs.
@@ -287,7 +287,7 @@ impl Mark {
     fn sweep_strangers(&self) {
         let (home, ours) = (format!("{}.", self.home), self.ours.clone());
         let sweep = move || {
-            let killed = exec::sweep(|mark| mark.starts_with(&home) && !mark.starts_with(&ours));
+            let killed = process::sweep(|mark| mark.starts_with(&home) && !mark.starts_with(&ours));
             if killed > 0 {
                 tracing::warn!(killed, "killed what an earlier daemon's builds had left");
             }

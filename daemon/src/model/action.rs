@@ -4,7 +4,7 @@ use super::digest::{Digest, FieldHasher};
 
 /// The state a workspace was seen in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct StateId {
+pub struct TreeVersion {
     /// Digest of all files that are not ignored.
     pub tree: Digest,
     /// Counts the changes that were seen. A file that was changed and changed back leaves the
@@ -17,14 +17,14 @@ pub struct StateId {
 pub struct ActionKey {
     /// Digest of command and files.
     pub action: Digest,
-    /// See [`StateId::epoch`].
+    /// See [`TreeVersion::epoch`].
     pub epoch: u64,
 }
 
 impl ActionKey {
     /// The key of the command with this [identity](super::Command::identity) on this state.
     #[must_use]
-    pub fn new(identity: Digest, state: StateId) -> Self {
+    pub fn new(identity: Digest, state: TreeVersion) -> Self {
         let mut hasher = FieldHasher::new("bd 2026 action v1");
         hasher.field(&identity.0).field(&state.tree.0);
         Self { action: hasher.finish(), epoch: state.epoch }

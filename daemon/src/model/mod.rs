@@ -10,7 +10,7 @@ pub mod ids;
 pub mod outcome;
 pub mod tool;
 
-pub use action::{ActionKey, StateId};
+pub use action::{ActionKey, TreeVersion};
 pub use build::{BuildView, JoinReason, Phase, Priority, WaitReason};
 pub use command::Command;
 pub use digest::Digest;

@@ -251,17 +251,17 @@ fn source(source: SourceKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use crate::events;
+    use crate::output;
     use bd_protocol::events as wire;
 
     /// What lies in a log is sent as it is: should one of the two change, convert here.
     #[test]
     fn a_record_in_a_log_is_a_record_on_the_wire() {
         for (stored, sent) in
-            [(events::Kind::Stdout, wire::Kind::Stdout), (events::Kind::Stderr, wire::Kind::Stderr)]
+            [(output::Kind::Stdout, wire::Kind::Stdout), (output::Kind::Stderr, wire::Kind::Stderr)]
         {
-            assert_eq!(events::header(stored, 7 << 40, 9), wire::header(sent, 7 << 40, 9));
+            assert_eq!(output::header(stored, 7 << 40, 9), wire::header(sent, 7 << 40, 9));
         }
-        const { assert!(events::FRAME_BYTES <= bd_protocol::limits::EVENTS_MAX_BYTES) }
+        const { assert!(output::FRAME_BYTES <= bd_protocol::limits::EVENTS_MAX_BYTES) }
     }
 }

@@ -1,7 +1,7 @@
 //! The changes of a workspace, as clients see them: the part of [`convert`](super::convert) for
 //! what is told of workspaces.
 
-use crate::changes::{self as model, ChangeKind as Kind};
+use crate::index::{self as model, ChangeKind as Kind};
 use crate::watch::Verified;
 use bd_protocol::OsText;
 use bd_protocol::changes::{Change, ChangeKind, Changes, EntryType, Verification};
@@ -82,7 +82,7 @@ impl io::Write for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::changes::{Clock, Instance};
+    use crate::index::{Clock, Instance};
     use std::path::PathBuf;
 
     fn found(changes: Vec<model::Change>) -> model::Changes {

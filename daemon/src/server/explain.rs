@@ -3,9 +3,9 @@
 use super::shared::Server;
 use super::{convert, submit};
 use crate::engine::Join;
-use crate::hands::Question;
 use crate::model::environment::matters;
 use crate::model::{ActionKey, ClientId};
+use crate::runtime::Question;
 use bd_protocol::submit::{Explanation, Submit};
 use bd_protocol::{Failure, OsText, Session, SessionKind};
 use std::path::Path;

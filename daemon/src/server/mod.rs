@@ -6,13 +6,13 @@ mod convert_changes;
 mod explain;
 mod input;
 pub mod listen;
+mod locate;
 mod memory;
-mod place;
 mod rpc;
 mod shared;
 mod stream;
 mod submit;
-mod watches;
+mod triggers;
 mod wire;
 mod workspaces;
 

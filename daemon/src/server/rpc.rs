@@ -2,12 +2,14 @@
 
 use super::shared::{Server, gone};
 use super::wire::Wire;
-use super::{convert, explain, submit, watches, workspaces};
+use super::{convert, explain, submit, triggers, workspaces};
 use crate::engine::Input;
-use crate::hands::Question;
 use crate::model::{BuildId, BuildView, ClientId};
-use crate::persist::Query;
-use bd_protocol::changes::{Changes, ChangesQuery, Forgotten, InputsDigest, Place, Verification};
+use crate::runtime::Question;
+use crate::store::Query;
+use bd_protocol::changes::{
+    Changes, ChangesQuery, Forgotten, InputsDigest, Verification, WorkspaceLocator,
+};
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::hello::PRODUCT_VERSION;
 use bd_protocol::service::{Bd, DaemonStatus, HISTORY_MAX, HistoryQuery, Status, Workspace};
@@ -155,11 +157,11 @@ impl Bd for Service {
         workspaces::changes(&self.server, query, context.deadline).await
     }
 
-    async fn workspace(self, _: Context, place: Place) -> Result<Workspace, Failure> {
+    async fn workspace(self, _: Context, place: WorkspaceLocator) -> Result<Workspace, Failure> {
         workspaces::info(&self.server, &place).await
     }
 
-    async fn inspect(self, _: Context, place: Place) -> Result<Workspace, Failure> {
+    async fn inspect(self, _: Context, place: WorkspaceLocator) -> Result<Workspace, Failure> {
         workspaces::inspect(&self.server, &place).await
     }
 
@@ -167,29 +169,39 @@ impl Bd for Service {
         workspaces::list(&self.server).await
     }
 
-    async fn register(self, _: Context, place: Place, exact: bool) -> Result<Workspace, Failure> {
+    async fn register(
+        self,
+        _: Context,
+        place: WorkspaceLocator,
+        exact: bool,
+    ) -> Result<Workspace, Failure> {
         workspaces::register(&self.server, &place, exact).await
     }
 
-    async fn forget(self, _: Context, place: Place) -> Result<Forgotten, Failure> {
+    async fn forget(self, _: Context, place: WorkspaceLocator) -> Result<Forgotten, Failure> {
         workspaces::forget(&self.server, &place).await
     }
 
-    async fn verify(self, _: Context, place: Place, repair: bool) -> Result<Verification, Failure> {
+    async fn verify(
+        self,
+        _: Context,
+        place: WorkspaceLocator,
+        repair: bool,
+    ) -> Result<Verification, Failure> {
         workspaces::verify(&self.server, &place, repair).await
     }
 
     async fn digest(
         self,
         _: Context,
-        place: Place,
+        place: WorkspaceLocator,
         on: Vec<OsText>,
     ) -> Result<InputsDigest, Failure> {
         workspaces::digest(&self.server, &place, &on).await
     }
 
     async fn watch(self, _: Context, request: Watch) -> Result<Watching, Failure> {
-        watches::watch(&self.server, request, self.client, &self.session).await
+        triggers::watch(&self.server, request, self.client, &self.session).await
     }
 
     async fn watched(
@@ -199,7 +211,7 @@ impl Bd for Service {
         wait_ms: u64,
     ) -> Result<Option<Triggered>, Failure> {
         let _ = context;
-        watches::watched(&self.server, &watch, self.client, wait_ms).await
+        triggers::watched(&self.server, &watch, self.client, wait_ms).await
     }
 
     async fn not_understood(self, _: Context, failure: Failure) -> Result<(), Failure> {

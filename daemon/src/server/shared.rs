@@ -2,10 +2,10 @@
 
 use super::memory::Memory;
 use super::wire::Frames;
-use crate::engine::run::Gone;
-use crate::hands::{Engine, Question};
 use crate::model::{BuildId, BuildView, ClientId};
-use crate::persist::Query;
+use crate::runtime::event_loop::EngineStopped;
+use crate::runtime::{Engine, Question};
+use crate::store::Query;
 use bd_protocol::Session;
 use bd_protocol::failure::{Failure, codes};
 use std::collections::HashMap;
@@ -113,7 +113,7 @@ impl Server {
     ) -> Result<T, Failure> {
         let (send, receive) = oneshot::channel();
         self.parts.engine.question(question(send)).await.map_err(gone)?;
-        receive.await.map_err(|_| gone(Gone))
+        receive.await.map_err(|_| gone(EngineStopped))
     }
 
     /// The build with this id, which may be abbreviated: from memory, else from the store.
@@ -145,7 +145,7 @@ impl Server {
     }
 }
 
-pub(super) fn gone(gone: Gone) -> Failure {
+pub(super) fn gone(gone: EngineStopped) -> Failure {
     Failure::environment(codes::DRAINING, gone.to_string())
         .hint("ask again; a new daemon is started")
 }

@@ -5,9 +5,9 @@
 
 use super::convert;
 use super::shared::{Opened, Server};
-use crate::events::{Log, Next, Reader};
-use crate::hands::Question;
 use crate::model::{BuildView, Phase};
+use crate::output::{Log, Next, Reader};
+use crate::runtime::Question;
 use bd_protocol::events::{Kind, Lagged, Subscribe, push};
 use bd_protocol::frame::PREFIX_BYTES;
 use bd_protocol::limits::HELLO_TIMEOUT;

@@ -3,7 +3,7 @@
 use crate::engine::{Join, Submission};
 use crate::model::command::Program;
 use crate::model::{BuildId, ClientId, Command, JoinReason, tool};
-use crate::server::{convert, place};
+use crate::server::{convert, locate};
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
 use bd_protocol::{OsText, Priority, Session};
@@ -83,7 +83,7 @@ pub(super) fn command(asked: Submit) -> Result<Command, Failure> {
     let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
     Ok(Command {
         program: program(&argv[0], path, &cwd),
-        root: place::root(&place::real(&cwd), home.as_deref()),
+        root: locate::root(&locate::real(&cwd), home.as_deref()),
         argv,
         cwd,
         environment: environment.into_iter().collect(),

@@ -2,13 +2,13 @@
 //! Finds out which one is meant and asks the desk through the hands; looks at no file itself.
 
 use super::shared::{Server, gone};
-use super::{convert, convert_changes, place, watches};
-use crate::changes::Clock;
-use crate::hands::Question;
+use super::{convert, convert_changes, locate, triggers};
+use crate::index::Clock;
+use crate::runtime::Question;
 use crate::watch::{self, Summary};
 use bd_protocol::OsText;
 use bd_protocol::changes::{
-    Changes, ChangesQuery, Forgotten, InputsDigest, Place, Verification, WAIT_MAX,
+    Changes, ChangesQuery, Forgotten, InputsDigest, Verification, WAIT_MAX, WorkspaceLocator,
 };
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::service::Workspace;
@@ -35,17 +35,20 @@ pub(super) async fn changes(
 }
 
 /// What a workspace holds, now.
-pub(super) async fn info(server: &Server, place: &Place) -> Result<Workspace, Failure> {
+pub(super) async fn info(server: &Server, place: &WorkspaceLocator) -> Result<Workspace, Failure> {
     let root = root(server, place).await?;
     info_of(server, root).await
 }
 
 /// What it held when it was last looked at.
-pub(super) async fn inspect(server: &Server, place: &Place) -> Result<Workspace, Failure> {
+pub(super) async fn inspect(
+    server: &Server,
+    place: &WorkspaceLocator,
+) -> Result<Workspace, Failure> {
     let known = server.ask(Question::Workspaces).await?;
-    let dir = place::perhaps_gone(place)?;
+    let dir = locate::perhaps_gone(place)?;
     let of = |root: &Path| known.iter().find(|summary: &&Summary| summary.root == root);
-    let found = of(&dir).or_else(|| of(&place::root(&dir, home(place))));
+    let found = of(&dir).or_else(|| of(&locate::root(&dir, home(place))));
     found.map(convert::workspace).ok_or_else(|| {
         unknown(&dir)
             .hint("`bdctl ws info` looks at it; `bdctl ws list` names those that are known")
@@ -61,12 +64,12 @@ pub(super) async fn list(server: &Server) -> Result<Vec<Workspace>, Failure> {
 /// Makes a workspace known.
 pub(super) async fn register(
     server: &Server,
-    place: &Place,
+    place: &WorkspaceLocator,
     exact: bool,
 ) -> Result<Workspace, Failure> {
-    let dir = place::directory(place)?;
-    let root = if exact { dir } else { place::root(&dir, home(place)) };
-    place::check_exact(&root, place)?;
+    let dir = locate::directory(place)?;
+    let root = if exact { dir } else { locate::root(&dir, home(place)) };
+    locate::check_exact(&root, place)?;
     let found = info_of(server, root.clone()).await?;
     // Somebody wants it, so what it has run on change may be run.
     server.parts.engine.question(Question::Trust(root)).await.map_err(gone)?;
@@ -74,9 +77,12 @@ pub(super) async fn register(
 }
 
 /// Forgets the workspace that is this directory, else the one it is in.
-pub(super) async fn forget(server: &Server, place: &Place) -> Result<Forgotten, Failure> {
-    let dir = place::perhaps_gone(place)?;
-    let around = place::root(&dir, home(place));
+pub(super) async fn forget(
+    server: &Server,
+    place: &WorkspaceLocator,
+) -> Result<Forgotten, Failure> {
+    let dir = locate::perhaps_gone(place)?;
+    let around = locate::root(&dir, home(place));
     for root in [&dir, &around] {
         let question = |reply| Question::Forget { root: root.clone(), reply };
         if server.ask(question).await? {
@@ -90,10 +96,10 @@ pub(super) async fn forget(server: &Server, place: &Place) -> Result<Forgotten, 
 /// Digest of a part of a workspace.
 pub(super) async fn digest(
     server: &Server,
-    place: &Place,
+    place: &WorkspaceLocator,
     on: &[OsText],
 ) -> Result<InputsDigest, Failure> {
-    let on = watches::globs(on)?;
+    let on = triggers::globs(on)?;
     let root = root(server, place).await?;
     let question = |reply| Question::Digest { root: root.clone(), on, reply };
     let (clock, digest) = server.ask(question).await?.map_err(|why| no_state(&root, &why))?;
@@ -103,7 +109,7 @@ pub(super) async fn digest(
 /// Compares what is believed with the disk.
 pub(super) async fn verify(
     server: &Server,
-    place: &Place,
+    place: &WorkspaceLocator,
     repair: bool,
 ) -> Result<Verification, Failure> {
     let root = root(server, place).await?;
@@ -113,11 +119,11 @@ pub(super) async fn verify(
 }
 
 /// The root that is meant: a directory that is known as a root is one, whatever lies around it.
-async fn root(server: &Server, place: &Place) -> Result<PathBuf, Failure> {
-    let dir = place::directory(place)?;
-    let around = place::root(&dir, home(place));
+async fn root(server: &Server, place: &WorkspaceLocator) -> Result<PathBuf, Failure> {
+    let dir = locate::directory(place)?;
+    let around = locate::root(&dir, home(place));
     let root = if around == dir || is_known(server, &dir).await? { dir } else { around };
-    place::check(&root)?;
+    locate::check(&root)?;
     Ok(root)
 }
 
@@ -132,7 +138,7 @@ async fn info_of(server: &Server, root: PathBuf) -> Result<Workspace, Failure> {
     Ok(convert::workspace(&found))
 }
 
-fn home(place: &Place) -> Option<&Path> {
+fn home(place: &WorkspaceLocator) -> Option<&Path> {
     place.home.as_ref().map(OsText::as_path)
 }
 

@@ -1,14 +1,14 @@
 //! Lists directories, having watched them first, so that nothing falls between the two (rule 1).
 //! Reads names and signatures; `marks` reads what directories say of themselves. Knows no index.
 
-use super::choose::is_deaf;
-use super::marks::{self, lacks_means};
-use super::names::Lister;
+use super::ignore_files::{self, is_resource_exhausted};
+use super::readdir::Lister;
 use super::rules::{CACHE_TAG, Rules, never};
+use super::select::undeliverable_reason;
 use super::source::{Source, WatchId};
 use super::toml::OnChange;
-use super::unheard::is_linked;
-use crate::changes::Signature;
+use super::unwatched::is_linked;
+use crate::index::Signature;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -85,7 +85,7 @@ pub(super) enum Failed {
     /// There are more than [`MOST_ENTRIES`].
     TooMany,
     /// The system has no means left to read something.
-    NoMeans(PathBuf, Errno),
+    ResourceExhausted(PathBuf, Errno),
 }
 
 #[derive(Debug, Default)]
@@ -120,10 +120,10 @@ pub(super) fn crawl_each(
     take: &mut dyn FnMut(Listing),
 ) -> Result<(), Failed> {
     let work = Mutex::new(Work { waiting: starts, ..Work::default() });
-    let site = Site { ground, deep, work, news: Condvar::new() };
+    let site = CrawlPool { ground, deep, work, news: Condvar::new() };
     std::thread::scope(|scope| {
         let mut helpers = 0;
-        site.labour(&mut |waiting, listings| {
+        site.run(&mut |waiting, listings| {
             listings.into_iter().for_each(&mut *take);
             if waiting > DIRS_A_THREAD * (helpers + 1) && helpers + 1 < *MOST_THREADS {
                 helpers += 1;
@@ -141,20 +141,20 @@ pub(super) fn crawl_each(
 }
 
 /// A crawl, as those who work at it share it.
-struct Site<'a> {
+struct CrawlPool<'a> {
     ground: &'a Ground<'a>,
     deep: bool,
     work: Mutex<Work>,
     news: Condvar,
 }
 
-impl Site<'_> {
+impl CrawlPool<'_> {
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lists, and hands over what was listed, with the number of those that wait.
-    fn labour(&self, hand_over: &mut dyn FnMut(usize, Vec<Listing>)) {
+    fn run(&self, hand_over: &mut dyn FnMut(usize, Vec<Listing>)) {
         let mut lister = Lister::new();
         let mut held = self.lock();
         loop {
@@ -213,7 +213,7 @@ impl Site<'_> {
                 Ok(None) => {}
                 Err((path, error)) => {
                     held.waiting.clear();
-                    held.failed = Some(Failed::NoMeans(path, error));
+                    held.failed = Some(Failed::ResourceExhausted(path, error));
                 }
             }
         }
@@ -246,13 +246,14 @@ fn list(
     let dir = match rustix::fs::open(&path, flags, Mode::empty()) {
         Ok(dir) => dir,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
-        Err(error) if lacks_means(error) => return Err((path, error)),
+        Err(error) if is_resource_exhausted(error) => return Err((path, error)),
         Err(error) => return Ok(unreadable(&path, start, error)),
     };
     let Ok(stat) = rustix::fs::fstat(&dir) else { return Ok(None) };
     let signature = signature(&stat);
     // Something else may be mounted there.
-    let deaf = if device(&stat) == ground.device { None } else { is_deaf(dir.as_fd()) };
+    let deaf =
+        if device(&stat) == ground.device { None } else { undeliverable_reason(dir.as_fd()) };
     let watch = match deaf {
         Some(why) => Err(io::Error::other(why)),
         None => ground.source.watch(dir.as_fd(), &path),
@@ -280,12 +281,12 @@ fn list(
     names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let in_root = listing.path.is_empty();
     if !in_root && names.iter().any(|(name, _)| **name == *CACHE_TAG.0.as_bytes()) {
-        listing.cache = marks::cache_mark(&dir).map_err(|error| (path.clone(), error))?;
+        listing.cache = ignore_files::cache_mark(&dir).map_err(|error| (path.clone(), error))?;
         if listing.cache.is_some() {
             return Ok(Some(listing));
         }
     }
-    marks::take_rules(&dir, &names, &mut listing).map_err(|error| (path.clone(), error))?;
+    ignore_files::take_rules(&dir, &names, &mut listing).map_err(|error| (path.clone(), error))?;
     let excluded = ground
         .excluded
         .iter()

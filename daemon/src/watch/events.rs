@@ -2,11 +2,11 @@
 //! moved in the index first, so that it is told as a move.
 
 use super::crawl;
-use super::observer::{Lost, Observer, Todo, Told};
 use super::rules::never;
 use super::source::{Event, WatchId, What};
-use super::unheard::is_linked;
-use crate::changes::{Index, Kind, NodeId, Seen};
+use super::synchronizer::{NameEvent, Synchronizer, Todo, WorkspaceError};
+use super::unwatched::is_linked;
+use crate::index::{Evidence, Index, Kind, NodeId};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -28,14 +28,14 @@ const MODIFIED_IS_WRITTEN: Duration = Duration::from_secs(1);
 /// the same thing for ever.
 const MOST_ROUNDS: u32 = 64;
 
-impl Observer {
-    pub(super) fn apply(&mut self, mut events: Vec<Event>) -> Result<(), Lost> {
+impl Synchronizer {
+    pub(super) fn apply(&mut self, mut events: Vec<Event>) -> Result<(), WorkspaceError> {
         let mut todo = Todo::default();
         let mut moves = HashMap::new();
         let (mut rounds, mut waits) = (0, 0);
         loop {
             for event in events.drain(..) {
-                self.take_in(event, &mut moves, &mut todo)?;
+                self.process_event(event, &mut moves, &mut todo)?;
             }
             let patient = rounds < MOST_ROUNDS && waits < MOST_WAITS;
             if moves.is_empty() || !patient {
@@ -46,7 +46,7 @@ impl Observer {
             }
             rounds += 1;
             if self.source.sync(&mut events).is_err() {
-                events.push(Event::Lost);
+                events.push(Event::Overflow);
             }
             if events.is_empty() {
                 std::thread::sleep(ON_ITS_WAY);
@@ -57,7 +57,7 @@ impl Observer {
 
     /// Looks at the names that were told. Leaves those, if `patient`, that ought to be there and are
     /// not: they were moved on or removed, and the event of that is on its way.
-    fn look_at_names(&mut self, todo: &mut Todo, patient: bool) -> Result<(), Lost> {
+    fn look_at_names(&mut self, todo: &mut Todo, patient: bool) -> Result<(), WorkspaceError> {
         let mut vanished: HashMap<NodeId, HashSet<Vec<u8>>> = HashMap::new();
         for (place, told) in std::mem::take(&mut todo.names) {
             let (watch, name) = &place;
@@ -73,7 +73,7 @@ impl Observer {
                         let inode = crawl::signature(&stat).inode;
                         todo.misspelt.insert(dir);
                         todo.linked_inodes.insert(inode);
-                        let written = told.seen == Seen::Written;
+                        let written = told.seen == Evidence::Written;
                         todo.written_inodes.extend(written.then_some(inode));
                         continue;
                     }
@@ -93,7 +93,7 @@ impl Observer {
                 todo.deep.insert(node);
             }
             if let (Kind::File { .. }, Some(written)) = (signature.kind(), told.written) {
-                self.unheard.made(node, signature.inode, written);
+                self.unwatched.made(node, signature.inode, written);
                 if !written {
                     self.index.doubt_unwatched(node, crawl::now_ns());
                 }
@@ -108,12 +108,12 @@ impl Observer {
         Ok(())
     }
 
-    fn take_in(
+    fn process_event(
         &mut self,
         event: Event,
         moves: &mut HashMap<u32, (WatchId, Box<[u8]>)>,
         todo: &mut Todo,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), WorkspaceError> {
         match event {
             Event::At { watch, name, what } => {
                 self.at(watch, name, what, Instant::now(), moves, todo);
@@ -122,10 +122,10 @@ impl Observer {
             Event::SelfGone(watch) => {
                 // Even if there is one again, with the same inode number (rule 15).
                 if self.node_of.get(&watch) == Some(&Index::ROOT) {
-                    return Err(Lost::RootGone(self.root.clone()));
+                    return Err(WorkspaceError::RootGone(self.root.clone()));
                 }
             }
-            Event::Lost => (todo.everything, self.lost) = (true, true),
+            Event::Overflow => (todo.everything, self.lost) = (true, true),
         }
         Ok(())
     }
@@ -155,21 +155,25 @@ impl Observer {
             What::Attributes | What::MovedTo(_) => {}
         }
         let seen = match what {
-            What::Written => Seen::Written,
+            What::Written => Evidence::Written,
             What::MovedFrom(cookie) => {
                 moves.insert(cookie, key.clone());
-                Seen::Stat
+                Evidence::Stat
             }
             What::MovedTo(cookie) => match moves.remove(&cookie) {
-                Some((from, old)) if self.moved(from, &old, &key, todo) => Seen::Moved,
+                Some((from, old)) if self.moved(from, &old, &key, todo) => Evidence::Moved,
                 // Another file may have the number and the times of the one that was there.
-                _ => Seen::Written,
+                _ => Evidence::Written,
             },
-            What::Made => Seen::Written,
-            _ => Seen::Stat,
+            What::Made => Evidence::Written,
+            _ => Evidence::Stat,
         };
-        let told =
-            todo.names.entry(key).or_insert(Told { seen, came: false, there: true, written: None });
+        let told = todo.names.entry(key).or_insert(NameEvent {
+            seen,
+            came: false,
+            there: true,
+            written: None,
+        });
         told.came |= matches!(what, What::Made | What::MovedTo(_));
         told.written = match what {
             What::Made => Some(false),
@@ -179,9 +183,9 @@ impl Observer {
         };
         told.there = !matches!(what, What::Gone | What::MovedFrom(_));
         told.seen = match (told.seen, seen) {
-            (Seen::Written, _) | (_, Seen::Written) => Seen::Written,
-            (Seen::Stat, Seen::Stat) => Seen::Stat,
-            _ => Seen::Moved,
+            (Evidence::Written, _) | (_, Evidence::Written) => Evidence::Written,
+            (Evidence::Stat, Evidence::Stat) => Evidence::Stat,
+            _ => Evidence::Moved,
         };
     }
 

@@ -1,9 +1,9 @@
 //! Reads contents, on as many threads as it pays, away from the thread that reads events.
 
 use super::crawl::{self, signature};
-use super::marks::lacks_means;
-use super::wake::Waker;
-use crate::changes::{Kind, NodeId, Signature};
+use super::ignore_files::is_resource_exhausted;
+use super::wake_pipe::Waker;
+use crate::index::{Kind, NodeId, Signature};
 use crate::model::Digest;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -140,7 +140,7 @@ impl Job {
     fn failed(&self, error: &io::Error) -> Reading {
         match Errno::from_io_error(error) {
             Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Reading::Moved,
-            Some(error) if lacks_means(error) => Reading::NotNow(error),
+            Some(error) if is_resource_exhausted(error) => Reading::NotNow(error),
             _ if self.is_there() => Reading::Unreadable,
             _ => Reading::Moved,
         }
@@ -199,13 +199,13 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::changes::{Index, Instance, Seen};
+    use crate::index::{Evidence, Index, Instance};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
 
     fn job(path: &Path, signature: Signature) -> Job {
         let mut index = Index::new(Instance(1), Signature { mode: 0o040_755, ..signature });
-        let (node, _) = index.see(Index::ROOT, b"file", signature, Seen::Stat);
+        let (node, _) = index.upsert(Index::ROOT, b"file", signature, Evidence::Stat);
         Job { node, generation: 0, path: path.into(), signature, superseded: Arc::default() }
     }
 

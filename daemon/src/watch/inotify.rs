@@ -126,7 +126,7 @@ fn parse(mut bytes: &[u8], dropped: &mut HashSet<WatchId>, events: &mut Vec<Even
         bytes = rest;
         let mask = ReadFlags::from_bits_retain(mask);
         if mask.contains(ReadFlags::QUEUE_OVERFLOW) {
-            events.push(Event::Lost);
+            events.push(Event::Overflow);
             continue;
         }
         let watch = WatchId(u64::from(watch));

@@ -1,21 +1,21 @@
 //! Has directories listed, and tells the index what the listings say: what is in them, what
 //! watches them, which rules hold.
 
-use super::choose::remedy;
 use super::crawl::{self, Failed, Ground, Listing, Start};
-use super::observer::{Lost, Observer, Todo};
 use super::rules::{Rules, makes_rules};
+use super::select::limit_hint;
 use super::source::{Source, WatchId};
-use crate::changes::{Difference, Index, NodeId, Seen, Signature};
+use super::synchronizer::{Synchronizer, Todo, WorkspaceError};
+use crate::index::{Difference, Evidence, Index, NodeId, Signature};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// How often a directory that was to be listed and was not there is looked for again.
 const TRIES: usize = 2;
 
-impl Observer {
+impl Synchronizer {
     /// Lists everything for the first time. What moves meanwhile is left to the events of that.
-    pub(super) fn list_first(&mut self) -> Result<(), Lost> {
+    pub(super) fn list_first(&mut self) -> Result<(), WorkspaceError> {
         let starts = vec![Start { path: Vec::new(), rules: self.outside.rules.clone() }];
         let (root, excluded, source) =
             (self.root.clone(), self.excluded.clone(), self.source.clone());
@@ -36,7 +36,11 @@ impl Observer {
 
     /// Lists directories, and where `deep` says so all below them, and tells the index what is
     /// there. What turns out to be new is listed as well.
-    pub(super) fn list(&mut self, mut dirs: BTreeSet<NodeId>, mut deep: bool) -> Result<(), Lost> {
+    pub(super) fn list(
+        &mut self,
+        mut dirs: BTreeSet<NodeId>,
+        mut deep: bool,
+    ) -> Result<(), WorkspaceError> {
         let mut linked = BTreeSet::new();
         let mut again = TRIES;
         while !dirs.is_empty() {
@@ -63,7 +67,7 @@ impl Observer {
                 dirs.extend(wanted.iter().filter_map(|path| self.index.lookup(path)));
             }
             if self.index.totals().files as usize > crawl::MOST_ENTRIES {
-                return Err(Lost::TooMany(self.root.clone()));
+                return Err(WorkspaceError::TooMany(self.root.clone()));
             }
             deep = true;
         }
@@ -80,23 +84,23 @@ impl Observer {
         Ground { root, device: self.identity.device, source, excluded, begun: true }
     }
 
-    fn failed(&mut self, failed: Failed) -> Lost {
+    fn failed(&mut self, failed: Failed) -> WorkspaceError {
         match failed {
-            Failed::TooMany => Lost::TooMany(self.root.clone()),
-            Failed::NoMeans(path, error) => {
+            Failed::TooMany => WorkspaceError::TooMany(self.root.clone()),
+            Failed::ResourceExhausted(path, error) => {
                 // What was to be listed is not known any more: everything is, next time.
                 self.lost = true;
-                Lost::NoMeans { path, source: error.into() }
+                WorkspaceError::ResourceExhausted { path, source: error.into() }
             }
         }
     }
 
-    fn look_at_linked(&mut self, linked: BTreeSet<u64>) -> Result<(), Lost> {
+    fn look_at_linked(&mut self, linked: BTreeSet<u64>) -> Result<(), WorkspaceError> {
         if linked.is_empty() {
             return Ok(());
         }
         let mut todo = Todo { linked_inodes: linked, ..Todo::default() };
-        self.look_at_other_names(&mut todo)?;
+        self.stat_other_names(&mut todo)?;
         self.follow_up(todo)
     }
 
@@ -118,7 +122,7 @@ impl Observer {
         deep: bool,
         new: &mut BTreeSet<NodeId>,
         linked: &mut BTreeSet<u64>,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), WorkspaceError> {
         let node = self.index.lookup(&listing.path).filter(|node| self.index.is_dir(*node));
         let same = |node: &NodeId| self.index.signature(*node).inode == listing.signature.inode;
         let Some(node) = node.filter(same) else {
@@ -128,7 +132,7 @@ impl Observer {
         };
         if let Some(mark) = listing.cache {
             if let Some(dir) = self.index.parent(node) {
-                self.unheard.mark(dir, self.index.name(node), mark);
+                self.unwatched.mark(dir, self.index.name(node), mark);
             }
             self.index.remove(node);
             self.drop_removed();
@@ -137,9 +141,9 @@ impl Observer {
         }
         let watched = self.watch_of.get(&node).copied();
         let how = self.set_watch(node, &listing, now);
-        if node == Index::ROOT && how == Seen::Written && watched.is_some() {
+        if node == Index::ROOT && how == Evidence::Written && watched.is_some() {
             // A watch ends with its directory: another one has its place and its inode (rule 15).
-            return Err(Lost::RootGone(self.root.clone()));
+            return Err(WorkspaceError::RootGone(self.root.clone()));
         }
         if listing.has_rules {
             self.rules.insert(node, listing.rules);
@@ -163,7 +167,7 @@ impl Observer {
         let gone: Vec<_> = known.filter(|entry| !listed(index.name(*entry))).collect();
         let is_root = node == Index::ROOT;
         let mut other_rules = gone.iter().any(|gone| makes_rules(self.index.name(*gone), is_root));
-        if matches!(how, Seen::Unwatched(_)) {
+        if matches!(how, Evidence::Unwatched(_)) {
             self.find_renamed(node, &gone, &listing.entries);
         }
         for entry in gone {
@@ -173,11 +177,11 @@ impl Observer {
         }
         self.drop_removed();
         for (name, signature) in &listing.entries {
-            if signature.is_dir() && self.unheard.is_marked(node, name) {
+            if signature.is_dir() && self.unwatched.is_marked(node, name) {
                 // It is looked at when its mark changes.
                 continue;
             }
-            let (entry, difference) = self.index.see(node, name, *signature, how);
+            let (entry, difference) = self.index.upsert(node, name, *signature, how);
             self.drop_removed();
             if difference != Difference::None && listing.linked.contains(name) {
                 linked.insert(signature.inode);
@@ -193,7 +197,7 @@ impl Observer {
         for name in &listing.linked {
             if let Some(entry) = self.index.child(node, name) {
                 let inode = self.index.signature(entry).inode;
-                if self.unheard.has_other_names(entry, inode) {
+                if self.unwatched.has_other_names(entry, inode) {
                     linked.insert(inode);
                 }
             }
@@ -223,7 +227,7 @@ impl Observer {
 
     /// Notes what watches a directory from now on. Returns how what is in it is to be seen: what
     /// was not watched all the time may have changed without a trace.
-    pub(super) fn set_watch(&mut self, node: NodeId, listing: &Listing, now: i64) -> Seen {
+    pub(super) fn set_watch(&mut self, node: NodeId, listing: &Listing, now: i64) -> Evidence {
         let before = self.watch_of.get(&node).copied();
         match &listing.watch {
             Ok(watch) => {
@@ -241,16 +245,16 @@ impl Observer {
                 self.polled.remove(&node);
                 match before {
                     // What was known before there were watches knows itself how far it goes.
-                    _ if !self.begun => Seen::Stat,
-                    _ if self.lost => Seen::Missed(self.heard),
-                    Some(before) if before == *watch => Seen::Stat,
-                    _ => Seen::Written,
+                    _ if !self.begun => Evidence::Stat,
+                    _ if self.lost => Evidence::Missed(self.heard),
+                    Some(before) if before == *watch => Evidence::Stat,
+                    _ => Evidence::Written,
                 }
             }
             Err(error) => {
                 self.drop_watch(node);
-                self.polled.insert(node, format!("{error}{}", remedy(error)));
-                Seen::Unwatched(now)
+                self.polled.insert(node, format!("{error}{}", limit_hint(error)));
+                Evidence::Unwatched(now)
             }
         }
     }
@@ -263,7 +267,7 @@ impl Observer {
             self.rules.remove(&node);
             self.polled.remove(&node);
             self.problems.remove(&node);
-            self.unheard.forget_in(node);
+            self.unwatched.forget_in(node);
         }
     }
 

@@ -1,48 +1,48 @@
 //! What is on disk: where workspaces begin, what is in them, and what changes. Keeps an
-//! [`Index`](crate::changes::Index) of each workspace equal to the disk; knows nothing of builds.
+//! [`Index`](crate::index::Index) of each workspace equal to the disk; knows nothing of builds.
 //!
-//! A [`Desk`] takes questions to one `keeper` a workspace, which has a thread (`seat`). Its
-//! `observer` looks where events of a `source` point, `crawl` lists directories (`marks` reads their
+//! A [`WorkspaceRegistry`] takes questions to one `actor` a workspace, which has a thread (`slot`). Its
+//! `synchronizer` looks where events of a `source` point, `crawl` lists directories (`marks` reads their
 //! ignore files), `reading` has contents read by `hash`.
 
-mod answer;
-mod brief;
-mod choose;
+mod actor;
 mod crawl;
-mod desk;
 mod events;
+mod fast_path;
 mod git;
+mod global_ignores;
 mod globs;
 mod hash;
+mod hashing;
+mod ignore_files;
 #[cfg(target_os = "linux")]
 mod inotify;
-mod keeper;
-mod look;
-mod marks;
 mod merge;
-mod names;
 mod notify;
-mod observer;
-#[cfg(test)]
-mod observer_tests;
-mod outside;
-mod reading;
+mod query;
+mod readdir;
+mod registry;
 mod root;
 mod rules;
-mod seat;
-mod shelf;
+mod select;
+mod snapshot;
 mod source;
-mod summing;
-mod telling;
+mod stat_path;
+mod subscribers;
+mod summary;
+mod synchronizer;
+#[cfg(test)]
+mod synchronizer_tests;
+mod thread;
 mod toml;
-mod unheard;
+mod unwatched;
 mod verify;
-mod wake;
+mod wake_pipe;
 
-pub use answer::{ChangesQuery, MOST_DIFFERENCES, SourceKind, SourceWish, Summary, Verified};
-pub use desk::Desk;
+pub use actor::{OnRulesChanged, State};
 pub use globs::Globs;
-pub use keeper::{State, TellRules};
+pub use query::{ChangesQuery, MAX_DIFFERENCES, SourceKind, SourcePreference, Summary, Verified};
+pub use registry::WorkspaceRegistry;
 pub use root::root_of;
-pub use shelf::{NoShelf, Saved, Shelf};
+pub use snapshot::{NoSnapshots, Saved, SnapshotStore};
 pub use toml::OnChange;

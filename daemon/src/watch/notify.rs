@@ -7,7 +7,7 @@
 use super::SourceKind;
 use super::crawl;
 use super::source::{Event, Source, WatchId, What};
-use super::wake::{Bell, Waker, bell};
+use super::wake_pipe::{WakeReceiver, Waker, wake_pipe};
 use notify::event::{AccessKind, AccessMode, EventKind, MetadataKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::collections::{BTreeSet, HashMap};
@@ -29,15 +29,15 @@ const MOST_EVENTS: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Notify {
     watcher: Mutex<RecommendedWatcher>,
-    told: Arc<Told>,
-    bell: Mutex<Bell>,
-    /// A second handle of the bell, to wait for.
-    rung: Bell,
+    told: Arc<NameEvent>,
+    wake_pipe: Mutex<WakeReceiver>,
+    /// A second handle of the wake_pipe, to wait for.
+    rung: WakeReceiver,
     cookies: PathBuf,
 }
 
 #[derive(Debug)]
-struct Told {
+struct NameEvent {
     state: Mutex<State>,
     cookie_came: Condvar,
     waker: Waker,
@@ -70,11 +70,11 @@ struct State {
 impl Notify {
     /// A source that writes its cookies below `private`, which is nobody's workspace.
     pub(super) fn new(private: &Path) -> io::Result<Self> {
-        let cookies = private.join(format!("cookies-{:x}", super::keeper::new_instance().0));
+        let cookies = private.join(format!("cookies-{:x}", super::actor::new_instance().0));
         fs::DirBuilder::new().recursive(true).create(&cookies)?;
         let cookies = cookies.canonicalize()?;
-        let (waker, bell) = bell()?;
-        let told = Arc::new(Told {
+        let (waker, wake_pipe) = wake_pipe()?;
+        let told = Arc::new(NameEvent {
             state: Mutex::default(),
             cookie_came: Condvar::new(),
             waker,
@@ -85,9 +85,14 @@ impl Notify {
         let config = notify::Config::default().with_follow_symlinks(false);
         let mut watcher = RecommendedWatcher::new(tell, config).map_err(io_error)?;
         watcher.watch(&cookies, RecursiveMode::NonRecursive).map_err(io_error)?;
-        let rung = bell.second()?;
-        let notify =
-            Self { watcher: Mutex::new(watcher), told, bell: Mutex::new(bell), rung, cookies };
+        let rung = wake_pipe.second()?;
+        let notify = Self {
+            watcher: Mutex::new(watcher),
+            told,
+            wake_pipe: Mutex::new(wake_pipe),
+            rung,
+            cookies,
+        };
         // Whether events come at all.
         notify.cookie()?;
         Ok(notify)
@@ -166,7 +171,7 @@ impl Source for Notify {
     }
 
     fn take(&self, events: &mut Vec<Event>) -> io::Result<()> {
-        self.bell.lock().unwrap_or_else(PoisonError::into_inner).quiet();
+        self.wake_pipe.lock().unwrap_or_else(PoisonError::into_inner).quiet();
         events.append(&mut self.told.lock().events);
         Ok(())
     }
@@ -182,7 +187,7 @@ impl Source for Notify {
     }
 }
 
-impl Told {
+impl NameEvent {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -254,7 +259,7 @@ impl State {
     /// Events were lost, and with them where watched directories were moved to: all are watched
     /// anew.
     fn lose(&mut self) {
-        self.events = vec![Event::Lost];
+        self.events = vec![Event::Overflow];
         self.watched.clear();
         self.dirs.clear();
         self.stale.extend(std::mem::take(&mut self.ids).into_keys());

@@ -21,7 +21,7 @@ pub(super) enum Event {
     /// A watched directory is gone.
     SelfGone(WatchId),
     /// Events were lost: anything may have happened (rules 6 and 7).
-    Lost,
+    Overflow,
 }
 
 /// What happened to a name.

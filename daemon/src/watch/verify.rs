@@ -1,9 +1,9 @@
 //! Compares the state of a workspace with a full walk that reads every file.
 
-use super::answer::{MOST_DIFFERENCES, Verified};
 use super::hash::{Job, Reading};
-use super::observer::{Lost, Observer};
-use crate::changes::{Index, Kind};
+use super::query::{MAX_DIFFERENCES, Verified};
+use super::synchronizer::{Synchronizer, WorkspaceError};
+use crate::index::{Index, Kind};
 use crate::model::Digest;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
@@ -15,24 +15,27 @@ use std::time::Instant;
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 128 << 10;
 
-/// Compares what `observer` believes, all of it read, with what is there. What changes meanwhile
+/// Compares what `synchronizer` believes, all of it read, with what is there. What changes meanwhile
 /// is no difference. `repair` tells whether the state is given up if it is wrong, which mends it.
-pub(super) fn verify(observer: &mut Observer, repair: bool) -> Result<Verified, Lost> {
-    let begun = observer.index.clock();
-    let believed = observer.index.digest().expect("BUG: verified before it was read");
-    let before = entries(&observer.index);
-    let mut walked = observer.beside()?;
+pub(super) fn verify(
+    synchronizer: &mut Synchronizer,
+    repair: bool,
+) -> Result<Verified, WorkspaceError> {
+    let begun = synchronizer.index.clock();
+    let believed = synchronizer.index.digest().expect("BUG: verified before it was read");
+    let before = entries(&synchronizer.index);
+    let mut walked = synchronizer.beside()?;
     let files = read_all(&mut walked)?;
     let found = walked.index.digest().expect("BUG: a walk that has not read everything");
-    observer.sync(Instant::now())?;
-    let meanwhile = observer.index.changes_since(begun).changes;
+    synchronizer.sync(Instant::now())?;
+    let meanwhile = synchronizer.index.changes_since(begun).changes;
     let meanwhile: HashSet<PathBuf> = meanwhile.into_iter().map(|change| change.path).collect();
     let mut differences = different(&before, &entries(&walked.index));
     differences.retain(|path| !meanwhile.contains(path));
     // What has changed meanwhile makes another digest, and no difference.
     let found = if differences.is_empty() { believed } else { found };
     let repaired = repair && !differences.is_empty();
-    differences.truncate(MOST_DIFFERENCES);
+    differences.truncate(MAX_DIFFERENCES);
     Ok(Verified { believed, found, files, differences, repaired })
 }
 
@@ -55,23 +58,23 @@ fn different(a: &Entries, b: &Entries) -> Vec<PathBuf> {
 }
 
 /// Reads everything; returns how many entries were read.
-fn read_all(observer: &mut Observer) -> Result<u64, Lost> {
+fn read_all(synchronizer: &mut Synchronizer) -> Result<u64, WorkspaceError> {
     let (mut buffer, mut files) = (vec![0; BUFFER_BYTES], 0);
-    while !observer.index.all_read() {
-        for (node, generation) in observer.index.unread() {
-            let signature = observer.index.signature(node);
-            let path = observer.index.path_under(observer.root(), node);
+    while !synchronizer.index.all_read() {
+        for (node, generation) in synchronizer.index.unread() {
+            let signature = synchronizer.index.signature(node);
+            let path = synchronizer.index.path_under(synchronizer.root(), node);
             let job = Job { node, generation, path, signature, superseded: Arc::default() };
             files += 1;
             match job.done(&mut buffer).result {
                 Reading::Content { digest, racy } => {
-                    observer.index.read(node, generation, Some(digest), racy);
+                    synchronizer.index.read(node, generation, Some(digest), racy);
                 }
-                Reading::Unreadable => observer.index.read(node, generation, None, true),
-                Reading::Moved | Reading::Superseded => observer.look_again(node)?,
+                Reading::Unreadable => synchronizer.index.read(node, generation, None, true),
+                Reading::Moved | Reading::Superseded => synchronizer.restat(node)?,
                 Reading::NotNow(error) => {
-                    let path = observer.index.path_under(observer.root(), node);
-                    return Err(Lost::NoMeans { path, source: error.into() });
+                    let path = synchronizer.index.path_under(synchronizer.root(), node);
+                    return Err(WorkspaceError::ResourceExhausted { path, source: error.into() });
                 }
             }
         }

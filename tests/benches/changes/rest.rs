@@ -3,8 +3,8 @@
 use crate::Scale;
 use crate::ours::Ours;
 use crate::watchman::Watchman;
+use bd_tests::daemon_probe::resident_bytes;
 use bd_tests::measure::{Figure, Target};
-use bd_tests::witness::resident_bytes;
 use nix::unistd::Pid;
 use std::fs;
 use std::time::Duration;

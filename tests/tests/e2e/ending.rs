@@ -1,7 +1,7 @@
 //! How daemons end, and what becomes of what they were doing.
 
 use bd_tests::sandbox::alive;
-use bd_tests::{Family, Flag, Sandbox, eventually};
+use bd_tests::{Flag, ProcessTree, Sandbox, eventually};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use std::fs;
@@ -75,7 +75,7 @@ fn a_killed_supervisor_takes_its_build_along_and_nothing_else() {
 #[test]
 fn a_client_of_a_killed_daemon_says_so() {
     let sandbox = Sandbox::new();
-    let family = Family::new(sandbox.outside(), "family");
+    let family = ProcessTree::new(sandbox.outside(), "family");
     let client = sandbox.start(&["--", "sh", "-c", &family.script()]);
     family.await_birth();
     sandbox.kill_daemon();
@@ -88,7 +88,7 @@ fn a_client_of_a_killed_daemon_says_so() {
 #[test]
 fn sigterm_drains_within_five_seconds() {
     let sandbox = Sandbox::with_config("max_executions = 1");
-    let family = Family::stubborn(sandbox.outside(), "family");
+    let family = ProcessTree::stubborn(sandbox.outside(), "family");
     let running =
         sandbox.start(&["--session", "agent:running", "--", "sh", "-c", &family.script()]);
     family.await_birth();
@@ -181,8 +181,8 @@ fn a_daemon_that_was_stopped_for_a_while_goes_on_and_loses_nothing() {
 }
 
 /// A family at work, and its build, which is on disk.
-fn working(sandbox: &Sandbox) -> (Family, String) {
-    let family = Family::new(sandbox.outside(), "family");
+fn working(sandbox: &Sandbox) -> (ProcessTree, String) {
+    let family = ProcessTree::new(sandbox.outside(), "family");
     let id = sandbox.detach(&["--", "sh", "-c", &family.script()]);
     family.await_birth();
     eventually("it runs, in history", || sandbox.history()[0]["state"] == "running");

@@ -3,7 +3,7 @@
 use bd_tests::git::git;
 use bd_tests::sandbox::PATIENCE;
 use bd_tests::times::now_ms;
-use bd_tests::{Family, Flag, Sandbox, Session, eventually};
+use bd_tests::{Flag, ProcessTree, Sandbox, Session, eventually};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::cell::Cell;
@@ -337,7 +337,7 @@ fn the_first_failure_ends_it_where_that_is_wanted() {
 #[test]
 fn ctrl_c_ends_the_run_and_the_watch() {
     let sandbox = Sandbox::new();
-    let family = Family::new(sandbox.outside(), "family");
+    let family = ProcessTree::new(sandbox.outside(), "family");
     let watcher = Watcher::start(&sandbox, &[], &family.script());
     family.await_birth();
     watcher.end();
@@ -348,7 +348,7 @@ fn ctrl_c_ends_the_run_and_the_watch() {
 #[test]
 fn a_killed_client_takes_its_watch_along_within_a_second() {
     let sandbox = with_files(&["a"]);
-    let family = Family::new(sandbox.outside(), "family");
+    let family = ProcessTree::new(sandbox.outside(), "family");
     let mut watcher = Watcher::start(&sandbox, &[], &family.script());
     family.await_birth();
     let killed_at = now_ms();

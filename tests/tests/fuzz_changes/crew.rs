@@ -1,7 +1,7 @@
 //! Those who do the operations: threads, and processes of their own.
 
-use bd_tests::Twin;
-use bd_tests::hand::{Hand, Kinds, MOST_HANDS, Order};
+use bd_tests::ChildProcess;
+use bd_tests::fs_ops::{Hand, Kinds, MOST_HANDS, Order};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
@@ -19,7 +19,7 @@ struct Thread {
 /// See the [module](self).
 pub(crate) struct Crew {
     threads: Vec<Thread>,
-    processes: Vec<Twin>,
+    processes: Vec<ChildProcess>,
 }
 
 impl Crew {
@@ -42,7 +42,7 @@ impl Crew {
             let number = (THREADS + number).to_string();
             let environment =
                 [("BD_FUZZ_ROOT", place), ("BD_FUZZ_OUTSIDE", store), ("BD_FUZZ_HAND", &number)];
-            Twin::start("hand", &[], &environment)
+            ChildProcess::start("hand", &[], &environment)
         });
         Self { threads: threads.collect(), processes: processes.collect() }
     }
@@ -95,7 +95,7 @@ pub(crate) fn serve() {
     let told = |name: &str| std::env::var(name).expect("started by the test");
     let number = told("BD_FUZZ_HAND").parse().expect("a number");
     let hand = Hand::new(told("BD_FUZZ_ROOT").as_ref(), told("BD_FUZZ_OUTSIDE").as_ref(), number);
-    bd_tests::twin::serve(|line| {
+    bd_tests::child_process::serve(|line| {
         let numbers: Vec<u64> =
             line.split(' ').map(|part| part.parse().expect("a number")).collect();
         let [seed, count, kinds] = numbers[..] else { panic!("BUG: {line}") };

@@ -1,10 +1,10 @@
 //! Rounds of it: a burst with questions in between, and then the answers beside a full walk.
 
 use crate::crew::Crew;
-use bd_daemon::changes::{ChangeKind, Changes, Clock, EntryType};
+use bd_daemon::index::{ChangeKind, Changes, Clock, EntryType};
 use bd_tests::Watched;
 use bd_tests::explain::explain;
-use bd_tests::hand::{self, Hand, Kinds, MOST_HANDS, Order};
+use bd_tests::fs_ops::{self, Hand, Kinds, MOST_HANDS, Order};
 use bd_tests::oracle::{self, Listing};
 use bd_tests::rng::Rng;
 use std::collections::VecDeque;
@@ -51,7 +51,7 @@ impl Rounds {
         // Far down: links that lead upwards stay within the test's own directory.
         let (root, outside) = (dir.path().join("1/2/3/4/root"), dir.path().join("outside"));
         fs::create_dir(&outside).expect("a directory");
-        hand::repository(&root);
+        fs_ops::repository(&root);
         let crew = Crew::new(&root, &outside);
         let mut watched = Watched::new(&root);
         let listing = watched.agrees();
@@ -185,7 +185,7 @@ impl Rounds {
         if self.rng.one_in(2) {
             assert!(self.watched.try_info().is_err(), "there is no root, seed {}", self.seed);
         }
-        hand::repository(&root);
+        fs_ops::repository(&root);
         let told = self.watched.since(old);
         assert!(told.fresh && told.clock.instance != old.instance, "seed {}: {told:?}", self.seed);
         self.past = VecDeque::from([(self.watched.agrees(), self.watched.clock())]);

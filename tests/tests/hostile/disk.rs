@@ -1,7 +1,7 @@
 //! A home on a disk that is full, or read-only. The disk is a small one in memory, mounted where
 //! nobody else sees it.
 
-use bd_tests::again::{self, OWN_MOUNTS};
+use bd_tests::reexec::{self, OWN_MOUNTS};
 use bd_tests::{Sandbox, eventually};
 use serde_json::Value;
 use std::fs::{self, DirBuilder, File};
@@ -15,11 +15,11 @@ const PROMPT: Duration = Duration::from_secs(10);
 
 /// Whether this is the test that was to be run where it may mount.
 fn may_mount(test: &str) -> bool {
-    if again::told(test).is_some() {
+    if reexec::told(test).is_some() {
         return true;
     }
     let program = std::env::current_exe().expect("a path of the test");
-    if let Some(said) = again::start(test, &OWN_MOUNTS, &program, "") {
+    if let Some(said) = reexec::start(test, &OWN_MOUNTS, &program, "") {
         println!("{said}");
     }
     false
@@ -94,7 +94,7 @@ impl SmallDisk {
 
     /// No part of the daemon has panicked.
     fn no_panic(&self) {
-        let logs = bd_tests::witness::logs(&self.sandbox);
+        let logs = bd_tests::daemon_probe::logs(&self.sandbox);
         assert!(!logs.to_lowercase().contains("panic"), "{logs}");
     }
 }

@@ -6,7 +6,7 @@
 use crate::asks::{submission, submit};
 use bd_tests::rng::{Rng, number};
 use bd_tests::wire::{Wire, hello};
-use bd_tests::{Sandbox, Witness};
+use bd_tests::{DaemonProbe, Sandbox};
 use serde_json::{Value, json};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +24,7 @@ const VOLLEY: u64 = 48;
 fn a_hundred_thousand_inputs_leave_the_daemon_serving() {
     let (inputs, seed) = (number("BD_FUZZ_INPUTS", 100_000), number("BD_FUZZ_SEED", 1));
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let began = Instant::now();
     let (sent, served) = (AtomicU64::new(0), AtomicU64::new(0));
     let done = AtomicBool::new(false);

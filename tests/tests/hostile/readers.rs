@@ -4,7 +4,7 @@ use crate::asks::{ended, submission, submitted};
 use bd_protocol::events::{Kind, records};
 use bd_tests::rng::Rng;
 use bd_tests::wire::Wire;
-use bd_tests::{Gate, Sandbox, Witness};
+use bd_tests::{DaemonProbe, Gate, Sandbox};
 use serde_json::json;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -45,7 +45,7 @@ fn zeros(bytes: u64) -> (blake3::Hash, u64) {
 fn nobody_waits_for(deaf: usize) {
     const BYTES: u64 = 200_000_000;
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let script = format!("{}; head -c {BYTES} /dev/zero", gate.pass());
     let shared = ["run", "--quiet", "--join", "--", "sh", "-c", &script];
@@ -61,7 +61,7 @@ fn nobody_waits_for(deaf: usize) {
     let joined = sandbox.bdctl(shared);
     let joined = std::thread::spawn(move || digest(joined));
     sandbox.await_builds("running", 2);
-    let before = bd_tests::witness::resident_bytes(witness.pid);
+    let before = bd_tests::daemon_probe::resident_bytes(witness.pid);
     let began = Instant::now();
     gate.open();
     let outcome = ended(&sandbox, build)["outcome"].clone();
@@ -70,7 +70,7 @@ fn nobody_waits_for(deaf: usize) {
     let (hash, length, code) = joined.join().expect("the one that reads");
     assert_eq!((length, code), (BYTES, Some(0)));
     assert_eq!((hash, length), zeros(BYTES));
-    let grown = bd_tests::witness::resident_bytes(witness.pid).saturating_sub(before);
+    let grown = bd_tests::daemon_probe::resident_bytes(witness.pid).saturating_sub(before);
     println!("{deaf} readers that never read: ended after {took:?}, {} KiB", grown >> 10);
     assert!(grown < MEMORY, "{grown} bytes for {deaf} readers");
     drop(readers);
@@ -91,7 +91,7 @@ fn twenty_readers_that_never_read_cost_little_and_delay_nobody() {
 fn a_client_that_stops_reading_does_not_hold_up_its_build() {
     const BYTES: u64 = 50_000_000;
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut bdctl =
         sandbox.bdctl(["run", "--quiet", "--", "head", "-c", &BYTES.to_string(), "/dev/zero"]);
     let mut client = bdctl.stdout(Stdio::piped()).spawn().expect("bdctl starts");
@@ -113,7 +113,7 @@ fn a_client_that_stops_reading_does_not_hold_up_its_build() {
 fn a_gigabyte_without_a_newline_arrives_as_it_is() {
     const BYTES: u64 = 1_000_000_000;
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let began = Instant::now();
     let (hash, length, code) =
         digest(sandbox.bdctl(["run", "--", "head", "-c", &BYTES.to_string(), "/dev/zero"]));
@@ -133,7 +133,7 @@ fn a_gigabyte_without_a_newline_arrives_as_it_is() {
 #[test]
 fn bytes_that_are_no_text_arrive_as_they_are_on_both_streams() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut rng = Rng::new(7);
     let mut noise = |bytes: usize| -> Vec<u8> { (0..bytes).map(|_| rng.bits() as u8).collect() };
     for bytes in [1, 3, 4096, 1_000_000] {
@@ -157,7 +157,7 @@ fn bytes_that_are_no_text_arrive_as_they_are_on_both_streams() {
 fn a_hundred_thousand_lines_of_both_streams_arrive_in_order() {
     const LINES: usize = 50_000;
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let script =
         format!("i=0; while [ $i -lt {LINES} ]; do echo o$i; echo e$i >&2; i=$((i+1)); done");
     let output = sandbox.run(&["run", "--quiet", "--", "sh", "-c", &script]);
@@ -171,7 +171,7 @@ fn a_hundred_thousand_lines_of_both_streams_arrive_in_order() {
 #[test]
 fn a_record_follows_the_one_before_it() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut control = Wire::open(&sandbox.socket(), "control");
     let script = "i=0; while [ $i -lt 2000 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done";
     let build = submitted(&mut control, &submission(&sandbox, &["sh", "-c", script]));
@@ -200,7 +200,7 @@ fn a_record_follows_the_one_before_it() {
 #[test]
 fn whoever_closes_our_output_ends_the_build() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut bdctl = sandbox.bdctl(["run", "--quiet", "--", "yes"]);
     let mut client = bdctl.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bdctl");
     let mut line = String::new();
@@ -222,7 +222,7 @@ fn whoever_closes_our_output_ends_the_build() {
 #[test]
 fn input_for_a_command_that_does_not_read_holds_up_nobody() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let pass = gate.pass();
     let mut bdctl = sandbox.bdctl(["run", "--quiet", "--stdin", "--", "sh", "-c", &pass]);

@@ -2,7 +2,7 @@
 
 use crate::asks::{answer, ask, ended, submission, submit, submitted};
 use bd_tests::wire::Wire;
-use bd_tests::{Flag, Gate, Sandbox, Witness, eventually};
+use bd_tests::{DaemonProbe, Flag, Gate, Sandbox, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -22,7 +22,7 @@ fn code(answer: Result<Value, Value>) -> String {
 #[test]
 fn deadlines_of_ages_are_answered_now() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     const THREE_YEARS_MS: u64 = 3 * 365 * 24 * 3_600_000;
     for (id, deadline_ms) in [(1, u64::MAX), (2, THREE_YEARS_MS), (3, i64::MAX as u64)] {
@@ -41,7 +41,7 @@ fn deadlines_of_ages_are_answered_now() {
 #[test]
 fn a_build_with_a_timeout_of_ages_ends_when_its_command_does() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     for timeout_ms in [u64::MAX, u64::MAX / 2, 1 << 53] {
         let mut asked = submission(&sandbox, &["true"]);
@@ -56,7 +56,7 @@ fn a_build_with_a_timeout_of_ages_ends_when_its_command_does() {
 #[test]
 fn what_no_command_can_be_is_refused_with_the_reason() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     let good = submission(&sandbox, &["true"]);
     let with = |field: &str, value: Value| {
@@ -97,7 +97,7 @@ fn what_no_command_can_be_is_refused_with_the_reason() {
 #[test]
 fn what_this_daemon_does_not_know_is_answered_and_the_rest_goes_on() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     for (call, expected) in [
         (json!({ "Teleport": { "to": "mars" } }), "unsupported"),
@@ -133,7 +133,7 @@ fn what_this_daemon_does_not_know_is_answered_and_the_rest_goes_on() {
 #[test]
 fn names_of_megabytes_are_refused_in_few_words() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     let long = "x".repeat(8_000_000);
     // Six bytes each on the wire, as long in an answer.
@@ -167,7 +167,7 @@ fn names_of_megabytes_are_refused_in_few_words() {
 #[test]
 fn a_hello_that_is_refused_hears_why_however_long_it_was() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let version = "9".repeat(3_000);
     let strange = "\u{1}".repeat(600);
     for (field, value, expected) in [
@@ -198,7 +198,7 @@ fn a_hello_that_is_refused_hears_why_however_long_it_was() {
 #[test]
 fn ten_thousand_arguments_reach_the_command_and_nobody_else_is_hurt() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let words: Vec<String> = (0..10_000).map(|n| format!("argument number {n:060}")).collect();
     let mut argv = vec!["run", "--quiet", "--", "sh", "-c", "echo $#; echo \"$1\"", "sh"];
     argv.extend(words.iter().map(String::as_str));
@@ -218,7 +218,7 @@ fn ten_thousand_arguments_reach_the_command_and_nobody_else_is_hurt() {
 fn many_builds_of_many_words_can_still_be_listed() {
     const BUILDS: usize = 120;
     let sandbox = Sandbox::with_config("max_executions = 1");
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let blocker = sandbox.start(&["--", "sh", "-c", &gate.pass()]);
     sandbox.await_builds("running", 1);
@@ -243,7 +243,7 @@ fn many_builds_of_many_words_can_still_be_listed() {
 #[test]
 fn an_environment_that_no_kernel_takes_fails_that_build_only() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     let path = std::env::var("PATH").expect("a PATH");
     let mut asked = submission(&sandbox, &["true"]);
@@ -273,7 +273,7 @@ fn frame(message: &Value) -> Vec<u8> {
 #[test]
 fn builds_that_are_not_there_or_are_many_are_refused_by_name() {
     let sandbox = Sandbox::with_config("max_executions = 2");
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let gates = ["one", "other"].map(|name| Gate::new(sandbox.outside(), name));
     let both = gates.each_ref().map(|gate| sandbox.start(&["--", "sh", "-c", &gate.pass()]));
     sandbox.await_builds("running", 2);
@@ -313,7 +313,7 @@ fn builds_that_are_not_there_or_are_many_are_refused_by_name() {
 #[test]
 fn the_terminal_of_somebody_elses_build_survives_any_size() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let mut wire = control(&sandbox);
     let mut asked = submission(&sandbox, &["sh", "-c", &gate.pass()]);
@@ -335,7 +335,7 @@ fn the_terminal_of_somebody_elses_build_survives_any_size() {
 #[test]
 fn input_that_nobody_brings_leaves_nothing_behind() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     for field in ["stdin", "tty"] {
         for _ in 0..20 {
@@ -350,7 +350,7 @@ fn input_that_nobody_brings_leaves_nothing_behind() {
     }
     // The connection stays: not its end, but the builds', closes what was opened for them.
     eventually("the pipes are closed", || {
-        bd_tests::witness::descriptors(witness.pid) <= witness.descriptors + 1
+        bd_tests::daemon_probe::descriptors(witness.pid) <= witness.descriptors + 1
     });
     drop(wire);
     witness.unharmed();
@@ -359,7 +359,7 @@ fn input_that_nobody_brings_leaves_nothing_behind() {
 #[test]
 fn a_limit_beyond_reason_is_the_most_there_is() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     for (limit, expected) in [(u32::MAX, 1), (1, 1), (0, 0)] {
         let answer = ask(&mut wire, &json!({ "History": { "query": { "limit": limit } } }));
@@ -377,7 +377,7 @@ fn a_limit_beyond_reason_is_the_most_there_is() {
 fn five_thousand_requests_at_once_are_answered_once_each() {
     const REQUESTS: u64 = 5_000;
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     let mut writer = Wire(wire.0.try_clone().expect("a second handle"));
     let began = Instant::now();
@@ -401,12 +401,12 @@ fn five_thousand_requests_at_once_are_answered_once_each() {
 #[test]
 fn a_peer_that_asks_and_never_reads_costs_bounded_memory() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     // So that each answer is of some size.
     for _ in 0..20 {
         let _ = sandbox.ok(&["run", "--quiet", "--", "true", &"word".repeat(5_000)]);
     }
-    let before = bd_tests::witness::resident_bytes(witness.pid);
+    let before = bd_tests::daemon_probe::resident_bytes(witness.pid);
     let mut deaf = Vec::new();
     for _ in 0..10 {
         let mut wire = control(&sandbox);
@@ -421,7 +421,7 @@ fn a_peer_that_asks_and_never_reads_costs_bounded_memory() {
         deaf.push(wire);
     }
     assert_eq!(sandbox.ok(&["run", "--quiet", "--", "echo", "served"]), "served\n");
-    let grown = bd_tests::witness::resident_bytes(witness.pid).saturating_sub(before);
+    let grown = bd_tests::daemon_probe::resident_bytes(witness.pid).saturating_sub(before);
     println!("10 peers that never read their answers: {} KiB", grown >> 10);
     assert!(grown < 100 << 20, "{grown} bytes");
     drop(deaf);
@@ -431,7 +431,7 @@ fn a_peer_that_asks_and_never_reads_costs_bounded_memory() {
 #[test]
 fn a_request_that_was_given_up_gets_no_answer_and_the_others_do() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let mut wire = control(&sandbox);
     // It passes over SIGTERM, so cancelling it takes as long as its grace.
@@ -456,7 +456,7 @@ fn a_request_that_was_given_up_gets_no_answer_and_the_others_do() {
 #[test]
 fn two_requests_of_one_id_do_not_end_the_daemon() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = control(&sandbox);
     let mut bytes = Vec::new();
     for _ in 0..200 {
@@ -471,7 +471,7 @@ fn two_requests_of_one_id_do_not_end_the_daemon() {
 #[test]
 fn a_full_queue_is_told_and_takes_more_when_it_is_not() {
     let sandbox = Sandbox::with_config("max_builds = 3\nmax_executions = 1");
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let mut wire = control(&sandbox);
     let pass = gate.pass();
@@ -500,7 +500,7 @@ fn a_full_queue_is_told_and_takes_more_when_it_is_not() {
 fn whoever_never_says_hello_is_shown_out_and_hinders_nobody() {
     const SILENT: usize = 200;
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let began = Instant::now();
     let mut silent: Vec<Wire> = Vec::new();
     for n in 0..SILENT {

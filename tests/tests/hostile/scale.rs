@@ -2,7 +2,7 @@
 
 use crate::asks::{answer, ask, ended, submission, submit};
 use bd_tests::wire::{Wire, hello};
-use bd_tests::{Sandbox, Witness, eventually, programs};
+use bd_tests::{DaemonProbe, Sandbox, eventually, programs};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use std::os::unix::net::UnixStream;
@@ -21,7 +21,7 @@ fn a_thousand_connections_at_once_are_all_served() {
     const CLIENTS: usize = 1_000;
     many_descriptors();
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let together = Arc::new(Barrier::new(CLIENTS + 1));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
@@ -53,7 +53,7 @@ fn a_thousand_connections_at_once_are_all_served() {
 fn two_hundred_clients_at_once_are_all_served() {
     const CLIENTS: usize = 200;
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let began = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|n| {
@@ -109,7 +109,7 @@ fn crowd(sandbox: &Sandbox) -> Vec<Wire> {
 #[test]
 fn without_descriptors_the_next_waits_until_somebody_leaves() {
     let sandbox = with_few_descriptors();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let crowd = crowd(&sandbox);
     println!("{} connections with 40 descriptors", crowd.len());
     assert!(crowd.len() > 3, "{} connections only", crowd.len());
@@ -124,7 +124,7 @@ fn without_descriptors_the_next_waits_until_somebody_leaves() {
 #[test]
 fn without_descriptors_a_build_fails_with_a_reason_and_the_next_one_runs() {
     let sandbox = with_few_descriptors();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut crowd = crowd(&sandbox);
     let mut asking = crowd.pop().expect("a connection");
     let argv = submission(&sandbox, &["true"]);

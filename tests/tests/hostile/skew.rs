@@ -4,7 +4,7 @@ use crate::asks::ask;
 use bd_protocol::events::{Kind, push};
 use bd_tests::fake::{Character, Fake};
 use bd_tests::wire::{Wire, hello};
-use bd_tests::{Sandbox, Witness};
+use bd_tests::{DaemonProbe, Sandbox};
 use serde_json::{Value, json};
 
 /// What a daemon says to a hello with this range of protocols.
@@ -23,7 +23,7 @@ fn greeted(sandbox: &Sandbox, min: u32, max: u32) -> (Wire, Value) {
 #[test]
 fn a_newer_client_is_served_where_the_versions_allow() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let (mut wire, welcome) = greeted(&sandbox, 1, 9);
     assert_eq!((&welcome["bd"], &welcome["protocol"]), (&json!("welcome"), &json!(1)));
     ask(&mut wire, &json!({ "Status": { "verbosity": "high" } })).expect("a status");
@@ -34,7 +34,7 @@ fn a_newer_client_is_served_where_the_versions_allow() {
 #[test]
 fn a_client_of_another_protocol_is_told_which_side_to_renew() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     for (min, max, remedy) in
         [(2, 3, "restart the daemon"), (0, 0, "upgrade bdctl"), (3, 2, "restart the daemon")]
     {
@@ -53,7 +53,7 @@ fn a_client_of_another_protocol_is_told_which_side_to_renew() {
 #[test]
 fn a_session_of_a_kind_that_is_not_known_yet_is_served() {
     let sandbox = Sandbox::new();
-    let witness = Witness::of(&sandbox);
+    let witness = DaemonProbe::of(&sandbox);
     let mut wire = Wire::connect(&sandbox.socket());
     let mut said = hello("control");
     said["session"] = "satellite:x1".into();

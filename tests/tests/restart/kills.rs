@@ -1,7 +1,7 @@
 //! Daemons that are killed at any moment of the operations that `fuzz_changes` has.
 
 use crate::place::Place;
-use bd_tests::hand::{self, Hand, Kinds, Order};
+use bd_tests::fs_ops::{self, Hand, Kinds, Order};
 use bd_tests::rng::{Rng, number};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn after_a_kill_at_any_moment_every_answer_is_right_or_begins_anew() {
     let mut rng = Rng::new(seed);
     let (root, outside) = (place.sandbox.workspace(), place.sandbox.outside().join("store"));
     std::fs::create_dir_all(&outside).expect("a directory");
-    hand::repository(&root);
+    fs_ops::repository(&root);
     let hands: Vec<_> = (0..HANDS).map(|number| Hand::new(&root, &outside, number)).collect();
     let (mut exact, mut fresh, mut done) = (0, 0, 0);
     place.mark();

@@ -1,6 +1,6 @@
 //! A workspace that real daemons answer about, held against the oracle.
 
-use bd_daemon::changes::{Change, ChangeKind, Changes, Clock, EntryType};
+use bd_daemon::index::{Change, ChangeKind, Changes, Clock, EntryType};
 use bd_tests::Sandbox;
 use bd_tests::explain::explain;
 use bd_tests::oracle::{self, Listing};

@@ -1,7 +1,7 @@
 //! The same within one process, with a shelf that the test looks into.
 
-use bd_daemon::changes::{Changes, Clock};
-use bd_daemon::watch::{Desk, Saved, Shelf, Summary};
+use bd_daemon::index::{Changes, Clock};
+use bd_daemon::watch::{Saved, SnapshotStore, Summary, WorkspaceRegistry};
 use bd_tests::Watched;
 use bd_tests::explain::{brief, explain};
 use bd_tests::mapped::Mapped;
@@ -17,7 +17,7 @@ struct Memory {
     unsafe_end: Mutex<bool>,
 }
 
-impl Shelf for Memory {
+impl SnapshotStore for Memory {
     fn load(&self, _: &Path, same_boot: &dyn Fn(&[u8]) -> bool) -> Option<Saved> {
         let saved = self.saved.lock().expect("a lock").clone()?;
         let safe = !*self.unsafe_end.lock().expect("a lock");
@@ -37,7 +37,7 @@ impl Shelf for Memory {
 }
 
 /// Ends well.
-struct Ending(Desk);
+struct Ending(WorkspaceRegistry);
 
 impl Answers for Ending {
     fn info(&mut self, root: &Path) -> Result<Summary, String> {
@@ -70,7 +70,7 @@ fn tree() -> tempfile::TempDir {
 }
 
 fn desk(root: &Path, shelf: &Arc<Memory>) -> Watched {
-    let desk = Desk::new(vec![]).with_shelf(shelf.clone());
+    let desk = WorkspaceRegistry::new(vec![]).with_snapshots(shelf.clone());
     Watched::by(root, Box::new(Ending(desk)))
 }
 

@@ -1,8 +1,8 @@
 //! What is ignored changes while it is watched, at every level and in every way.
 
 use crate::place::{Place, rename, sh, write};
+use bd_tests::child_source::Remote;
 use bd_tests::oracle::TAG;
-use bd_tests::remote::Remote;
 use bd_tests::{Source, Watched};
 use std::fs;
 

@@ -3,8 +3,8 @@
 
 use crate::place::{Place, rename, write};
 use bd_daemon::watch::SourceKind;
+use bd_tests::child_source::Remote;
 use bd_tests::explain::{brief, explain};
-use bd_tests::remote::Remote;
 use bd_tests::{Source, Watched};
 use std::fs;
 use std::path::Path;

@@ -43,5 +43,5 @@ mod saves;
 #[test]
 #[ignore = "no test: another process of tests"]
 fn remote() {
-    bd_tests::remote::serve();
+    bd_tests::child_source::serve();
 }

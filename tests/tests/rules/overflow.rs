@@ -1,8 +1,8 @@
 //! Rule 6: more events than the system keeps. The source is a stopped process meanwhile.
 
 use crate::place::{Place, calm, rename, write};
+use bd_tests::child_source::Remote;
 use bd_tests::explain::{explain, within};
-use bd_tests::remote::Remote;
 use bd_tests::{Listing, Watched};
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! Rules 15 and 16: the root goes, comes, and is another one; clocks of other lines.
 
 use crate::place::{Place, rename, write};
-use bd_daemon::changes::{Clock, Instance};
+use bd_daemon::index::{Clock, Instance};
 use bd_tests::Watched;
 use bd_tests::explain::{brief, explain};
 use std::fs;

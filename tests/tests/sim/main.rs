@@ -8,9 +8,9 @@ mod triggers;
 use bd_daemon::engine::{Core, Effect, Input, Join, Limits, Moved, Now, Submission, Target};
 use bd_daemon::model::{
     AttemptId, AttemptResult, BuildId, BuildView, ClientId, Command, Digest, ExecutionId, Exit,
-    JoinReason, Phase, Priority, StateId, Status, TriggerId, WaitReason,
+    JoinReason, Phase, Priority, Status, TreeVersion, TriggerId, WaitReason,
 };
-use bd_daemon::schedule::PriorityQueue;
+use bd_daemon::scheduler::PriorityQueue;
 use bd_tests::rng::Rng;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ struct Attempt {
     owner: BuildId,
     command: usize,
     /// The state it was started from, where one was established for it.
-    state: Option<StateId>,
+    state: Option<TreeVersion>,
     epoch: u64,
     stopping: bool,
     nested: bool,
@@ -55,11 +55,11 @@ struct World {
     now: u64,
     events: BTreeMap<(u64, usize), Event>,
     scheduled: usize,
-    tree: StateId,
+    tree: TreeVersion,
     /// What was edited at the end of each epoch.
     edited: Vec<&'static str>,
     commands: Vec<Arc<Command>>,
-    states: HashMap<Target, StateId>,
+    states: HashMap<Target, TreeVersion>,
     attempts: BTreeMap<AttemptId, Attempt>,
     /// Start epoch of every execution that started.
     started: HashMap<ExecutionId, u64>,
@@ -101,7 +101,7 @@ impl World {
             now: 1_000,
             events: BTreeMap::new(),
             scheduled: 0,
-            tree: StateId { tree: Digest([0; 32]), epoch: 0 },
+            tree: TreeVersion { tree: Digest([0; 32]), epoch: 0 },
             edited: Vec::new(),
             commands,
             states: HashMap::new(),
@@ -164,8 +164,8 @@ impl World {
         match event {
             Event::Client => self.client_acts(),
             Event::Edit => self.edit("somebody's"),
-            Event::Watch => self.watch(),
-            Event::Unwatch => self.unwatch(),
+            Event::Watch => self.add_trigger(),
+            Event::Unwatch => self.remove_trigger(),
             Event::Told(trigger) => self.told(trigger),
             Event::Resolved(target) => {
                 let state = if self.rng.one_in(30) {
@@ -174,7 +174,7 @@ impl World {
                     self.states.insert(target, self.tree);
                     Ok(self.tree)
                 };
-                self.step(Input::Resolved { target, state });
+                self.step(Input::InputsDigested { target, state });
             }
             Event::Ends(attempt) => self.attempt_ends(attempt),
             Event::Checked(execution) => {
@@ -184,7 +184,7 @@ impl World {
                 } else {
                     Moved::Paths(vec!["moved".into()])
                 };
-                self.step(Input::Checked { execution, moved });
+                self.step(Input::InputsVerified { execution, moved });
             }
             Event::Wake => self.step(Input::Tick),
         }
@@ -321,14 +321,14 @@ impl World {
                 self.last_submitted = Some(build);
             }
             Effect::Submitted(Err(_)) | Effect::Changed(_) | Effect::Closed(_) => {}
-            Effect::Resolve { target, .. } => {
+            Effect::DigestInputs { target, .. } => {
                 if let Target::Execution(execution) = target {
                     self.admits(execution, views);
                 }
                 let delay = self.rng.below(40);
                 self.after(delay, Event::Resolved(target));
             }
-            Effect::Adopt { from, execution } => {
+            Effect::BindSnapshot { from, execution } => {
                 if let Some(state) = self.states.remove(&from) {
                     self.states.insert(Target::Execution(execution), state);
                 }
@@ -336,8 +336,8 @@ impl World {
             Effect::Forget(target) => {
                 self.states.remove(&target);
             }
-            Effect::Observe(trigger) => self.observes(trigger),
-            Effect::News(trigger, news) => self.news(trigger, &news),
+            Effect::Subscribe(trigger) => self.observes(trigger),
+            Effect::TriggerEvent(trigger, news) => self.news(trigger, &news),
             Effect::Start { execution, attempt, build, command, .. } => {
                 self.starts(execution, attempt, build, &command, views);
             }
@@ -348,7 +348,7 @@ impl World {
                 let delay = self.rng.below(grace_ms + 5);
                 self.after(delay, Event::Ends(attempt));
             }
-            Effect::Check { execution } => {
+            Effect::VerifyInputs { execution } => {
                 let delay = self.rng.below(40);
                 self.after(delay, Event::Checked(execution));
             }

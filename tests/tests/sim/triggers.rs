@@ -2,7 +2,7 @@
 //! is watched for.
 
 use crate::{Asked, Event, World};
-use bd_daemon::engine::{Input, Join, Submission, TriggerNews};
+use bd_daemon::engine::{Input, Join, Submission, TriggerEvent};
 use bd_daemon::model::{BuildId, ClientId, JoinReason, Priority, Status, TriggerId};
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ pub(crate) struct Trigger {
 }
 
 impl World {
-    pub(crate) fn watch(&mut self) {
+    pub(crate) fn add_trigger(&mut self) {
         let number = self.triggers.len() as u64;
         let (trigger, client) = (TriggerId(number), ClientId(CLIENTS + number));
         // Two that edit could call each other for ever: who made a change is not known.
@@ -53,23 +53,23 @@ impl World {
         };
         let (initial, told) = (self.rng.one_in(2), self.tree.epoch);
         self.triggers.insert(trigger, Trigger { told, started: told, ..Trigger::default() });
-        self.step(Input::Watch { trigger, submission, initial });
+        self.step(Input::AddTrigger { trigger, submission, initial });
     }
 
-    pub(crate) fn unwatch(&mut self) {
+    pub(crate) fn remove_trigger(&mut self) {
         let all: Vec<_> = self.triggers.keys().copied().collect();
         let Some(trigger) = self.rng.pick(&all).copied() else { return };
         if self.rng.one_in(2) {
             return self.client_gone(ClientId(CLIENTS + trigger.0));
         }
         self.forget_trigger(trigger);
-        self.step(Input::Unwatch(trigger));
+        self.step(Input::RemoveTrigger(trigger));
     }
 
     /// In the end, when nothing runs.
     pub(crate) fn unwatch_all(&mut self) {
         let all: Vec<_> = self.triggers.keys().copied().collect();
-        all.into_iter().for_each(|trigger| self.step(Input::Unwatch(trigger)));
+        all.into_iter().for_each(|trigger| self.step(Input::RemoveTrigger(trigger)));
     }
 
     fn forget_trigger(&mut self, trigger: TriggerId) {
@@ -119,12 +119,12 @@ impl World {
         self.step(Input::FilesChanged { trigger: id, paths });
     }
 
-    pub(crate) fn news(&mut self, id: TriggerId, news: &TriggerNews) {
+    pub(crate) fn news(&mut self, id: TriggerId, news: &TriggerEvent) {
         let (seed, epoch) = (self.seed, self.tree.epoch);
         assert!(!self.gone.contains(&id), "seed {seed}: {news:?} for nobody");
         let trigger = self.triggers.get_mut(&id).expect("one that was made");
-        trigger.excused = !matches!(news, TriggerNews::Started { .. });
-        if let TriggerNews::Started { build, .. } = news {
+        trigger.excused = !matches!(news, TriggerEvent::Started { .. });
+        if let TriggerEvent::Started { build, .. } = news {
             let before = trigger.run.replace(*build);
             trigger.started = trigger.told;
             let over = before.is_none_or(|before| !self.live.contains_key(&before));

@@ -1,0 +1,302 @@
+//! Reads a log from a position on, at its own pace. Knows nothing of where the bytes go.
+//!
+//! Files are read where the task runs: the bytes are in memory as long as the log is new, and a
+//! round trip to another thread costs more than the copy.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::futures::Notified;
+
+use super::log::{LogError, Shared, State};
+use super::record::{HEADER_BYTES, Head};
+use super::segments::{Location, Segment};
+
+/// Most bytes of records that a reader gives at once; fits in a frame of the wire.
+pub const FRAME_BYTES: usize = 448 * 1024;
+
+/// Records from this size on are looked up one by one to find a position, and may be sent in
+/// parts; smaller ones are what somebody wrote at once, and stay whole.
+const LARGE: u64 = 16 * 1024;
+
+/// Why output is not there. The texts are those of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// The reader fell behind by more than a live log keeps.
+    ReaderTooSlow,
+    /// The log was longer than an ended one may be.
+    LogCapped,
+    /// It could not be written.
+    LogUnwritable,
+}
+
+impl GapReason {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReaderTooSlow => "reader_too_slow",
+            Self::LogCapped => "log_capped",
+            Self::LogUnwritable => "log_unwritable",
+        }
+    }
+}
+
+/// What a reader comes to next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The frame holds whole records, in order and without a gap.
+    Records,
+    /// Output is missing here.
+    Gap {
+        /// First position that is missing.
+        from: u64,
+        /// First position that is there again, or the end.
+        to: u64,
+        /// Why.
+        reason: GapReason,
+    },
+    /// The reader has everything there is so far: told once, and not when the log has ended.
+    CaughtUp,
+    /// The log has ended and the reader has everything.
+    End,
+}
+
+/// One reader of a log. While it is there, what it has not read is kept, see
+/// [`Limits`](super::Limits).
+#[derive(Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+    id: u64,
+    position: u64,
+    /// The segment it is in.
+    open: Option<Open>,
+    caught_up: bool,
+}
+
+/// What a reader does now.
+enum Step {
+    Tell(Next),
+    Read(Segment),
+    Wait,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    first: u64,
+    /// Byte of the file, and position of the record there.
+    offset: u64,
+    at: u64,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>, id: u64, position: u64) -> Self {
+        Self { shared, id, position, open: None, caught_up: false }
+    }
+
+    /// Position of the next byte.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    #[cfg(test)]
+    pub(super) fn lost_bytes(&self) -> u64 {
+        self.shared.lock().lost_bytes
+    }
+
+    /// Replaces the contents of `frame` by the next records, waiting for some if there are none.
+    /// The first may be the end of a record and the last the beginning of one. Where there are
+    /// [no records](Next::Records), the contents mean nothing. May be dropped while it waits;
+    /// nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// When a file can not be read. The reader stays where it is.
+    pub async fn next(&mut self, frame: &mut Vec<u8>) -> Result<Next, LogError> {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let mut more = std::pin::pin!(shared.more.notified());
+            match self.look(more.as_mut()) {
+                Step::Tell(next) => return Ok(next),
+                Step::Wait => more.await,
+                Step::Read(segment) => {
+                    if self.read(&segment, frame)? {
+                        return Ok(Next::Records);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells how far it is and finds what comes next.
+    fn look(&mut self, more: Pin<&mut Notified<'_>>) -> Step {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        state.segments.advance(self.id, self.position);
+        let place = state.segments.locate(self.position);
+        let stays = |open: &mut Open| matches!(&place, Location::In(at) if at.first == open.first);
+        let left = self.open.take_if(|open| !stays(open)).is_some();
+        let step = match place {
+            Location::In(segment) => Step::Read(segment),
+            Location::Gap { to, lost } => Step::Tell(self.skip(&mut state, to, lost)),
+            // What was lost at the very end has no segment after it.
+            Location::End if state.finished && self.position < state.end => {
+                let end = state.end;
+                Step::Tell(self.skip(&mut state, end, true))
+            }
+            Location::End if state.finished => Step::Tell(Next::End),
+            Location::End if !std::mem::replace(&mut self.caught_up, true) => {
+                Step::Tell(Next::CaughtUp)
+            }
+            Location::End => {
+                // Before the lock is gone, so that whatever comes now wakes this task.
+                state.waiting = true;
+                more.enable();
+                Step::Wait
+            }
+        };
+        if left && state.finished {
+            shared.trim_ended(state);
+        }
+        step
+    }
+
+    fn skip(&mut self, state: &mut State, to: u64, lost: bool) -> Next {
+        let from = std::mem::replace(&mut self.position, to);
+        state.segments.advance(self.id, to);
+        let reason = match (state.segments.take_overrun(self.id), lost) {
+            (true, _) => GapReason::ReaderTooSlow,
+            (false, true) => GapReason::LogUnwritable,
+            (false, false) => GapReason::LogCapped,
+        };
+        Next::Gap { from, to, reason }
+    }
+
+    /// Reads records of this segment. False when it is gone.
+    fn read(&mut self, segment: &Segment, frame: &mut Vec<u8>) -> Result<bool, LogError> {
+        let path = segment.path(&self.shared.dir);
+        let failed = || LogError::io("read", &path);
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => match File::open(&path) {
+                Ok(file) => Open { file, first: segment.first, offset: 0, at: segment.first },
+                Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                    self.shared.lock().segments.forget(segment.first);
+                    return Ok(false);
+                }
+                Err(source) => return Err(failed()(source)),
+            },
+        };
+        let damaged = |offset| LogError::Damaged { path: path.clone(), offset };
+        let part = open.seek(self.position, segment).map_err(failed())?;
+        if open.offset >= segment.bytes {
+            return Err(damaged(open.offset));
+        }
+        let position = open.fill(part, self.position, segment, frame).map_err(failed())?;
+        if frame.is_empty() {
+            return Err(damaged(open.offset));
+        }
+        self.position = position;
+        self.open = Some(open);
+        Ok(true)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.segments.leave(self.id);
+        if state.finished {
+            self.shared.trim_ended(state);
+        }
+    }
+}
+
+impl Open {
+    /// Goes to the record that has the position. Returns its header if the position is not that of
+    /// its first byte.
+    fn seek(&mut self, position: u64, segment: &Segment) -> io::Result<Option<Head>> {
+        let mut chunk = Vec::new();
+        while self.at < position && self.offset < segment.bytes {
+            let head = self.head(self.offset, self.at)?;
+            if head.end() > position {
+                return Ok(Some(head));
+            }
+            if u64::from(head.len) >= LARGE {
+                (self.offset, self.at) = (self.offset + head.whole(), head.end());
+                continue;
+            }
+            chunk.resize(
+                FRAME_BYTES
+                    .min(usize::try_from(segment.bytes - self.offset).unwrap_or(FRAME_BYTES)),
+                0,
+            );
+            self.file.read_exact_at(&mut chunk, self.offset)?;
+            let (bytes, at) = whole_records(&chunk, self.at, position);
+            (self.offset, self.at) = (self.offset + bytes as u64, at);
+        }
+        Ok(None)
+    }
+
+    fn head(&self, offset: u64, position: u64) -> io::Result<Head> {
+        let mut header = [0; HEADER_BYTES];
+        self.file.read_exact_at(&mut header, offset)?;
+        Head::parse(&header, position).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Reads records from `position` on, as many as fit, in one go; `part` is the header of the
+    /// first if the position is not that of its first byte. Returns the position after them.
+    fn fill(
+        &mut self,
+        part: Option<Head>,
+        position: u64,
+        segment: &Segment,
+        frame: &mut Vec<u8>,
+    ) -> io::Result<u64> {
+        let skipped = part.map_or(0, |head| HEADER_BYTES as u64 + position - head.position);
+        let from = self.offset + skipped;
+        let header = part.map(|head| head.from(position));
+        let header = header.as_ref().map_or(&[][..], |header| header);
+        let left = usize::try_from(segment.bytes.saturating_sub(from)).unwrap_or(FRAME_BYTES);
+        let more = header.len() + left > FRAME_BYTES;
+        // What was there is overwritten, not cleared: that would cost as much as reading does.
+        frame.resize(FRAME_BYTES.min(header.len() + left), 0);
+        frame[..header.len()].copy_from_slice(header);
+        self.file.read_exact_at(&mut frame[header.len()..], from)?;
+        let (mut bytes, mut at) = whole_records(frame, position, u64::MAX);
+        if bytes > 0 {
+            (self.offset, self.at) = (from + (bytes - header.len()) as u64, at);
+        }
+        // A large record is sent in parts, so that none of it is read twice.
+        let rest = &mut frame[bytes..];
+        let large = |head: &Head| more && u64::from(head.len) >= LARGE;
+        if let Some(head) = Head::parse(rest, at).filter(large)
+            && let Some(some) = rest.len().checked_sub(HEADER_BYTES).filter(|some| *some > 0)
+        {
+            rest[..HEADER_BYTES].copy_from_slice(&head.until(at + some as u64));
+            (bytes, at) = (frame.len(), at + some as u64);
+        }
+        frame.truncate(bytes);
+        Ok(at)
+    }
+}
+
+/// How many bytes of `chunk` are whole records that end at or before a position, and the position
+/// after them.
+fn whole_records(chunk: &[u8], mut at: u64, limit: u64) -> (usize, u64) {
+    let mut bytes = 0;
+    while let Some(head) = Head::parse(&chunk[bytes..], at) {
+        let whole = HEADER_BYTES + head.len as usize;
+        if whole > chunk.len() - bytes || head.end() > limit {
+            break;
+        }
+        bytes += whole;
+        at = head.end();
+    }
+    (bytes, at)
+}

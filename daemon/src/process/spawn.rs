@@ -1,0 +1,104 @@
+//! Starts the command itself, in the supervisor. Knows nothing of what happens to it afterwards.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigHandler, SigSet, Signal};
+use nix::unistd::Pid;
+
+use super::ipc::{Spec, Unstartable};
+
+/// Starts the command with this process's outputs, in a session of its own.
+pub(super) fn spawn(spec: Spec) -> Result<Pid, Unstartable> {
+    let not_tried = |operation: String| {
+        move |source: io::Error| Unstartable::SpawnFailed(format!("{operation}: {source}"))
+    };
+    let Some((program, arguments)) = spec.argv.split_first() else {
+        return Err(Unstartable::SpawnFailed("there is no command".to_owned()));
+    };
+    // Entered here and not by `Command`, so that its failure is told from that of the program.
+    std::env::set_current_dir(&spec.cwd)
+        .map_err(not_tried(format!("enter the directory {}", spec.cwd.display())))?;
+
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(spec.environment).stdin(if spec.terminal {
+        let slave = io::stdout();
+        Stdio::from(clone(&slave).map_err(not_tried("open the terminal".to_owned()))?)
+    } else {
+        spec.stdin.map_or_else(Stdio::null, Stdio::from)
+    });
+    before_exec(&mut command, spec.umask, spec.nofile, spec.terminal);
+
+    let child = command.spawn().map_err(|source| {
+        let message = format!("{}: {source}", program.display());
+        match source.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR) => Unstartable::NotFound(message),
+            Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) | None => {
+                Unstartable::SpawnFailed(message)
+            }
+            Some(_) => Unstartable::NotExecutable(message),
+        }
+    })?;
+    Ok(Pid::from_raw(child.id().try_into().expect("BUG: a process id above 2^31")))
+}
+
+fn clone(of: &impl std::os::fd::AsFd) -> io::Result<OwnedFd> {
+    of.as_fd().try_clone_to_owned()
+}
+
+/// What the new process does between fork and exec. `Command` itself connects descriptors 0 to 2
+/// and looks the program up in the `PATH` of the new environment.
+#[expect(unsafe_code, reason = "a session, a terminal and limits can only be had after the fork")]
+fn before_exec(
+    command: &mut Command,
+    umask: Option<u32>,
+    nofile: Option<(u64, u64)>,
+    terminal: bool,
+) {
+    let supervisor = Pid::this();
+    // SAFETY: the supervisor has one thread, so after the fork every lock is free and memory is
+    // whole; and what is called here are plain system calls.
+    unsafe {
+        command.pre_exec(move || {
+            nix::unistd::setsid()?;
+            if terminal && libc::ioctl(0, libc::TIOCSCTTY as _, 0) == -1 {
+                return Err(io::Error::last_os_error());
+            }
+            for signal in Signal::iterator() {
+                if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+                    nix::sys::signal::signal(signal, SigHandler::SigDfl)?;
+                }
+            }
+            SigSet::empty().thread_set_mask()?;
+            if let Some(umask) = umask {
+                libc::umask(umask as libc::mode_t);
+            }
+            if let Some((soft, hard)) = nofile {
+                let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+                let hard = hard.min(most);
+                setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard)?;
+            }
+            #[cfg(target_os = "linux")]
+            {
+                // Whatever else the daemon was started with is not for the command. Kernels
+                // before 5.11 do not know this call.
+                libc::syscall(
+                    libc::SYS_close_range,
+                    3,
+                    libc::c_uint::MAX,
+                    libc::CLOSE_RANGE_CLOEXEC,
+                );
+                nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            }
+            if nix::unistd::getppid() != supervisor {
+                // It was killed before the call above: nobody would kill this process.
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            Ok(())
+        });
+    }
+}

@@ -1,0 +1,130 @@
+//! What the caller says about an attempt and what it is told. Holds no behaviour.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which of the command's outputs bytes came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output, or the terminal.
+    Stdout,
+    /// Standard error; never with a terminal.
+    Stderr,
+}
+
+/// Size of a terminal in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TerminalSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub columns: u16,
+}
+
+/// One command to run.
+#[derive(Debug)]
+pub struct Launch {
+    /// Program and arguments. A program without a slash is looked up in the `PATH` of
+    /// `environment`, as `execvp` does.
+    pub argv: Vec<OsString>,
+    /// Directory the command runs in; absolute.
+    pub cwd: PathBuf,
+    /// The whole environment; nothing is added but [`MARKER`](super::MARKER), nothing inherited.
+    pub environment: Vec<(OsString, OsString)>,
+    /// File mode creation mask; the daemon's own when absent.
+    pub umask: Option<u32>,
+    /// Soft and hard limit of open descriptors, lowered to what the daemon may set; the daemon's
+    /// own when absent.
+    pub nofile: Option<(u64, u64)>,
+    /// What the command reads; `/dev/null` when absent. With a terminal it is typed into it.
+    pub stdin: Option<OwnedFd>,
+    /// A terminal of this size in the place of stdin, stdout and stderr.
+    pub terminal: Option<TerminalSize>,
+    /// Value of [`MARKER`](super::MARKER) in the environment, by which
+    /// [`sweep()`](super::orphans()) finds survivors; unique to this attempt and without NUL.
+    pub marker: String,
+}
+
+/// Takes the output of one attempt. It is called from the attempt's own thread, so whatever time
+/// it takes holds up the command and nothing else.
+pub trait OutputSink: Send {
+    /// Takes bytes, in the order they were read. A sink that loses them records so itself: the
+    /// command is not stopped for the sake of its log.
+    fn append(&mut self, stream: Stream, bytes: &[u8]);
+
+    /// No more bytes will come. Called once, before [`Report::Ended`].
+    fn finish(&mut self);
+}
+
+/// What is told about an attempt: [`Report::Started`] at most once, then [`Report::Ended`]
+/// exactly once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The command runs.
+    Started {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The command and everything it started are gone, and all output was handed on.
+    Ended(Ended),
+}
+
+/// How an attempt ended and what it cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How the command itself ended.
+    pub exit: Exit,
+    /// From the start of the command to its own end; what it left behind may live up to 350 ms
+    /// longer.
+    pub duration: Duration,
+    /// User and system time of the command and all descendants that were waited for by anybody.
+    pub cpu: Duration,
+    /// Largest sum of resident memory of the command and its descendants at one time, as sampled,
+    /// and at least that of the largest of them. Pages that several of them share count for each.
+    pub peak_rss_bytes: u64,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// It was killed by this signal.
+    Signal(i32),
+    /// There is no such program; a shell says 127.
+    NotFound {
+        /// Names the program; for people.
+        message: String,
+    },
+    /// The program is there and can not be executed; a shell says 126.
+    NotExecutable {
+        /// Names the program and the reason; for people.
+        message: String,
+    },
+    /// It was not tried: the directory, the processes or the descriptors were not to be had.
+    Unstartable {
+        /// Names the operation and the reason; for people.
+        message: String,
+    },
+    /// The supervisor was killed; what it ran was found by its marker and killed.
+    SupervisorLost,
+}
+
+/// Why an attempt could not be set up at all. Reads as the end of "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// `argv` is empty, or a text has a NUL byte.
+    #[error("start a command: {0}")]
+    InvalidLaunch(&'static str),
+    /// The daemon is out of descriptors, threads or terminals.
+    #[error("{operation} for a command: {source}")]
+    Resources {
+        /// What was tried.
+        operation: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}

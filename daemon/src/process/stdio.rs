@@ -1,0 +1,66 @@
+//! The two ends of a command's outputs: pipes, or one terminal.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use super::spec::TerminalSize;
+use super::terminal::{self, Terminal};
+
+/// Size of the pipes. Larger ones let the command run ahead further, but fall out of the cache,
+/// and the kernel gives a user 64 MiB of pipes in all.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: i32 = 256 * 1024;
+
+/// Both ends of the outputs, until the supervisor has its own.
+pub(super) struct ChildStdio {
+    pub(super) ours: [Option<Source>; 2],
+    pub(super) theirs: [OwnedFd; 2],
+}
+
+/// Where the daemon reads one output.
+pub(super) enum Source {
+    Pipe(OwnedFd),
+    Terminal(Arc<OwnedFd>),
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Pipe(end) => end.as_fd(),
+            Self::Terminal(master) => master.as_fd(),
+        }
+    }
+}
+
+impl ChildStdio {
+    pub(super) fn pipes() -> io::Result<Self> {
+        let (stdout, stdout_end) = io::pipe()?;
+        let (stderr, stderr_end) = io::pipe()?;
+        let ours = [stdout, stderr].map(|end| {
+            let end = OwnedFd::from(end);
+            #[cfg(target_os = "linux")]
+            {
+                // Without it, a user over the limit has a smaller pipe, that is all.
+                let size = nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES);
+                let _ = nix::fcntl::fcntl(&end, size);
+            }
+            Some(Source::Pipe(end))
+        });
+        Ok(Self { ours, theirs: [stdout_end.into(), stderr_end.into()] })
+    }
+
+    pub(super) fn terminal(size: TerminalSize) -> io::Result<Self> {
+        let Terminal { master, slave } = terminal::open(size)?;
+        let theirs = [slave.try_clone()?, slave];
+        Ok(Self { ours: [Some(Source::Terminal(Arc::new(master))), None], theirs })
+    }
+
+    /// The daemon's end of the terminal, if it is one.
+    pub(super) fn master(&self) -> Option<Arc<OwnedFd>> {
+        match &self.ours[0] {
+            Some(Source::Terminal(master)) => Some(Arc::clone(master)),
+            _ => None,
+        }
+    }
+}

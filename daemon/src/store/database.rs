@@ -1,0 +1,397 @@
+//! The sled database: opening, checking, setting aside. Knows trees and bytes, not when to write.
+
+use super::frame::{FrameError, decode, encode};
+use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
+use super::snapshots::Snapshots;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Version of the schema: which trees there are and what their keys mean.
+const SCHEMA: u32 = 1;
+
+/// Cache of the database, in bytes. History is read rarely; sled's default is a gigabyte.
+const CACHE_BYTES: u64 = 4 << 20;
+
+/// Size of the database's segments, in bytes; sled's default of 512 KiB keeps several of them in
+/// memory for a database that is usually smaller than one.
+const SEGMENT_BYTES: usize = 64 << 10;
+
+/// How long a database may be held by who is about to let go of it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Damaged stores that are kept for whoever wants to look into them.
+const SET_ASIDE_KEPT: usize = 2;
+
+/// Builds remembered; the oldest go first. Months of work, and a listing of them all takes
+/// milliseconds.
+pub(super) const MOST_BUILDS: usize = 20_000;
+
+/// What went wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database does not open.
+    #[error("cannot open the store {}: {source}", path.display())]
+    Open {
+        /// Where it is.
+        path: PathBuf,
+        /// sled's own words.
+        source: sled::Error,
+    },
+    /// The database panicked.
+    #[error("opening the store {} failed inside the database", .0.display())]
+    Panicked(PathBuf),
+    /// A newer bd wrote it.
+    #[error("the store {} has schema {found}, this bd knows up to {SCHEMA}", path.display())]
+    Newer {
+        /// Where it is.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+    },
+    /// A value is damaged.
+    #[error("the store {} is damaged: {tree} {key:?}: {source}", path.display())]
+    Damaged {
+        /// Where it is.
+        path: PathBuf,
+        /// In which tree.
+        tree: &'static str,
+        /// Under which key.
+        key: Vec<u8>,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There are files of a database, and nothing in them.
+    #[error("the store {} has lost its contents", .0.display())]
+    Emptied(PathBuf),
+    /// Reading or writing failed.
+    #[error("the store failed: {0}")]
+    Io(#[from] sled::Error),
+    /// A damaged store could not be moved out of the way.
+    #[error("cannot move the damaged store {}: {source}", path.display())]
+    SetAside {
+        /// Where it is.
+        path: PathBuf,
+        /// The system's own words.
+        source: io::Error,
+    },
+}
+
+/// The open database.
+#[derive(Debug)]
+pub(super) struct Store {
+    db: sled::Db,
+    meta: sled::Tree,
+    builds: sled::Tree,
+    executions: sled::Tree,
+    attempts: sled::Tree,
+    pub(super) states: Snapshots,
+    path: PathBuf,
+    /// Whether the daemon before ended without closing it.
+    pub(super) unclean: bool,
+}
+
+impl Store {
+    /// Opens the store in `dir`, begun if there is none. One that does not open or fails its
+    /// checks is set aside, which the second value says.
+    pub(super) fn open(dir: &Path) -> Result<(Self, Option<String>), StoreError> {
+        match Self::open_when_free(dir) {
+            Ok(store) => Ok((store, None)),
+            Err(error) if is_about_the_disk(&error) => Err(error),
+            Err(error) => {
+                let aside = set_aside(dir)?;
+                let said =
+                    format!("history was set aside as {} and begun anew: {error}", aside.display());
+                Ok((Self::open_checked(dir)?, Some(said)))
+            }
+        }
+    }
+
+    /// sled lets go of a database a moment after it was dropped, and the system of that of a killed
+    /// process a moment after the process is gone.
+    fn open_when_free(dir: &Path) -> Result<Self, StoreError> {
+        let until = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match Self::open_checked(dir) {
+                Err(error) if is_locked(&error) && Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    fn open_checked(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.to_path_buf();
+        let begun = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+        // sled panics on some damage instead of returning it.
+        let opened = std::panic::catch_unwind(|| {
+            let db = sled::Config::new()
+                .path(dir)
+                .cache_capacity(CACHE_BYTES)
+                .segment_size(SEGMENT_BYTES)
+                .flush_every_ms(None)
+                .open()?;
+            let tree = |name: &str| db.open_tree(name);
+            let (meta, builds) = (tree("meta")?, tree("builds")?);
+            let (executions, attempts) = (tree("executions")?, tree("attempts")?);
+            let unclean = meta.get("clean")?.is_none() && meta.get("schema")?.is_some();
+            let era =
+                meta.get("era")?.and_then(|era| Some(u64::from_be_bytes(*era.first_chunk()?)));
+            let era = era.unwrap_or(0) + u64::from(unclean);
+            meta.insert("era", &era.to_be_bytes())?;
+            let states = Snapshots::new(tree("states")?, era);
+            let path = dir.to_path_buf();
+            Ok(Self { db, meta, builds, executions, attempts, states, path, unclean })
+        });
+        let store: Self = opened
+            .map_err(|_| StoreError::Panicked(path.clone()))?
+            .map_err(|source| StoreError::Open { path: path.clone(), source })?;
+        store.check_schema(&path, begun)?;
+        if store.unclean {
+            store.check_values(&path)?;
+        }
+        store.meta.remove("clean")?;
+        store.db.flush()?;
+        Ok(store)
+    }
+
+    /// `begun` tells that there were files before this opening, which wrote the schema first.
+    fn check_schema(&self, path: &Path, begun: bool) -> Result<(), StoreError> {
+        match self.meta.get("schema")? {
+            None if begun => Err(StoreError::Emptied(path.to_path_buf())),
+            None => {
+                self.meta.insert("schema", encode(&SCHEMA))?;
+                Ok(())
+            }
+            Some(value) => match decode::<u32>(&value) {
+                Ok(found) if found > SCHEMA => {
+                    Err(StoreError::Newer { path: path.to_path_buf(), found })
+                }
+                Ok(_) => Ok(()),
+                Err(source) => Err(damaged(path, "meta", b"schema", source)),
+            },
+        }
+    }
+
+    fn check_values(&self, path: &Path) -> Result<(), StoreError> {
+        for pair in &self.builds {
+            let (key, value) = pair?;
+            decode::<BuildRecord>(&value).map_err(|e| damaged(path, "builds", &key, e))?;
+        }
+        for pair in &self.executions {
+            let (key, value) = pair?;
+            decode::<ExecutionRecord>(&value).map_err(|e| damaged(path, "executions", &key, e))?;
+        }
+        for pair in &self.attempts {
+            let (key, value) = pair?;
+            decode::<AttemptRecord>(&value).map_err(|e| damaged(path, "attempts", &key, e))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn put_build(&self, record: &BuildRecord) -> Result<(), StoreError> {
+        self.builds.insert(record.id.to_be_bytes(), encode(record))?;
+        Ok(())
+    }
+
+    pub(super) fn put_execution(&self, record: &ExecutionRecord) -> Result<(), StoreError> {
+        self.executions.insert(record.id.to_be_bytes(), encode(record))?;
+        Ok(())
+    }
+
+    pub(super) fn put_attempt(&self, record: &AttemptRecord) -> Result<(), StoreError> {
+        self.attempts.insert(record.id.to_be_bytes(), encode(record))?;
+        Ok(())
+    }
+
+    /// Builds, newest first. One that is damaged is left out: there is nothing to show of it.
+    pub(super) fn builds(&self) -> impl Iterator<Item = BuildRecord> {
+        self.builds.iter().rev().filter_map(|pair| decode(&pair.ok()?.1).ok())
+    }
+
+    /// The builds whose ids lie in this inclusive range, newest first.
+    pub(super) fn builds_between(&self, from: u64, to: u64) -> impl Iterator<Item = BuildRecord> {
+        let range = from.to_be_bytes()..=to.to_be_bytes();
+        self.builds.range(range).rev().filter_map(|pair| decode(&pair.ok()?.1).ok())
+    }
+
+    /// Forgets the oldest entries over the most that are kept.
+    pub(super) fn prune(&self) -> Result<(), StoreError> {
+        for tree in [&self.builds, &self.executions, &self.attempts] {
+            for key in tree.iter().keys().rev().skip(MOST_BUILDS) {
+                tree.remove(key?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The largest number that any id in the store has.
+    pub(super) fn last_id(&self) -> u64 {
+        [&self.builds, &self.executions, &self.attempts]
+            .into_iter()
+            .filter_map(|tree| tree.last().ok()??.0.as_ref().try_into().ok())
+            .map(u64::from_be_bytes)
+            .max()
+            .unwrap_or(0)
+    }
+
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        self.db.flush()?;
+        Ok(())
+    }
+
+    /// Says that all is written, and is on the disk even if the power goes now. After this the
+    /// store is only dropped.
+    pub(super) fn close(&self) -> Result<(), StoreError> {
+        self.meta.insert("clean", b"1")?;
+        self.flush()?;
+        // sled's flush is no fsync.
+        let synced = fs::File::open(self.path.join("db")).and_then(|file| file.sync_data());
+        synced.map_err(|error| StoreError::Io(sled::Error::Io(error)))
+    }
+}
+
+fn damaged(path: &Path, tree: &'static str, key: &[u8], source: FrameError) -> StoreError {
+    StoreError::Damaged {
+        path: path.to_path_buf(),
+        tree,
+        key: key.to_vec(),
+        source: Box::new(source),
+    }
+}
+
+/// A full or read-only disk and a held lock are not the store's fault, and a new one would fare
+/// no better.
+fn is_about_the_disk(error: &StoreError) -> bool {
+    is_locked(error)
+        || io_error(error).is_some_and(|io| {
+            matches!(
+                io.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::PermissionDenied
+            )
+        })
+}
+
+/// sled has no kind of its own for this.
+fn is_locked(error: &StoreError) -> bool {
+    io_error(error).is_some_and(|io| io.to_string().contains("could not acquire lock"))
+}
+
+fn io_error(error: &StoreError) -> Option<&io::Error> {
+    match error {
+        StoreError::Open { source: sled::Error::Io(io), .. }
+        | StoreError::Io(sled::Error::Io(io)) => Some(io),
+        _ => None,
+    }
+}
+
+/// Renames the store, and removes all but the newest of those renamed before.
+fn set_aside(dir: &Path) -> Result<PathBuf, StoreError> {
+    let error = |source| StoreError::SetAside { path: dir.to_path_buf(), source };
+    let parent = dir.parent().unwrap_or(Path::new("."));
+    let mut aside: Vec<PathBuf> = fs::read_dir(parent)
+        .map_err(error)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("damaged-"))
+        })
+        .collect();
+    aside.sort();
+    let newest = aside
+        .last()
+        .and_then(|path| path.file_name()?.to_str()?.strip_prefix("damaged-")?.parse::<u64>().ok());
+    let target = parent.join(format!("damaged-{:06}", newest.unwrap_or(0) + 1));
+    fs::rename(dir, &target).map_err(error)?;
+    let surplus = (aside.len() + 1).saturating_sub(SET_ASIDE_KEPT);
+    for old in &aside[..surplus.min(aside.len())] {
+        // One that stays costs space, not correctness.
+        let _ = fs::remove_dir_all(old);
+    }
+    Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::ended;
+    use super::*;
+
+    fn fill(dir: &Path) {
+        let (store, said) = Store::open(dir).expect("a store");
+        assert_eq!(said, None);
+        for id in 1..=200 {
+            store.put_build(&BuildRecord::of(&ended(id))).expect("written");
+        }
+        store.flush().expect("flushed");
+    }
+
+    #[test]
+    fn what_was_flushed_is_there_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fill(&dir.path().join("store"));
+        let (store, said) = Store::open(&dir.path().join("store")).expect("a store");
+        assert_eq!((said, store.unclean, store.last_id()), (None, true, 200));
+        let ids: Vec<_> = store.builds().map(|record| record.id).collect();
+        assert_eq!(ids, (1..=200).rev().collect::<Vec<_>>());
+        store.close().expect("closed");
+        drop(store);
+        assert!(!Store::open(&dir.path().join("store")).expect("a store").0.unclean);
+    }
+
+    #[test]
+    fn a_damaged_store_is_set_aside_or_read_right_but_never_wrong() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fill(&dir.path().join("good"));
+        let whole = fs::read(dir.path().join("good/db")).expect("the database file");
+        let mut set_aside = 0;
+        for round in 0..24 {
+            let home = dir.path().join(format!("round{round}"));
+            copy(&dir.path().join("good"), &home.join("store"));
+            let mut bytes = whole.clone();
+            let at = bytes.len() * round / 24;
+            if round % 2 == 0 {
+                bytes.truncate(at);
+            } else {
+                bytes[at..].iter_mut().take(64).for_each(|byte| *byte ^= 0xa5);
+            }
+            fs::write(home.join("store/db"), bytes).expect("damaged");
+            let (store, said) = Store::open(&home.join("store")).expect("a store, old or new");
+            set_aside += usize::from(said.is_some());
+            for record in store.builds() {
+                assert_eq!(record.clone().into_view(), ended(record.id), "round {round}");
+            }
+        }
+        assert!(set_aside > 0, "no damage was ever noticed");
+    }
+
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).expect("create");
+        for entry in fs::read_dir(from).expect("list") {
+            let entry = entry.expect("an entry");
+            if entry.path().is_dir() {
+                copy(&entry.path(), &to.join(entry.file_name()));
+            } else {
+                fs::copy(entry.path(), to.join(entry.file_name())).expect("copy");
+            }
+        }
+    }
+
+    #[test]
+    fn a_store_of_a_newer_schema_is_set_aside_whole() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("store");
+        fill(&path);
+        let (store, _) = Store::open(&path).expect("a store");
+        store.meta.insert("schema", encode(&(SCHEMA + 1))).expect("written");
+        store.flush().expect("flushed");
+        drop(store);
+        let (store, said) = Store::open(&path).expect("a store");
+        assert!(said.is_some_and(|said| said.contains("schema 2")));
+        assert_eq!(store.builds().count(), 0);
+        assert!(dir.path().join("damaged-000001/db").exists(), "the newer one is kept");
+    }
+}

@@ -1,0 +1,12 @@
+//! What is kept on disk, in sled: builds, executions and attempts, and states of workspaces. Only what can be lost without harm
+//! lives only here; a store that is damaged is set aside and a new one begun.
+
+mod database;
+mod frame;
+mod record;
+mod snapshots;
+mod worker;
+
+pub use database::StoreError;
+pub use snapshots::StoredSnapshot;
+pub use worker::{Query, Recovered, SnapshotsHandle, StoreHandle};

@@ -1,0 +1,160 @@
+//! Snapshots of workspaces in the store: bytes whose meaning is somebody else's, under the digest of
+//! the root's path.
+
+use super::database::StoreError;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+const KEY_BYTES: usize = 16;
+
+/// Parts of a state, in the order of their keys.
+const ROOT: u8 = 0;
+const HEADER: u8 = 1;
+const PAGE: u8 = 2;
+/// The path once more, of a workspace that may run things on change.
+const TRUST: u8 = 3;
+
+/// One state: a header, and numbered pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredSnapshot {
+    /// What the pages are of; without it, others follow.
+    pub header: Option<Vec<u8>>,
+    /// Pages by number.
+    pub pages: BTreeMap<u32, Vec<u8>>,
+    /// Whether everything written since was flushed to the disk before each end of a daemon.
+    pub safe: bool,
+}
+
+/// The tree that has the states.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    tree: sled::Tree,
+    /// Counts the unclean ends of daemons. What was written in this era is on the disk for certain.
+    era: u64,
+}
+
+impl Snapshots {
+    pub(super) fn new(tree: sled::Tree, era: u64) -> Self {
+        Self { tree, era }
+    }
+
+    /// Writes pages and, behind the last of them, a header.
+    pub(super) fn put(&self, root: &Path, state: &StoredSnapshot) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        batch.insert(key(root, ROOT, 0), root.as_os_str().as_bytes());
+        if let Some(header) = &state.header {
+            batch.insert(key(root, HEADER, 0), [&self.era.to_be_bytes()[..], header].concat());
+        }
+        for (number, page) in &state.pages {
+            batch.insert(key(root, PAGE, *number), page.as_slice());
+        }
+        self.tree.apply_batch(batch)?;
+        Ok(())
+    }
+
+    pub(super) fn get(&self, root: &Path) -> Option<StoredSnapshot> {
+        let header = self.tree.get(key(root, HEADER, 0)).ok()??;
+        let (era, header) = header.split_first_chunk()?;
+        let safe = u64::from_be_bytes(*era) == self.era;
+        let mut state =
+            StoredSnapshot { header: Some(header.to_vec()), safe, ..StoredSnapshot::default() };
+        for pair in self.tree.range(key(root, PAGE, 0)..=key(root, PAGE, u32::MAX)) {
+            let (key, page) = pair.ok()?;
+            let (_, number) = key.split_last_chunk()?;
+            state.pages.insert(u32::from_be_bytes(*number), page.to_vec());
+        }
+        Some(state)
+    }
+
+    pub(super) fn remove(&self, root: &Path) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for key in self.tree.range(key(root, ROOT, 0)..=key(root, PAGE, u32::MAX)).keys() {
+            batch.remove(key?);
+        }
+        self.tree.apply_batch(batch)?;
+        Ok(())
+    }
+
+    pub(super) fn trust(&self, root: &Path, trusted: bool) -> Result<(), StoreError> {
+        match trusted {
+            true => self.tree.insert(key(root, TRUST, 0), root.as_os_str().as_bytes())?,
+            false => self.tree.remove(key(root, TRUST, 0))?,
+        };
+        Ok(())
+    }
+
+    /// The workspaces that may run things on change and are there.
+    pub(super) fn trusted(&self) -> Vec<PathBuf> {
+        let trusted = self.each_root().filter_map(|digest| {
+            let value = self.tree.get([&digest[..], &[TRUST], &[0; 4]].concat()).ok()??;
+            Some(Path::new(OsStr::from_bytes(&value)).to_path_buf())
+        });
+        trusted.filter(|root| root.is_dir()).collect()
+    }
+
+    /// The first part of each workspace's keys.
+    fn each_root(&self) -> impl Iterator<Item = Vec<u8>> {
+        let mut next = vec![0; KEY_BYTES];
+        std::iter::from_fn(move || {
+            let (key, _) = self.tree.range(next.clone()..).next()?.ok()?;
+            let digest = key.get(..KEY_BYTES)?.to_vec();
+            next = [&digest[..], &[u8::MAX; 5]].concat();
+            Some(digest)
+        })
+    }
+
+    /// Forgets the states of workspaces that are not there any more, and tells which are.
+    pub(super) fn prune(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut roots = Vec::new();
+        for digest in self.each_root().collect::<Vec<_>>() {
+            let key = [&digest[..], &[ROOT], &[0; 4]].concat();
+            let Some(value) = self.tree.get(key)? else { continue };
+            let root = Path::new(OsStr::from_bytes(&value)).to_path_buf();
+            if root.is_dir() {
+                roots.push(root);
+            } else {
+                self.remove(&root)?;
+                self.trust(&root, false)?;
+            }
+        }
+        Ok(roots)
+    }
+}
+
+fn key(root: &Path, part: u8, number: u32) -> Vec<u8> {
+    let digest = blake3::hash(root.as_os_str().as_bytes());
+    [&digest.as_bytes()[..KEY_BYTES], &[part], &number.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_kept_apart_and_forgotten_with_their_roots() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let db = sled::Config::new().path(dir.path().join("db")).open().expect("a database");
+        let states = Snapshots::new(db.open_tree("states").expect("a tree"), 7);
+        let state = |byte: u8, numbers: &[u32]| StoredSnapshot {
+            header: Some(vec![byte; 3]),
+            pages: numbers.iter().map(|number| (*number, vec![byte; 9])).collect(),
+            safe: true,
+        };
+        let (here, gone) = (dir.path().to_path_buf(), dir.path().join("gone"));
+        states.put(&here, &state(1, &[0, 1, 300])).expect("written");
+        states.put(&gone, &state(2, &[0])).expect("written");
+        states.put(&here, &state(1, &[1])).expect("written again");
+        assert_eq!(states.get(&here), Some(state(1, &[0, 1, 300])));
+        assert_eq!(states.prune().expect("pruned"), std::slice::from_ref(&here));
+        assert_eq!(states.get(&gone), None);
+        states.trust(&here, true).expect("trusted");
+        states.trust(&gone, true).expect("trusted");
+        assert_eq!(states.trusted(), std::slice::from_ref(&here));
+        states.trust(&here, false).expect("not trusted");
+        assert!(states.trusted().is_empty());
+        let later = Snapshots::new(db.open_tree("states").expect("a tree"), 8);
+        assert!(!later.get(&here).expect("a state").safe, "of another era");
+    }
+}
