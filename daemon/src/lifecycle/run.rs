@@ -161,7 +161,10 @@ async fn live(
         registry: registry(home, &store, engine.reports()),
         supervisor,
         output_dir,
-        limits: output::Limits { kept_bytes: config.output_per_build, ..output::Limits::default() },
+        limits: output::LogLimits {
+            kept_bytes: config.output_per_build,
+            ..output::LogLimits::default()
+        },
         kept: (config.output_total, config.output_age),
         mark: mark.ours.clone(),
         open_files,

@@ -11,7 +11,7 @@ use super::segments::{Segment, Segments};
 
 /// How large a log may be. All in bytes of files.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct LogLimits {
     /// Size of a segment; at most an eighth of `kept_bytes`.
     pub segment_bytes: u64,
     /// What is kept of an ended log: a quarter of this from its start, the rest from its end.
@@ -20,13 +20,13 @@ pub struct Limits {
     pub live_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for LogLimits {
     fn default() -> Self {
         Self { segment_bytes: 8 << 20, kept_bytes: 64 << 20, live_bytes: 8 << 30 }
     }
 }
 
-impl Limits {
+impl LogLimits {
     pub(super) fn segment(&self) -> u64 {
         self.segment_bytes.min(self.kept_bytes / 8)
     }
@@ -71,7 +71,7 @@ pub struct Log {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) dir: PathBuf,
-    pub(super) limits: Limits,
+    pub(super) limits: LogLimits,
     state: Mutex<State>,
     /// Readers that have everything wait for this.
     pub(super) more: Notify,
@@ -92,7 +92,7 @@ pub(super) struct State {
 }
 
 impl Log {
-    pub(super) fn new(dir: PathBuf, limits: Limits, state: State) -> Self {
+    pub(super) fn new(dir: PathBuf, limits: LogLimits, state: State) -> Self {
         let state = Mutex::new(state);
         Self { shared: Arc::new(Shared { dir, limits, state, more: Notify::new() }) }
     }
@@ -144,7 +144,7 @@ impl Shared {
 
     /// Removes what an ended log need not keep and no reader needs.
     pub(super) fn trim_ended(&self, mut state: MutexGuard<'_, State>) {
-        let unlimited = Limits { live_bytes: u64::MAX, ..self.limits };
+        let unlimited = LogLimits { live_bytes: u64::MAX, ..self.limits };
         let (free, _) = state.segments.trim(&unlimited);
         drop(state);
         self.remove(&free);

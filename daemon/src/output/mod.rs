@@ -17,6 +17,7 @@
 mod collect;
 mod log;
 mod open;
+mod output_store;
 mod reader;
 mod record;
 mod segments;
@@ -26,7 +27,8 @@ mod writer;
 mod tests;
 
 pub use collect::{Collected, collect};
-pub use log::{Limits, Log, LogError};
+pub use log::{Log, LogError, LogLimits};
+pub use output_store::{OutputStore, Retention};
 pub use reader::{FRAME_BYTES, GapReason, Next, Reader};
-pub use record::{HEADER_BYTES, Kind, RECORD_BYTES, header};
+pub use record::{HEADER_BYTES, RECORD_BYTES, StreamKind, header};
 pub use writer::Writer;

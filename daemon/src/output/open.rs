@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use super::log::{Limits, Log, LogError, State};
+use super::log::{Log, LogError, LogLimits, State};
 use super::record::{HEADER_BYTES, Head};
 use super::segments::{Segment, Segments};
 
@@ -20,7 +20,7 @@ impl Log {
     /// # Errors
     ///
     /// When the directory or a file in it can not be read.
-    pub fn open(dir: &Path, limits: Limits) -> Result<Self, LogError> {
+    pub fn open(dir: &Path, limits: LogLimits) -> Result<Self, LogError> {
         let mut list = Vec::new();
         let read = || LogError::io("read the log", dir);
         for entry in std::fs::read_dir(dir).map_err(read())? {

@@ -66,7 +66,7 @@ pub enum Next {
 }
 
 /// One reader of a log. While it is there, what it has not read is kept, see
-/// [`Limits`](super::Limits).
+/// [`LogLimits`](super::LogLimits).
 #[derive(Debug)]
 pub struct Reader {
     shared: Arc<Shared>,

@@ -10,7 +10,7 @@ pub const RECORD_BYTES: usize = 256 * 1024;
 /// Which stream a record's payload came from; the number is that of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum StreamKind {
     /// Standard output, or the terminal.
     Stdout = 1,
     /// Standard error.
@@ -19,7 +19,7 @@ pub enum Kind {
 
 /// The header of a record with `len` bytes of payload at `position`.
 #[must_use]
-pub fn header(kind: Kind, position: u64, len: u32) -> [u8; HEADER_BYTES] {
+pub fn header(kind: StreamKind, position: u64, len: u32) -> [u8; HEADER_BYTES] {
     with_kind(kind as u8, position, len)
 }
 
@@ -50,7 +50,7 @@ impl Head {
             return None;
         };
         let len = u32::from_be_bytes([l0, l1, l2, l3]);
-        let known = kind == Kind::Stdout as u8 || kind == Kind::Stderr as u8;
+        let known = kind == StreamKind::Stdout as u8 || kind == StreamKind::Stderr as u8;
         let fits = (1..=RECORD_BYTES).contains(&(len as usize));
         (known && fits && *found == position.to_be_bytes()).then_some(Self { kind, position, len })
     }
@@ -84,15 +84,15 @@ mod tests {
 
     #[test]
     fn only_the_header_of_its_position_is_one() {
-        let good = header(Kind::Stderr, 7, 5);
+        let good = header(StreamKind::Stderr, 7, 5);
         let head = Head::parse(&good, 7).expect("a header");
         assert_eq!((head.len, head.whole(), head.end()), (5, 21, 12));
         assert_eq!(Head::parse(&head.from(9), 9).map(|part| part.end()), Some(12));
         assert_eq!(Head::parse(&good, 8), None);
         assert_eq!(Head::parse(&good[..15], 7), None);
         assert_eq!(Head::parse(&[0; 16], 0), None, "a hole");
-        assert_eq!(Head::parse(&header(Kind::Stdout, 7, 0), 7), None);
-        assert_eq!(Head::parse(&header(Kind::Stdout, 7, u32::MAX), 7), None);
+        assert_eq!(Head::parse(&header(StreamKind::Stdout, 7, 0), 7), None);
+        assert_eq!(Head::parse(&header(StreamKind::Stdout, 7, u32::MAX), 7), None);
         for byte in 4..8 {
             let mut bad = good;
             bad[byte] = 9;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-use super::log::Limits;
+use super::log::LogLimits;
 
 /// One file of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Segments {
     /// Takes out the segments that may go: those outside of head and tail that every reader has
     /// passed, and, oldest first, those that slow readers need beyond the limit. The first part of
     /// the result may be overwritten; the second may still be open somewhere.
-    pub(super) fn trim(&mut self, limits: &Limits) -> (Vec<Segment>, Vec<Segment>) {
+    pub(super) fn trim(&mut self, limits: &LogLimits) -> (Vec<Segment>, Vec<Segment>) {
         let head = self.head(limits.kept_bytes / 4);
         let head_bytes: u64 = self.list.range(..head).map(|segment| segment.bytes).sum();
         let tail = self.tail(limits.kept_bytes.saturating_sub(head_bytes)).max(head);

@@ -27,13 +27,13 @@ impl Dice {
 struct Oracle(Vec<(u8, u8)>);
 
 impl Oracle {
-    fn append(&mut self, writer: &mut Writer, kind: Kind, bytes: &[u8]) {
+    fn append(&mut self, writer: &mut Writer, kind: StreamKind, bytes: &[u8]) {
         writer.append(kind, bytes);
         self.0.extend(bytes.iter().map(|&byte| (kind as u8, byte)));
     }
 
     fn random(&mut self, writer: &mut Writer, dice: &mut Dice, bound: u64) {
-        let kind = if dice.below(3) == 0 { Kind::Stderr } else { Kind::Stdout };
+        let kind = if dice.below(3) == 0 { StreamKind::Stderr } else { StreamKind::Stdout };
         let bytes: Vec<u8> =
             (0..=dice.below(bound)).map(|_| dice.below(256).to_le_bytes()[0]).collect();
         self.append(writer, kind, &bytes);
@@ -92,8 +92,8 @@ fn read_all(log: &Log, from: u64, oracle: &Oracle) -> Vec<(u64, u64, GapReason)>
     }
 }
 
-fn limits(segment: u64, kept: u64, live: u64) -> Limits {
-    Limits { segment_bytes: segment, kept_bytes: kept, live_bytes: live }
+fn limits(segment: u64, kept: u64, live: u64) -> LogLimits {
+    LogLimits { segment_bytes: segment, kept_bytes: kept, live_bytes: live }
 }
 
 const AMPLE: u64 = 1 << 40;
@@ -187,13 +187,14 @@ fn history(dir: &Path, seed: u64) -> u64 {
 #[test]
 fn a_reader_is_told_once_that_it_has_everything_and_then_waits() {
     let root = tempfile::tempdir().expect("dir");
-    let (mut writer, log) = Writer::create(&root.path().join("x"), Limits::default()).expect("new");
+    let (mut writer, log) =
+        Writer::create(&root.path().join("x"), LogLimits::default()).expect("new");
     let mut oracle = Oracle::default();
     let (mut early, mut ahead) = (log.reader(0), log.reader(3));
     assert_eq!(step(&mut early, &oracle), Some(Next::CaughtUp));
     assert_eq!(step(&mut early, &oracle), None);
     assert_eq!(step(&mut ahead, &oracle), Some(Next::CaughtUp));
-    oracle.append(&mut writer, Kind::Stdout, b"0123");
+    oracle.append(&mut writer, StreamKind::Stdout, b"0123");
     assert_eq!(step(&mut early, &oracle), Some(Next::Records));
     assert_eq!(step(&mut early, &oracle), None);
     assert_eq!(step(&mut ahead, &oracle), Some(Next::Records));
@@ -220,7 +221,7 @@ fn many_readers_follow_a_writer_on_another_thread() {
                 readers,
                 std::thread::spawn(move || {
                     for _ in 0..lines {
-                        writer.append(Kind::Stdout, line);
+                        writer.append(StreamKind::Stdout, line);
                     }
                 }),
             )
@@ -259,17 +260,17 @@ fn many_readers_follow_a_writer_on_another_thread() {
 fn large_pieces_are_split_and_come_back_whole() {
     let root = tempfile::tempdir().expect("dir");
     let dir = root.path().join("x");
-    let (mut writer, log) = Writer::create(&dir, Limits::default()).expect("new");
+    let (mut writer, log) = Writer::create(&dir, LogLimits::default()).expect("new");
     let mut oracle = Oracle::default();
     let bytes: Vec<u8> = (0..=250).cycle().take(3_000_001).collect();
     for size in [bytes.len(), 1, RECORD_BYTES, RECORD_BYTES + 1, 100_000, 0, 5] {
-        oracle.append(&mut writer, Kind::Stderr, &bytes[..size]);
+        oracle.append(&mut writer, StreamKind::Stderr, &bytes[..size]);
     }
     writer.finish();
     for from in [0, 1, 262_143, 262_144, 262_145, 2_999_999, oracle.end() - 1] {
         assert_eq!(read_all(&log, from, &oracle), [], "from {from}");
     }
-    let reopened = Log::open(&dir, Limits::default()).expect("open");
+    let reopened = Log::open(&dir, LogLimits::default()).expect("open");
     assert_eq!(read_all(&reopened, 0, &oracle), []);
     assert_eq!(reopened.end(), oracle.end());
 }
@@ -282,7 +283,7 @@ fn a_slow_reader_is_told_what_it_missed_and_a_late_one_too() {
     let mut oracle = Oracle::default();
     let mut slow = log.reader(0);
     for _ in 0..100 {
-        oracle.append(&mut writer, Kind::Stdout, &[7; 484]); // Two records a segment.
+        oracle.append(&mut writer, StreamKind::Stdout, &[7; 484]); // Two records a segment.
     }
     assert!(log.file_bytes() <= 17_000);
     let mut late = log.reader(0);
@@ -310,18 +311,18 @@ fn a_slow_reader_is_told_what_it_missed_and_a_late_one_too() {
 fn a_log_cut_off_anywhere_in_its_last_record_ends_before_it() {
     let root = tempfile::tempdir().expect("dir");
     let dir = root.path().join("x");
-    let (mut writer, _) = Writer::create(&dir, Limits::default()).expect("new");
+    let (mut writer, _) = Writer::create(&dir, LogLimits::default()).expect("new");
     let mut oracle = Oracle::default();
-    oracle.append(&mut writer, Kind::Stdout, b"whole");
+    oracle.append(&mut writer, StreamKind::Stdout, b"whole");
     let whole = oracle.end();
-    oracle.append(&mut writer, Kind::Stderr, &[1; 40]);
+    oracle.append(&mut writer, StreamKind::Stderr, &[1; 40]);
     writer.finish();
     let file = dir.join(&files(&dir)[0]);
     let bytes = std::fs::read(&file).expect("read");
     assert_eq!(bytes.len(), 5 + 40 + 2 * HEADER_BYTES);
     for cut in 5 + HEADER_BYTES..=bytes.len() {
         std::fs::write(&file, &bytes[..cut]).expect("write");
-        let log = Log::open(&dir, Limits::default()).expect("open");
+        let log = Log::open(&dir, LogLimits::default()).expect("open");
         let end = if cut == bytes.len() { oracle.end() } else { whole };
         assert_eq!(log.end(), end, "cut {cut}");
         let kept = Oracle(oracle.0[..usize::try_from(end).expect("small")].to_vec());
@@ -332,7 +333,7 @@ fn a_log_cut_off_anywhere_in_its_last_record_ends_before_it() {
         let mut torn = bytes.clone();
         torn[5 + HEADER_BYTES + written..][..HEADER_BYTES - written].fill(0xee);
         std::fs::write(&file, &torn).expect("write");
-        assert_eq!(Log::open(&dir, Limits::default()).expect("open").end(), whole);
+        assert_eq!(Log::open(&dir, LogLimits::default()).expect("open").end(), whole);
     }
 }
 
@@ -340,8 +341,8 @@ fn a_log_cut_off_anywhere_in_its_last_record_ends_before_it() {
 fn a_file_that_somebody_changed_is_an_error_and_no_output() {
     let root = tempfile::tempdir().expect("dir");
     let dir = root.path().join("x");
-    let (mut writer, log) = Writer::create(&dir, Limits::default()).expect("new");
-    writer.append(Kind::Stdout, b"text");
+    let (mut writer, log) = Writer::create(&dir, LogLimits::default()).expect("new");
+    writer.append(StreamKind::Stdout, b"text");
     writer.finish();
     std::fs::write(dir.join(&files(&dir)[0]), [0; 20]).expect("write");
     let mut frame = Vec::new();
@@ -381,11 +382,11 @@ fn a_full_disk_costs_output_and_nothing_else() {
 
 fn on_a_full_disk(root: &Path) {
     let dir = root.join("x");
-    let (mut writer, log) = Writer::create(&dir, Limits::default()).expect("new");
+    let (mut writer, log) = Writer::create(&dir, LogLimits::default()).expect("new");
     let mut oracle = Oracle::default();
     let mut reader = log.reader(0);
     for _ in 0..40 {
-        oracle.append(&mut writer, Kind::Stdout, &[b'x'; 100_000]);
+        oracle.append(&mut writer, StreamKind::Stdout, &[b'x'; 100_000]);
     }
     let lost = log.lost_bytes();
     assert!(lost >= 3_000_000, "{lost}");
@@ -401,7 +402,7 @@ fn on_a_full_disk(root: &Path) {
     let mut retried = 0;
     while log.lost_bytes() == lost + retried {
         assert!(begun.elapsed() < Duration::from_secs(30));
-        oracle.append(&mut writer, Kind::Stderr, b"again");
+        oracle.append(&mut writer, StreamKind::Stderr, b"again");
         retried += 5;
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -411,8 +412,8 @@ fn on_a_full_disk(root: &Path) {
     assert_eq!(step(&mut reader, &oracle), Some(Next::Records));
 
     // And lost to the end.
-    oracle.append(&mut writer, Kind::Stdout, &[b'y'; 600_000]);
-    oracle.append(&mut writer, Kind::Stdout, &[b'z'; 600_000]);
+    oracle.append(&mut writer, StreamKind::Stdout, &[b'y'; 600_000]);
+    oracle.append(&mut writer, StreamKind::Stdout, &[b'z'; 600_000]);
     writer.finish();
     let mut last = None;
     while let Some(next) = step(&mut reader, &oracle).filter(|next| *next != Next::End) {
@@ -426,7 +427,7 @@ fn on_a_full_disk(root: &Path) {
     assert_eq!(reader.position(), oracle.end());
 
     // What a later daemon finds says the same of the gap in the middle.
-    let reopened = Log::open(&dir, Limits::default()).expect("open");
+    let reopened = Log::open(&dir, LogLimits::default()).expect("open");
     let mut reader = reopened.reader(told);
     let next = step(&mut reader, &oracle);
     assert!(
@@ -446,8 +447,8 @@ fn old_logs_are_collected_by_age_and_size() {
     let now = std::time::SystemTime::now();
     for (age, name) in ["a", "b", "c", "d"].iter().rev().enumerate() {
         let dir = root.path().join(name);
-        let (mut writer, _) = Writer::create(&dir, Limits::default()).expect("new");
-        writer.append(Kind::Stdout, &[0; 84]);
+        let (mut writer, _) = Writer::create(&dir, LogLimits::default()).expect("new");
+        writer.append(StreamKind::Stdout, &[0; 84]);
         writer.finish();
         let written = now - Duration::from_secs(3600 * (age as u64 + 1));
         for path in [dir.join(&files(&dir)[0]), dir] {

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::log::{Limits, Log, LogError, Shared, State};
-use super::record::{HEADER_BYTES, Kind, RECORD_BYTES, header};
+use super::log::{Log, LogError, LogLimits, Shared, State};
+use super::record::{HEADER_BYTES, RECORD_BYTES, StreamKind, header};
 use super::segments::Segment;
 
 /// After a failed write, output is dropped for this long before the next attempt: a full disk
@@ -51,7 +51,7 @@ impl Writer {
     /// # Errors
     ///
     /// When the directory can not be created or is there already.
-    pub fn create(dir: &Path, limits: Limits) -> Result<(Self, Log), LogError> {
+    pub fn create(dir: &Path, limits: LogLimits) -> Result<(Self, Log), LogError> {
         std::fs::DirBuilder::new()
             .recursive(false)
             .mode(0o700)
@@ -71,7 +71,7 @@ impl Writer {
     }
 
     /// Appends output. What can not be written is dropped and counted, and readers are told.
-    pub fn append(&mut self, kind: Kind, bytes: &[u8]) {
+    pub fn append(&mut self, kind: StreamKind, bytes: &[u8]) {
         for payload in bytes.chunks(RECORD_BYTES) {
             if self.retry.is_some_and(|retry| Instant::now() < retry) {
                 self.lose(payload, None);
@@ -94,7 +94,7 @@ impl Writer {
         }
     }
 
-    fn record(&mut self, kind: Kind, payload: &[u8]) -> Result<(), LogError> {
+    fn record(&mut self, kind: StreamKind, payload: &[u8]) -> Result<(), LogError> {
         let whole = (HEADER_BYTES + payload.len()) as u64;
         let room = |current: &Current| {
             current.bytes == 0 || current.bytes + whole <= self.shared.limits.segment()

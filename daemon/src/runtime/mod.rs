@@ -55,7 +55,7 @@ pub struct RuntimeParts {
     /// Where output goes, one directory an execution.
     pub output_dir: PathBuf,
     /// How much output is kept.
-    pub limits: output::Limits,
+    pub limits: output::LogLimits,
     /// How much output of all executions is kept, in bytes, and for how long.
     pub kept: (u64, Duration),
     /// First part of the mark that every process of a build has in its environment; unique for
@@ -76,7 +76,7 @@ pub struct Runtime {
     registry: WorkspaceRegistry,
     supervisor: PathBuf,
     output_dir: PathBuf,
-    limits: output::Limits,
+    limits: output::LogLimits,
     kept: (u64, Duration),
     mark: String,
     open_files: Option<(u64, u64)>,
@@ -397,7 +397,7 @@ impl event_loop::EffectHandler for Runtime {
             }
             Question::History(query, reply) => match self.store() {
                 Some(store) => store.ask(query, |found| {
-                    let _ = reply.send(found);
+                    let _ = reply.send(found.map_err(|error| error.to_string()));
                 }),
                 None => {
                     let _ = reply.send(Err("the daemon is stopping".to_owned()));
@@ -444,8 +444,8 @@ struct Spool(Writer);
 impl OutputSink for Spool {
     fn append(&mut self, stream: Stream, bytes: &[u8]) {
         let kind = match stream {
-            Stream::Stdout => output::Kind::Stdout,
-            Stream::Stderr => output::Kind::Stderr,
+            Stream::Stdout => output::StreamKind::Stdout,
+            Stream::Stderr => output::StreamKind::Stderr,
         };
         self.0.append(kind, bytes);
     }

@@ -257,9 +257,10 @@ mod tests {
     /// What lies in a log is sent as it is: should one of the two change, convert here.
     #[test]
     fn a_record_in_a_log_is_a_record_on_the_wire() {
-        for (stored, sent) in
-            [(output::Kind::Stdout, wire::Kind::Stdout), (output::Kind::Stderr, wire::Kind::Stderr)]
-        {
+        for (stored, sent) in [
+            (output::StreamKind::Stdout, wire::Kind::Stdout),
+            (output::StreamKind::Stderr, wire::Kind::Stderr),
+        ] {
             assert_eq!(output::header(stored, 7 << 40, 9), wire::header(sent, 7 << 40, 9));
         }
         const { assert!(output::FRAME_BYTES <= bd_protocol::limits::EVENTS_MAX_BYTES) }

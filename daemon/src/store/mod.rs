@@ -3,10 +3,12 @@
 
 mod database;
 mod frame;
+mod history_reader;
 mod record;
 mod snapshots;
 mod worker;
 
 pub use database::StoreError;
+pub use history_reader::{HistoryError, HistoryReader};
 pub use snapshots::StoredSnapshot;
 pub use worker::{Query, Recovered, SnapshotsHandle, StoreHandle};

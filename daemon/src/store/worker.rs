@@ -2,6 +2,7 @@
 //! the past. The daemon never waits for it to open.
 
 use super::database::{Store, StoreError};
+use super::history_reader::{HistoryError, HistoryReader};
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord, Raw};
 use super::snapshots::StoredSnapshot;
 use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, Digest, ExecutionId, Phase};
@@ -68,11 +69,11 @@ pub struct Recovered {
     pub warning: Option<String>,
 }
 
-enum Message {
+pub(super) enum Message {
     Build(Box<BuildRecord>),
     Execution(ExecutionRecord),
     Attempt(AttemptRecord),
-    Ask(Query, Box<dyn FnOnce(Result<Vec<BuildView>, String>) + Send>),
+    Ask(Query, Box<dyn FnOnce(Result<Vec<BuildView>, HistoryError>) + Send>),
     SaveState(PathBuf, StoredSnapshot),
     LoadState(PathBuf, mpsc::Sender<Option<StoredSnapshot>>),
     ForgetState(PathBuf),
@@ -140,13 +141,19 @@ impl StoreHandle {
     pub fn ask(
         &self,
         query: Query,
-        answer: impl FnOnce(Result<Vec<BuildView>, String>) + Send + 'static,
+        answer: impl FnOnce(Result<Vec<BuildView>, HistoryError>) + Send + 'static,
     ) {
         if let Err(mpsc::SendError(Message::Ask(_, answer))) =
             self.send.send(Message::Ask(query, Box::new(answer)))
         {
-            answer(Err("the store is closed".to_owned()));
+            answer(Err(HistoryError::Stopping));
         }
+    }
+
+    /// Reads builds of the past, from any thread.
+    #[must_use]
+    pub fn history(&self) -> HistoryReader {
+        HistoryReader::new(self.send.clone())
     }
 
     /// The way to the states of workspaces, from any thread.
@@ -337,8 +344,7 @@ impl StoreWorker<'_> {
             Message::Execution(record) => writable.map(|store| store.put_execution(&record)),
             Message::Attempt(record) => writable.map(|store| store.put_attempt(&record)),
             Message::Ask(query, answer) => {
-                let missing = || "the store could not be opened; see bdctl status".to_owned();
-                answer(store.map(|store| find(store, &query)).ok_or_else(missing));
+                answer(store.map(|store| find(store, &query)).ok_or(HistoryError::Unavailable));
                 return;
             }
             Message::SaveState(root, state) => {
