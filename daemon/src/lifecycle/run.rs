@@ -229,7 +229,7 @@ fn registry(home: &Home, store: &StoreHandle, reports: EventSender<Report>) -> W
         reports.send(Report::Rules(root.to_path_buf(), rules.to_vec()));
     };
     WorkspaceRegistry::new(private_dirs(home))
-        .with_snapshots(Arc::new(StoredSnapshots(store.states())))
+        .with_snapshots(Arc::new(StoredSnapshots(store.snapshots())))
         .with_rules_listener(Arc::new(tell))
 }
 

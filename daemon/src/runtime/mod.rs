@@ -269,7 +269,7 @@ impl Runtime {
 
     fn recovered(&mut self, recovered: Recovered) -> Input {
         if let Some(warning) = recovered.warning {
-            self.warn(warning);
+            self.warn(warning.to_string());
         }
         if recovered.interrupted > 0 {
             tracing::warn!(builds = recovered.interrupted, "an earlier daemon left builds behind");

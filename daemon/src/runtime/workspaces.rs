@@ -62,7 +62,7 @@ impl Runtime {
 
     pub(super) fn trust(&mut self, root: PathBuf) {
         if let Some(store) = self.store() {
-            store.states().trust(&root);
+            store.snapshots().trust(&root);
         }
         if self.trusted.insert(root.clone()) {
             let rules = self.rules.get(&root).cloned().unwrap_or_default();
@@ -74,7 +74,7 @@ impl Runtime {
         self.rules_of(root, &[]);
         self.rules.remove(root);
         if let Some(store) = self.store() {
-            store.states().distrust(root);
+            store.snapshots().distrust(root);
         }
         let trusted = self.trusted.remove(root);
         self.registry.forget(root) || trusted

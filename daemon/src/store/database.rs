@@ -1,10 +1,10 @@
-//! The sled database: opening, checking, setting aside. Knows trees and bytes, not when to write.
+//! The sled database: opening, checking, setting aside. Knows trees and keys, not when to write.
 
+use super::error::{StoreError, Warning};
 use super::frame::{FrameError, decode, encode};
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
 use super::snapshots::Snapshots;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,103 +18,51 @@ const CACHE_BYTES: u64 = 4 << 20;
 /// memory for a database that is usually smaller than one.
 const SEGMENT_BYTES: usize = 64 << 10;
 
-/// How long a database may be held by who is about to let go of it.
+/// How long a database may stay locked by a process that is about to release it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Damaged stores that are kept for whoever wants to look into them.
+/// Damaged stores that are kept for whoever wants to examine them.
 const SET_ASIDE_KEPT: usize = 2;
 
-/// Builds remembered; the oldest go first. Months of work, and a listing of them all takes
+/// Builds that are kept; the oldest go first. These are months of work, and listing them all takes
 /// milliseconds.
 pub(super) const MOST_BUILDS: usize = 20_000;
 
-/// What went wrong with the store.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database does not open.
-    #[error("cannot open the store {}: {source}", path.display())]
-    Open {
-        /// Where it is.
-        path: PathBuf,
-        /// sled's own words.
-        source: sled::Error,
-    },
-    /// The database panicked.
-    #[error("opening the store {} failed inside the database", .0.display())]
-    Panicked(PathBuf),
-    /// A newer bd wrote it.
-    #[error("the store {} has schema {found}, this bd knows up to {SCHEMA}", path.display())]
-    Newer {
-        /// Where it is.
-        path: PathBuf,
-        /// Its schema.
-        found: u32,
-    },
-    /// A value is damaged.
-    #[error("the store {} is damaged: {tree} {key:?}: {source}", path.display())]
-    Damaged {
-        /// Where it is.
-        path: PathBuf,
-        /// In which tree.
-        tree: &'static str,
-        /// Under which key.
-        key: Vec<u8>,
-        /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// There are files of a database, and nothing in them.
-    #[error("the store {} has lost its contents", .0.display())]
-    Emptied(PathBuf),
-    /// Reading or writing failed.
-    #[error("the store failed: {0}")]
-    Io(#[from] sled::Error),
-    /// A damaged store could not be moved out of the way.
-    #[error("cannot move the damaged store {}: {source}", path.display())]
-    SetAside {
-        /// Where it is.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-}
-
 /// The open database.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(super) struct Database {
     db: sled::Db,
     meta: sled::Tree,
     builds: sled::Tree,
     executions: sled::Tree,
     attempts: sled::Tree,
-    pub(super) states: Snapshots,
+    pub(super) snapshots: Snapshots,
     path: PathBuf,
-    /// Whether the daemon before ended without closing it.
+    /// Whether the previous daemon ended without closing it.
     pub(super) unclean: bool,
 }
 
-impl Store {
-    /// Opens the store in `dir`, begun if there is none. One that does not open or fails its
-    /// checks is set aside, which the second value says.
-    pub(super) fn open(dir: &Path) -> Result<(Self, Option<String>), StoreError> {
+impl Database {
+    /// Opens the store in `dir`, or creates it. One that does not open or fails its checks is set
+    /// aside, and the second value is a warning of that.
+    pub(super) fn open(dir: &Path) -> Result<(Self, Option<Warning>), StoreError> {
         match Self::open_when_free(dir) {
             Ok(store) => Ok((store, None)),
-            Err(error) if is_about_the_disk(&error) => Err(error),
-            Err(error) => {
+            Err(error) if error.is_about_the_disk() => Err(error),
+            Err(cause) => {
                 let aside = set_aside(dir)?;
-                let said =
-                    format!("history was set aside as {} and begun anew: {error}", aside.display());
-                Ok((Self::open_checked(dir)?, Some(said)))
+                Ok((Self::open_checked(dir)?, Some(Warning::SetAside { aside, cause })))
             }
         }
     }
 
-    /// sled lets go of a database a moment after it was dropped, and the system of that of a killed
-    /// process a moment after the process is gone.
+    /// Opens the store, waiting for a lock that is about to be released: sled releases it a moment
+    /// after a database was dropped, and the system a moment after a process was killed.
     fn open_when_free(dir: &Path) -> Result<Self, StoreError> {
         let until = Instant::now() + LOCK_PATIENCE;
         loop {
             match Self::open_checked(dir) {
-                Err(error) if is_locked(&error) && Instant::now() < until => {
+                Err(error) if error.is_locked() && Instant::now() < until => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 opened => return opened,
@@ -124,7 +72,7 @@ impl Store {
 
     fn open_checked(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.to_path_buf();
-        let begun = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+        let existed = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
         // sled panics on some damage instead of returning it.
         let opened = std::panic::catch_unwind(|| {
             let db = sled::Config::new()
@@ -141,14 +89,14 @@ impl Store {
                 meta.get("era")?.and_then(|era| Some(u64::from_be_bytes(*era.first_chunk()?)));
             let era = era.unwrap_or(0) + u64::from(unclean);
             meta.insert("era", &era.to_be_bytes())?;
-            let states = Snapshots::new(tree("states")?, era);
+            let snapshots = Snapshots::new(tree("states")?, era);
             let path = dir.to_path_buf();
-            Ok(Self { db, meta, builds, executions, attempts, states, path, unclean })
+            Ok(Self { db, meta, builds, executions, attempts, snapshots, path, unclean })
         });
         let store: Self = opened
             .map_err(|_| StoreError::Panicked(path.clone()))?
             .map_err(|source| StoreError::Open { path: path.clone(), source })?;
-        store.check_schema(&path, begun)?;
+        store.check_schema(&path, existed)?;
         if store.unclean {
             store.check_values(&path)?;
         }
@@ -157,17 +105,18 @@ impl Store {
         Ok(store)
     }
 
-    /// `begun` tells that there were files before this opening, which wrote the schema first.
-    fn check_schema(&self, path: &Path, begun: bool) -> Result<(), StoreError> {
+    /// `existed` is whether there were files before this opening; whoever created them wrote the
+    /// schema first.
+    fn check_schema(&self, path: &Path, existed: bool) -> Result<(), StoreError> {
         match self.meta.get("schema")? {
-            None if begun => Err(StoreError::Emptied(path.to_path_buf())),
+            None if existed => Err(StoreError::Emptied(path.to_path_buf())),
             None => {
                 self.meta.insert("schema", encode(&SCHEMA))?;
                 Ok(())
             }
             Some(value) => match decode::<u32>(&value) {
                 Ok(found) if found > SCHEMA => {
-                    Err(StoreError::Newer { path: path.to_path_buf(), found })
+                    Err(StoreError::Newer { path: path.to_path_buf(), found, known: SCHEMA })
                 }
                 Ok(_) => Ok(()),
                 Err(source) => Err(damaged(path, "meta", b"schema", source)),
@@ -206,7 +155,7 @@ impl Store {
         Ok(())
     }
 
-    /// Builds, newest first. One that is damaged is left out: there is nothing to show of it.
+    /// Builds, newest first. A damaged one is left out: there is nothing to show of it.
     pub(super) fn builds(&self) -> impl Iterator<Item = BuildRecord> {
         self.builds.iter().rev().filter_map(|pair| decode(&pair.ok()?.1).ok())
     }
@@ -217,7 +166,7 @@ impl Store {
         self.builds.range(range).rev().filter_map(|pair| decode(&pair.ok()?.1).ok())
     }
 
-    /// Forgets the oldest entries over the most that are kept.
+    /// Removes the oldest entries beyond [`MOST_BUILDS`].
     pub(super) fn prune(&self) -> Result<(), StoreError> {
         for tree in [&self.builds, &self.executions, &self.attempts] {
             for key in tree.iter().keys().rev().skip(MOST_BUILDS) {
@@ -242,52 +191,20 @@ impl Store {
         Ok(())
     }
 
-    /// Says that all is written, and is on the disk even if the power goes now. After this the
-    /// store is only dropped.
+    /// Marks the store as closed, and makes sure that it is on the disk even if the power goes now.
+    /// After this the store is only dropped.
     pub(super) fn close(&self) -> Result<(), StoreError> {
         self.meta.insert("clean", b"1")?;
         self.flush()?;
         // sled's flush is no fsync.
-        let synced = fs::File::open(self.path.join("db")).and_then(|file| file.sync_data());
-        synced.map_err(|error| StoreError::Io(sled::Error::Io(error)))
+        let path = self.path.join("db");
+        let synced = fs::File::open(&path).and_then(|file| file.sync_data());
+        synced.map_err(|source| StoreError::Sync { path, source })
     }
 }
 
 fn damaged(path: &Path, tree: &'static str, key: &[u8], source: FrameError) -> StoreError {
-    StoreError::Damaged {
-        path: path.to_path_buf(),
-        tree,
-        key: key.to_vec(),
-        source: Box::new(source),
-    }
-}
-
-/// A full or read-only disk and a held lock are not the store's fault, and a new one would fare
-/// no better.
-fn is_about_the_disk(error: &StoreError) -> bool {
-    is_locked(error)
-        || io_error(error).is_some_and(|io| {
-            matches!(
-                io.kind(),
-                io::ErrorKind::StorageFull
-                    | io::ErrorKind::QuotaExceeded
-                    | io::ErrorKind::ReadOnlyFilesystem
-                    | io::ErrorKind::PermissionDenied
-            )
-        })
-}
-
-/// sled has no kind of its own for this.
-fn is_locked(error: &StoreError) -> bool {
-    io_error(error).is_some_and(|io| io.to_string().contains("could not acquire lock"))
-}
-
-fn io_error(error: &StoreError) -> Option<&io::Error> {
-    match error {
-        StoreError::Open { source: sled::Error::Io(io), .. }
-        | StoreError::Io(sled::Error::Io(io)) => Some(io),
-        _ => None,
-    }
+    StoreError::Damaged { path: path.to_path_buf(), tree, key: key.to_vec(), source }
 }
 
 /// Renames the store, and removes all but the newest of those renamed before.
@@ -321,8 +238,8 @@ mod tests {
     use super::*;
 
     fn fill(dir: &Path) {
-        let (store, said) = Store::open(dir).expect("a store");
-        assert_eq!(said, None);
+        let (store, set_aside) = Database::open(dir).expect("a store");
+        assert!(set_aside.is_none(), "{set_aside:?}");
         for id in 1..=200 {
             store.put_build(&BuildRecord::of(&ended(id))).expect("written");
         }
@@ -333,13 +250,14 @@ mod tests {
     fn what_was_flushed_is_there_again() {
         let dir = tempfile::tempdir().expect("a directory");
         fill(&dir.path().join("store"));
-        let (store, said) = Store::open(&dir.path().join("store")).expect("a store");
-        assert_eq!((said, store.unclean, store.last_id()), (None, true, 200));
+        let (store, set_aside) = Database::open(&dir.path().join("store")).expect("a store");
+        assert!(set_aside.is_none(), "{set_aside:?}");
+        assert_eq!((store.unclean, store.last_id()), (true, 200));
         let ids: Vec<_> = store.builds().map(|record| record.id).collect();
         assert_eq!(ids, (1..=200).rev().collect::<Vec<_>>());
         store.close().expect("closed");
         drop(store);
-        assert!(!Store::open(&dir.path().join("store")).expect("a store").0.unclean);
+        assert!(!Database::open(&dir.path().join("store")).expect("a store").0.unclean);
     }
 
     #[test]
@@ -359,8 +277,9 @@ mod tests {
                 bytes[at..].iter_mut().take(64).for_each(|byte| *byte ^= 0xa5);
             }
             fs::write(home.join("store/db"), bytes).expect("damaged");
-            let (store, said) = Store::open(&home.join("store")).expect("a store, old or new");
-            set_aside += usize::from(said.is_some());
+            let (store, warning) =
+                Database::open(&home.join("store")).expect("a store, old or new");
+            set_aside += usize::from(warning.is_some());
             for record in store.builds() {
                 assert_eq!(record.clone().into_view(), ended(record.id), "round {round}");
             }
@@ -385,12 +304,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("store");
         fill(&path);
-        let (store, _) = Store::open(&path).expect("a store");
+        let (store, _) = Database::open(&path).expect("a store");
         store.meta.insert("schema", encode(&(SCHEMA + 1))).expect("written");
         store.flush().expect("flushed");
         drop(store);
-        let (store, said) = Store::open(&path).expect("a store");
-        assert!(said.is_some_and(|said| said.contains("schema 2")));
+        let (store, set_aside) = Database::open(&path).expect("a store");
+        let warning = set_aside.expect("a warning").to_string();
+        assert!(warning.contains("schema 2"), "{warning}");
         assert_eq!(store.builds().count(), 0);
         assert!(dir.path().join("damaged-000001/db").exists(), "the newer one is kept");
     }

@@ -1,4 +1,4 @@
-//! How a record lies in the store: a version byte, a checksum, and JSON. Knows no record.
+//! The bytes of a stored record: a version, a checksum, and JSON. Knows no record.
 //!
 //! sled survives a kill without tearing what was flushed, but not a power cut (its flush is no
 //! fsync), so every value is checked when it is read.
@@ -11,7 +11,7 @@ const VERSION: u8 = 1;
 const CHECKSUM_BYTES: usize = 4;
 
 /// What is wrong with a stored value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum FrameError {
     #[error("shorter than its header")]
     Short,
@@ -20,7 +20,7 @@ pub(super) enum FrameError {
     #[error("its checksum does not match")]
     Checksum,
     #[error("it does not parse: {0}")]
-    Parse(String),
+    Parse(#[from] serde_json::Error),
 }
 
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -41,7 +41,7 @@ pub(super) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, FrameError>
     if *sum != checksum(json) {
         return Err(FrameError::Checksum);
     }
-    serde_json::from_slice(json).map_err(|error| FrameError::Parse(error.to_string()))
+    Ok(serde_json::from_slice(json)?)
 }
 
 fn checksum(json: &[u8]) -> [u8; CHECKSUM_BYTES] {
@@ -56,7 +56,8 @@ mod tests {
     #[test]
     fn every_damaged_bit_is_noticed() {
         let value = encode(&("a record", 7));
-        assert_eq!(decode::<(String, u32)>(&value), Ok(("a record".to_owned(), 7)));
+        let decoded: (String, u32) = decode(&value).expect("the record");
+        assert_eq!(decoded, ("a record".to_owned(), 7));
         for bit in 0..value.len() * 8 {
             let mut damaged = value.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);

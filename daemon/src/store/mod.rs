@@ -1,14 +1,30 @@
-//! What is kept on disk, in sled: builds, executions and attempts, and states of workspaces. Only what can be lost without harm
-//! lives only here; a store that is damaged is set aside and a new one begun.
+//! What is kept on disk, in sled: builds, executions and attempts, and snapshots of workspaces.
+//! Knows nothing of who writes it and why.
+//!
+//! Only what can be lost without harm is kept nowhere else: a store that is damaged is set aside
+//! and a new one begun. One thread owns the database; everybody else has a handle, which puts
+//! requests into its queue.
 
 mod database;
+mod error;
 mod frame;
+mod handle;
 mod history_reader;
+mod query;
 mod record;
+mod recovery;
+mod request;
 mod snapshots;
+mod snapshots_handle;
 mod worker;
 
-pub use database::StoreError;
-pub use history_reader::{HistoryError, HistoryReader};
+#[cfg(test)]
+mod tests;
+
+pub use error::StoreWarning;
+pub use handle::StoreHandle;
+pub use history_reader::HistoryReader;
+pub use query::{HistoryError, Query};
+pub use recovery::Recovered;
 pub use snapshots::StoredSnapshot;
-pub use worker::{Query, Recovered, SnapshotsHandle, StoreHandle};
+pub use snapshots_handle::SnapshotsHandle;

@@ -1,5 +1,5 @@
-//! What is stored of builds, executions and attempts, and its way from and to the model. Fields
-//! may be added with a default; a change of meaning needs a new version of the layout.
+//! What is stored of builds, executions and attempts, and the conversion from and to the model.
+//! Fields may be added with a default; a change of meaning needs a new version of the layout.
 
 use crate::model::{
     AttemptId, AttemptResult, BuildId, BuildView, Command, ExecutionId, Exit, JoinReason, Outcome,
@@ -35,7 +35,7 @@ pub(super) struct BuildRecord {
     join_reason: String,
     join_detail: Option<String>,
     estimate_ms: Option<u64>,
-    /// Absent while it has not ended, and for ever when the daemon ended first.
+    /// Absent until the build ends; it stays absent when the daemon was killed first.
     pub(super) end: Option<EndRecord>,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct ResultRecord {
     peak_rss_bytes: u64,
 }
 
-/// An execution: what was run, for which build it was begun.
+/// An execution: where it ran, and for which build it was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ExecutionRecord {
     pub(super) id: u64,
@@ -68,7 +68,7 @@ pub(super) struct ExecutionRecord {
     pub(super) started_ms: u64,
 }
 
-/// An attempt; without a result while it runs, and for ever when the daemon ended first.
+/// An attempt; without a result until it ends, and for good when the daemon was killed first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AttemptRecord {
     pub(super) id: u64,
@@ -234,7 +234,7 @@ impl BuildRecord {
         Path::new(&self.cwd.clone().into_os()).starts_with(dir)
     }
 
-    /// The same build, ended by the end of the daemon that had it.
+    /// The same build, ended because its daemon was.
     pub(super) fn interrupted(mut self, now_ms: u64) -> Self {
         let outcome = Outcome::without_attempt(
             if self.started_ms.is_some() { Status::Interrupted } else { Status::NotRun },

@@ -1,7 +1,7 @@
-//! Snapshots of workspaces in the store: bytes whose meaning is somebody else's, under the digest of
-//! the root's path.
+//! Snapshots of workspaces in the database, under the digest of the root's path, and which
+//! workspaces are trusted. Knows nothing of what the bytes of a snapshot mean.
 
-use super::database::StoreError;
+use super::error::StoreError;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,29 +9,29 @@ use std::path::{Path, PathBuf};
 
 const KEY_BYTES: usize = 16;
 
-/// Parts of a state, in the order of their keys.
+/// Parts of a snapshot, in the order of their keys.
 const ROOT: u8 = 0;
 const HEADER: u8 = 1;
 const PAGE: u8 = 2;
-/// The path once more, of a workspace that may run things on change.
+/// The path once more, of a workspace that may run commands on change.
 const TRUST: u8 = 3;
 
-/// One state: a header, and numbered pages.
+/// One snapshot: a header, and numbered pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredSnapshot {
-    /// What the pages are of; without it, others follow.
+    /// Describes the pages; absent when more pages follow in another write.
     pub header: Option<Vec<u8>>,
     /// Pages by number.
     pub pages: BTreeMap<u32, Vec<u8>>,
-    /// Whether everything written since was flushed to the disk before each end of a daemon.
+    /// Whether every daemon since has flushed its writes to the disk before it ended.
     pub safe: bool,
 }
 
-/// The tree that has the states.
+/// The tree of snapshots.
 #[derive(Debug)]
 pub(super) struct Snapshots {
     tree: sled::Tree,
-    /// Counts the unclean ends of daemons. What was written in this era is on the disk for certain.
+    /// Counts the unclean ends of daemons. What was written in this era is certainly on the disk.
     era: u64,
 }
 
@@ -41,13 +41,13 @@ impl Snapshots {
     }
 
     /// Writes pages and, behind the last of them, a header.
-    pub(super) fn put(&self, root: &Path, state: &StoredSnapshot) -> Result<(), StoreError> {
+    pub(super) fn put(&self, root: &Path, snapshot: &StoredSnapshot) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();
         batch.insert(key(root, ROOT, 0), root.as_os_str().as_bytes());
-        if let Some(header) = &state.header {
+        if let Some(header) = &snapshot.header {
             batch.insert(key(root, HEADER, 0), [&self.era.to_be_bytes()[..], header].concat());
         }
-        for (number, page) in &state.pages {
+        for (number, page) in &snapshot.pages {
             batch.insert(key(root, PAGE, *number), page.as_slice());
         }
         self.tree.apply_batch(batch)?;
@@ -58,14 +58,14 @@ impl Snapshots {
         let header = self.tree.get(key(root, HEADER, 0)).ok()??;
         let (era, header) = header.split_first_chunk()?;
         let safe = u64::from_be_bytes(*era) == self.era;
-        let mut state =
+        let mut snapshot =
             StoredSnapshot { header: Some(header.to_vec()), safe, ..StoredSnapshot::default() };
         for pair in self.tree.range(key(root, PAGE, 0)..=key(root, PAGE, u32::MAX)) {
             let (key, page) = pair.ok()?;
             let (_, number) = key.split_last_chunk()?;
-            state.pages.insert(u32::from_be_bytes(*number), page.to_vec());
+            snapshot.pages.insert(u32::from_be_bytes(*number), page.to_vec());
         }
-        Some(state)
+        Some(snapshot)
     }
 
     pub(super) fn remove(&self, root: &Path) -> Result<(), StoreError> {
@@ -85,7 +85,7 @@ impl Snapshots {
         Ok(())
     }
 
-    /// The workspaces that may run things on change and are there.
+    /// The workspaces that may run commands on change and still exist.
     pub(super) fn trusted(&self) -> Vec<PathBuf> {
         let trusted = self.each_root().filter_map(|digest| {
             let value = self.tree.get([&digest[..], &[TRUST], &[0; 4]].concat()).ok()??;
@@ -105,7 +105,7 @@ impl Snapshots {
         })
     }
 
-    /// Forgets the states of workspaces that are not there any more, and tells which are.
+    /// Removes the snapshots of workspaces that no longer exist, and returns those that do.
     pub(super) fn prune(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut roots = Vec::new();
         for digest in self.each_root().collect::<Vec<_>>() {
@@ -133,28 +133,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_are_kept_apart_and_forgotten_with_their_roots() {
+    fn snapshots_are_kept_apart_and_removed_with_their_roots() {
         let dir = tempfile::tempdir().expect("a directory");
         let db = sled::Config::new().path(dir.path().join("db")).open().expect("a database");
-        let states = Snapshots::new(db.open_tree("states").expect("a tree"), 7);
-        let state = |byte: u8, numbers: &[u32]| StoredSnapshot {
+        let snapshots = Snapshots::new(db.open_tree("states").expect("a tree"), 7);
+        let snapshot = |byte: u8, numbers: &[u32]| StoredSnapshot {
             header: Some(vec![byte; 3]),
             pages: numbers.iter().map(|number| (*number, vec![byte; 9])).collect(),
             safe: true,
         };
         let (here, gone) = (dir.path().to_path_buf(), dir.path().join("gone"));
-        states.put(&here, &state(1, &[0, 1, 300])).expect("written");
-        states.put(&gone, &state(2, &[0])).expect("written");
-        states.put(&here, &state(1, &[1])).expect("written again");
-        assert_eq!(states.get(&here), Some(state(1, &[0, 1, 300])));
-        assert_eq!(states.prune().expect("pruned"), std::slice::from_ref(&here));
-        assert_eq!(states.get(&gone), None);
-        states.trust(&here, true).expect("trusted");
-        states.trust(&gone, true).expect("trusted");
-        assert_eq!(states.trusted(), std::slice::from_ref(&here));
-        states.trust(&here, false).expect("not trusted");
-        assert!(states.trusted().is_empty());
+        snapshots.put(&here, &snapshot(1, &[0, 1, 300])).expect("written");
+        snapshots.put(&gone, &snapshot(2, &[0])).expect("written");
+        snapshots.put(&here, &snapshot(1, &[1])).expect("written again");
+        assert_eq!(snapshots.get(&here), Some(snapshot(1, &[0, 1, 300])));
+        assert_eq!(snapshots.prune().expect("pruned"), std::slice::from_ref(&here));
+        assert_eq!(snapshots.get(&gone), None);
+        snapshots.trust(&here, true).expect("trusted");
+        snapshots.trust(&gone, true).expect("trusted");
+        assert_eq!(snapshots.trusted(), std::slice::from_ref(&here));
+        snapshots.trust(&here, false).expect("not trusted");
+        assert!(snapshots.trusted().is_empty());
         let later = Snapshots::new(db.open_tree("states").expect("a tree"), 8);
-        assert!(!later.get(&here).expect("a state").safe, "of another era");
+        assert!(!later.get(&here).expect("a snapshot").safe, "of another era");
     }
 }
