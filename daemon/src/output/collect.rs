@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::log::LogError;
+use super::error::LogError;
 
 /// What was deleted and what is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,12 +28,12 @@ struct Found {
 }
 
 /// Deletes logs below `root` that are older than `max_age`, then the oldest until all together
-/// have at most `max_total_bytes`. Those that `keep` says, by the name of their directory, stay:
-/// the ones being written. Their bytes count.
+/// have at most `max_total_bytes`. Logs for whose directory name `keep` returns true stay, those
+/// being written; their bytes count.
 ///
 /// # Errors
 ///
-/// When `root` can not be read. When it is not there, there is nothing to delete.
+/// When `root` can not be read. When it does not exist, there is nothing to delete.
 pub fn collect(
     root: &Path,
     max_total_bytes: u64,
@@ -49,7 +49,7 @@ pub fn collect(
     for entry in entries {
         let entry = entry.map_err(read())?;
         let name = entry.file_name();
-        // One that can not be looked at is being deleted, or is none of ours.
+        // One that can not be measured is being deleted, or is no log.
         if let (Some(name), Ok((bytes, written))) = (name.to_str(), measure(&entry.path())) {
             found.push(Found { path: entry.path(), bytes, written, kept: keep(name) });
         }

@@ -5,16 +5,19 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use super::log::{Log, LogError, LogLimits, State};
-use super::record::{HEADER_BYTES, Head};
+use super::error::LogError;
+use super::limits::LogLimits;
+use super::log::Log;
+use super::record::{HEADER_BYTES, RecordHeader};
 use super::segments::{Segment, Segments};
+use super::shared::{LogState, SharedLog};
 
 /// Read at once while looking for the end of a segment: records may be a few bytes.
 const SCAN_BYTES: usize = 64 * 1024;
 
 impl Log {
-    /// Opens a log that nobody writes any more. What a killed daemon left half written at its end
-    /// is passed over, and what is more than the limits keep is removed. Reads every header: some
+    /// Opens a log that nobody writes any more. A record that a killed daemon left half written at
+    /// its end is ignored, and what is beyond the limits is removed. Reads every header: some
     /// milliseconds, tens of them when records are a few bytes each.
     ///
     /// # Errors
@@ -25,7 +28,7 @@ impl Log {
         let read = || LogError::io("read the log", dir);
         for entry in std::fs::read_dir(dir).map_err(read())? {
             let name = entry.map_err(read())?.file_name();
-            // Other files are none of ours.
+            // Other files are not part of the log.
             if let Some(mut segment) = name.to_str().and_then(Segment::from_name) {
                 let path = segment.path(dir);
                 measure(&path, &mut segment).map_err(LogError::io("read", &path))?;
@@ -36,10 +39,10 @@ impl Log {
         list.sort_unstable_by_key(|segment| segment.first);
         let end = list.last().map_or(0, |last| last.end);
         let segments = Segments::new(VecDeque::from(list));
-        let state = State { segments, end, finished: true, ..State::default() };
-        let log = Self::new(dir.to_owned(), limits, state);
-        log.shared.trim_ended(log.shared.lock());
-        Ok(log)
+        let state = LogState { segments, end, finished: true, ..LogState::default() };
+        let shared = SharedLog::new(dir.to_owned(), limits, state);
+        shared.trim_ended(shared.lock());
+        Ok(Self::new(shared))
     }
 }
 
@@ -51,11 +54,11 @@ fn measure(path: &Path, segment: &mut Segment) -> io::Result<()> {
     let mut header = [0; HEADER_BYTES];
     while segment.bytes + HEADER_BYTES as u64 <= len {
         file.read_exact(&mut header)?;
-        match Head::parse(&header, segment.end) {
-            Some(head) if segment.bytes + head.whole() <= len => {
-                segment.bytes += head.whole();
-                segment.end = head.end();
-                file.seek_relative(head.len.into())?;
+        match RecordHeader::parse(&header, segment.end) {
+            Some(record) if segment.bytes + record.whole() <= len => {
+                segment.bytes += record.whole();
+                segment.end = record.end();
+                file.seek_relative(record.len.into())?;
             }
             _ => break,
         }

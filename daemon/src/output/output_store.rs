@@ -6,21 +6,13 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::collect::{Collected, collect};
-use super::log::{Log, LogError, LogLimits};
+use super::error::LogError;
+use super::limits::{LogLimits, Retention};
+use super::log::Log;
 use super::writer::Writer;
 use crate::model::ExecutionId;
-
-/// How much output of all executions together is kept.
-#[derive(Clone, Copy, Debug)]
-pub struct Retention {
-    /// Bytes of files; the oldest logs go first.
-    pub total_bytes: u64,
-    /// Older logs go.
-    pub max_age: Duration,
-}
 
 /// Creates, opens and deletes the logs of executions. Cloning it is cheap, and clones are the same
 /// store.
@@ -122,6 +114,7 @@ impl Shared {
 mod tests {
     use super::super::{Next, StreamKind};
     use super::*;
+    use std::time::Duration;
 
     const EXECUTION: ExecutionId = ExecutionId(7);
 

@@ -1,4 +1,4 @@
-//! Reads a log from a position on, at its own pace. Knows nothing of where the bytes go.
+//! Reads a log from a position on, at the reader's own pace. Knows nothing of where the bytes go.
 //!
 //! Files are read where the task runs: the bytes are in memory as long as the log is new, and a
 //! round trip to another thread costs more than the copy.
@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use tokio::sync::futures::Notified;
 
-use super::log::{LogError, Shared, State};
-use super::record::{HEADER_BYTES, Head};
+use super::error::LogError;
+use super::record::{HEADER_BYTES, RecordHeader};
 use super::segments::{Location, Segment};
+use super::shared::{LogState, SharedLog};
 
 /// Most bytes of records that a reader gives at once; fits in a frame of the wire.
 pub const FRAME_BYTES: usize = 448 * 1024;
@@ -59,42 +60,43 @@ pub enum Next {
         /// Why.
         reason: GapReason,
     },
-    /// The reader has everything there is so far: told once, and not when the log has ended.
+    /// The reader has everything so far: returned once, and not when the log has ended.
     CaughtUp,
     /// The log has ended and the reader has everything.
     End,
 }
 
-/// One reader of a log. While it is there, what it has not read is kept, see
+/// One reader of a log. While it exists, what it has not read is kept, within
 /// [`LogLimits`](super::LogLimits).
 #[derive(Debug)]
 pub struct Reader {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     id: u64,
     position: u64,
     /// The segment it is in.
-    open: Option<Open>,
+    open: Option<OpenSegment>,
     caught_up: bool,
 }
 
 /// What a reader does now.
 enum Step {
-    Tell(Next),
+    Return(Next),
     Read(Segment),
     Wait,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenSegment {
     file: File,
     first: u64,
-    /// Byte of the file, and position of the record there.
+    /// Byte of the file where a record begins.
     offset: u64,
+    /// Position of that record.
     at: u64,
 }
 
 impl Reader {
-    pub(super) fn new(shared: Arc<Shared>, id: u64, position: u64) -> Self {
+    pub(super) fn new(shared: Arc<SharedLog>, id: u64, position: u64) -> Self {
         Self { shared, id, position, open: None, caught_up: false }
     }
 
@@ -111,8 +113,8 @@ impl Reader {
 
     /// Replaces the contents of `frame` by the next records, waiting for some if there are none.
     /// The first may be the end of a record and the last the beginning of one. Where there are
-    /// [no records](Next::Records), the contents mean nothing. May be dropped while it waits;
-    /// nothing is lost.
+    /// [no records](Next::Records), the contents mean nothing. Dropping the future while it waits
+    /// loses nothing.
     ///
     /// # Errors
     ///
@@ -121,8 +123,8 @@ impl Reader {
         let shared = Arc::clone(&self.shared);
         loop {
             let mut more = std::pin::pin!(shared.more.notified());
-            match self.look(more.as_mut()) {
-                Step::Tell(next) => return Ok(next),
+            match self.locate_next(more.as_mut()) {
+                Step::Return(next) => return Ok(next),
                 Step::Wait => more.await,
                 Step::Read(segment) => {
                     if self.read(&segment, frame)? {
@@ -133,28 +135,28 @@ impl Reader {
         }
     }
 
-    /// Tells how far it is and finds what comes next.
-    fn look(&mut self, more: Pin<&mut Notified<'_>>) -> Step {
+    /// Publishes how far the reader is, and finds what comes next.
+    fn locate_next(&mut self, more: Pin<&mut Notified<'_>>) -> Step {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         state.segments.advance(self.id, self.position);
-        let place = state.segments.locate(self.position);
-        let stays = |open: &mut Open| matches!(&place, Location::In(at) if at.first == open.first);
+        let location = state.segments.locate(self.position);
+        let stays = |open: &mut OpenSegment| matches!(&location, Location::In(at) if at.first == open.first);
         let left = self.open.take_if(|open| !stays(open)).is_some();
-        let step = match place {
+        let step = match location {
             Location::In(segment) => Step::Read(segment),
-            Location::Gap { to, lost } => Step::Tell(self.skip(&mut state, to, lost)),
-            // What was lost at the very end has no segment after it.
+            Location::Gap { to, lost } => Step::Return(self.skip(&mut state, to, lost)),
+            // A loss at the very end has no segment after it.
             Location::End if state.finished && self.position < state.end => {
                 let end = state.end;
-                Step::Tell(self.skip(&mut state, end, true))
+                Step::Return(self.skip(&mut state, end, true))
             }
-            Location::End if state.finished => Step::Tell(Next::End),
+            Location::End if state.finished => Step::Return(Next::End),
             Location::End if !std::mem::replace(&mut self.caught_up, true) => {
-                Step::Tell(Next::CaughtUp)
+                Step::Return(Next::CaughtUp)
             }
             Location::End => {
-                // Before the lock is gone, so that whatever comes now wakes this task.
+                // Before the lock is released, so that whatever comes now wakes this task.
                 state.waiting = true;
                 more.enable();
                 Step::Wait
@@ -166,7 +168,7 @@ impl Reader {
         step
     }
 
-    fn skip(&mut self, state: &mut State, to: u64, lost: bool) -> Next {
+    fn skip(&mut self, state: &mut LogState, to: u64, lost: bool) -> Next {
         let from = std::mem::replace(&mut self.position, to);
         state.segments.advance(self.id, to);
         let reason = match (state.segments.take_overrun(self.id), lost) {
@@ -177,14 +179,16 @@ impl Reader {
         Next::Gap { from, to, reason }
     }
 
-    /// Reads records of this segment. False when it is gone.
+    /// Reads records of this segment. False when its file is gone.
     fn read(&mut self, segment: &Segment, frame: &mut Vec<u8>) -> Result<bool, LogError> {
         let path = segment.path(&self.shared.dir);
         let failed = || LogError::io("read", &path);
         let mut open = match self.open.take() {
             Some(open) => open,
             None => match File::open(&path) {
-                Ok(file) => Open { file, first: segment.first, offset: 0, at: segment.first },
+                Ok(file) => {
+                    OpenSegment { file, first: segment.first, offset: 0, at: segment.first }
+                }
                 Err(source) if source.kind() == io::ErrorKind::NotFound => {
                     self.shared.lock().segments.forget(segment.first);
                     return Ok(false);
@@ -210,25 +214,25 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        state.segments.leave(self.id);
+        state.segments.remove_reader(self.id);
         if state.finished {
             self.shared.trim_ended(state);
         }
     }
 }
 
-impl Open {
-    /// Goes to the record that has the position. Returns its header if the position is not that of
-    /// its first byte.
-    fn seek(&mut self, position: u64, segment: &Segment) -> io::Result<Option<Head>> {
+impl OpenSegment {
+    /// Goes to the record that contains the position. Returns its header unless the position is
+    /// that of its first byte.
+    fn seek(&mut self, position: u64, segment: &Segment) -> io::Result<Option<RecordHeader>> {
         let mut chunk = Vec::new();
         while self.at < position && self.offset < segment.bytes {
-            let head = self.head(self.offset, self.at)?;
-            if head.end() > position {
-                return Ok(Some(head));
+            let record = self.header(self.offset, self.at)?;
+            if record.end() > position {
+                return Ok(Some(record));
             }
-            if u64::from(head.len) >= LARGE {
-                (self.offset, self.at) = (self.offset + head.whole(), head.end());
+            if u64::from(record.len) >= LARGE {
+                (self.offset, self.at) = (self.offset + record.whole(), record.end());
                 continue;
             }
             chunk.resize(
@@ -243,28 +247,28 @@ impl Open {
         Ok(None)
     }
 
-    fn head(&self, offset: u64, position: u64) -> io::Result<Head> {
+    fn header(&self, offset: u64, position: u64) -> io::Result<RecordHeader> {
         let mut header = [0; HEADER_BYTES];
         self.file.read_exact_at(&mut header, offset)?;
-        Head::parse(&header, position).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        RecordHeader::parse(&header, position).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// Reads records from `position` on, as many as fit, in one go; `part` is the header of the
     /// first if the position is not that of its first byte. Returns the position after them.
     fn fill(
         &mut self,
-        part: Option<Head>,
+        part: Option<RecordHeader>,
         position: u64,
         segment: &Segment,
         frame: &mut Vec<u8>,
     ) -> io::Result<u64> {
-        let skipped = part.map_or(0, |head| HEADER_BYTES as u64 + position - head.position);
+        let skipped = part.map_or(0, |record| HEADER_BYTES as u64 + position - record.position);
         let from = self.offset + skipped;
-        let header = part.map(|head| head.from(position));
+        let header = part.map(|record| record.from(position));
         let header = header.as_ref().map_or(&[][..], |header| header);
         let left = usize::try_from(segment.bytes.saturating_sub(from)).unwrap_or(FRAME_BYTES);
         let more = header.len() + left > FRAME_BYTES;
-        // What was there is overwritten, not cleared: that would cost as much as reading does.
+        // Old contents are overwritten, not cleared: clearing costs as much as reading.
         frame.resize(FRAME_BYTES.min(header.len() + left), 0);
         frame[..header.len()].copy_from_slice(header);
         self.file.read_exact_at(&mut frame[header.len()..], from)?;
@@ -274,11 +278,11 @@ impl Open {
         }
         // A large record is sent in parts, so that none of it is read twice.
         let rest = &mut frame[bytes..];
-        let large = |head: &Head| more && u64::from(head.len) >= LARGE;
-        if let Some(head) = Head::parse(rest, at).filter(large)
+        let large = |record: &RecordHeader| more && u64::from(record.len) >= LARGE;
+        if let Some(record) = RecordHeader::parse(rest, at).filter(large)
             && let Some(some) = rest.len().checked_sub(HEADER_BYTES).filter(|some| *some > 0)
         {
-            rest[..HEADER_BYTES].copy_from_slice(&head.until(at + some as u64));
+            rest[..HEADER_BYTES].copy_from_slice(&record.until(at + some as u64));
             (bytes, at) = (frame.len(), at + some as u64);
         }
         frame.truncate(bytes);
@@ -290,13 +294,13 @@ impl Open {
 /// after them.
 fn whole_records(chunk: &[u8], mut at: u64, limit: u64) -> (usize, u64) {
     let mut bytes = 0;
-    while let Some(head) = Head::parse(&chunk[bytes..], at) {
-        let whole = HEADER_BYTES + head.len as usize;
-        if whole > chunk.len() - bytes || head.end() > limit {
+    while let Some(record) = RecordHeader::parse(&chunk[bytes..], at) {
+        let whole = HEADER_BYTES + record.len as usize;
+        if whole > chunk.len() - bytes || record.end() > limit {
             break;
         }
         bytes += whole;
-        at = head.end();
+        at = record.end();
     }
     (bytes, at)
 }

@@ -1,6 +1,6 @@
 //! The header in front of every piece of output, in the file as on the wire.
 
-/// Bytes of a record's header: length of the payload (big-endian `u32`), kind, three zero bytes,
+/// Bytes of a record's header: length of the payload (big-endian `u32`), stream, three zero bytes,
 /// position (big-endian `u64`).
 pub const HEADER_BYTES: usize = 16;
 
@@ -31,18 +31,18 @@ fn with_kind(kind: u8, position: u64, len: u32) -> [u8; HEADER_BYTES] {
     header
 }
 
-/// A header that was read.
+/// A record's header as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct RecordHeader {
     kind: u8,
     pub(super) position: u64,
     /// Bytes of payload.
     pub(super) len: u32,
 }
 
-impl Head {
-    /// Parses what must be the header of the record at `position`. Nothing else is one: not the
-    /// remains of an older file, nor a header that was not written to its end.
+impl RecordHeader {
+    /// Parses the header of the record at `position`. Nothing else passes for one: neither the
+    /// remains of an older file nor a header that was not written to its end.
     pub(super) fn parse(bytes: &[u8], position: u64) -> Option<Self> {
         let (&[l0, l1, l2, l3, kind, 0, 0, 0, ref found @ ..], _) =
             bytes.split_first_chunk::<HEADER_BYTES>()?
@@ -85,18 +85,18 @@ mod tests {
     #[test]
     fn only_the_header_of_its_position_is_one() {
         let good = header(StreamKind::Stderr, 7, 5);
-        let head = Head::parse(&good, 7).expect("a header");
-        assert_eq!((head.len, head.whole(), head.end()), (5, 21, 12));
-        assert_eq!(Head::parse(&head.from(9), 9).map(|part| part.end()), Some(12));
-        assert_eq!(Head::parse(&good, 8), None);
-        assert_eq!(Head::parse(&good[..15], 7), None);
-        assert_eq!(Head::parse(&[0; 16], 0), None, "a hole");
-        assert_eq!(Head::parse(&header(StreamKind::Stdout, 7, 0), 7), None);
-        assert_eq!(Head::parse(&header(StreamKind::Stdout, 7, u32::MAX), 7), None);
+        let record = RecordHeader::parse(&good, 7).expect("a header");
+        assert_eq!((record.len, record.whole(), record.end()), (5, 21, 12));
+        assert_eq!(RecordHeader::parse(&record.from(9), 9).map(|part| part.end()), Some(12));
+        assert_eq!(RecordHeader::parse(&good, 8), None);
+        assert_eq!(RecordHeader::parse(&good[..15], 7), None);
+        assert_eq!(RecordHeader::parse(&[0; 16], 0), None, "a hole");
+        assert_eq!(RecordHeader::parse(&header(StreamKind::Stdout, 7, 0), 7), None);
+        assert_eq!(RecordHeader::parse(&header(StreamKind::Stdout, 7, u32::MAX), 7), None);
         for byte in 4..8 {
             let mut bad = good;
             bad[byte] = 9;
-            assert_eq!(Head::parse(&bad, 7), None, "byte {byte}");
+            assert_eq!(RecordHeader::parse(&bad, 7), None, "byte {byte}");
         }
     }
 }

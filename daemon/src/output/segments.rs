@@ -1,9 +1,10 @@
-//! Which segments a log has, who still needs which, and which may go. Pure: touches no file.
+//! Which segments a log has, which readers still need them, and which may be removed. Pure: touches
+//! no file.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-use super::log::LogLimits;
+use super::limits::LogLimits;
 
 /// One file of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Segment {
         dir.join(format!("{:020}{after}.log", self.first))
     }
 
-    /// The segment that a file of this name holds, still without its length.
+    /// The segment in a file of this name, without its length.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         let name = name.strip_suffix(".log")?;
         let (first, after_loss) =
@@ -38,15 +39,15 @@ impl Segment {
     }
 }
 
-/// Where a reader is.
+/// How far a reader has come.
 #[derive(Debug)]
 struct Cursor {
     position: u64,
-    /// Something it had not read was removed.
+    /// Something that it had not read was removed.
     overrun: bool,
 }
 
-/// What there is at a position.
+/// What is at a position.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Location {
     /// A record of this segment.
@@ -87,24 +88,24 @@ impl Segments {
     }
 
     /// Registers a reader; from now on nothing from `position` on is recycled.
-    pub(super) fn join(&mut self, position: u64) -> u64 {
+    pub(super) fn add_reader(&mut self, position: u64) -> u64 {
         self.next_reader += 1;
         self.readers.insert(self.next_reader, Cursor { position, overrun: false });
         self.next_reader
     }
 
-    pub(super) fn leave(&mut self, reader: u64) {
+    pub(super) fn remove_reader(&mut self, reader: u64) {
         self.readers.remove(&reader);
     }
 
-    /// Notes that a reader has done with everything before `position`.
+    /// Notes that a reader needs nothing before `position` any more.
     pub(super) fn advance(&mut self, reader: u64, position: u64) {
         if let Some(cursor) = self.readers.get_mut(&reader) {
             cursor.position = position;
         }
     }
 
-    /// True once after something that the reader had not read was removed.
+    /// Whether something that the reader had not read was removed since the last call.
     pub(super) fn take_overrun(&mut self, reader: u64) -> bool {
         self.readers.get_mut(&reader).is_some_and(|cursor| std::mem::take(&mut cursor.overrun))
     }
@@ -123,9 +124,9 @@ impl Segments {
         self.list.retain(|segment| segment.first != first);
     }
 
-    /// Takes out the segments that may go: those outside of head and tail that every reader has
-    /// passed, and, oldest first, those that slow readers need beyond the limit. The first part of
-    /// the result may be overwritten; the second may still be open somewhere.
+    /// Takes out the segments that may be removed: those outside of head and tail that every reader
+    /// has passed, and, oldest first, those that slow readers need beyond the limit. The first part
+    /// of the result may be overwritten; the second may still be open in a reader.
     pub(super) fn trim(&mut self, limits: &LogLimits) -> (Vec<Segment>, Vec<Segment>) {
         let head = self.head(limits.kept_bytes / 4);
         let head_bytes: u64 = self.list.range(..head).map(|segment| segment.bytes).sum();
@@ -151,8 +152,8 @@ impl Segments {
         (free, forced)
     }
 
-    /// Number of segments at the start that fit in `bytes`. What comes after a gap is not the
-    /// start, or a small segment would be kept between two gaps.
+    /// Number of segments at the start that fit in `bytes`. Segments after a gap do not count, or a
+    /// small one would be kept between two gaps.
     fn head(&self, bytes: u64) -> usize {
         let mut end = 0;
         let start = self.list.iter().take_while(|segment| {

@@ -1,111 +1,11 @@
 //! Logs against an oracle that keeps everything in memory.
 
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
-
-use futures_util::FutureExt;
-
-use super::record::Head;
+use super::oracle::{AMPLE, Oracle, Rng, files, limits, read_all, step};
+use super::record::RecordHeader;
 use super::*;
-
-/// A sequence of numbers that depends on the seed alone (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-}
-
-/// Everything that was appended: kind and byte at each position.
-#[derive(Default)]
-struct Oracle(Vec<(u8, u8)>);
-
-impl Oracle {
-    fn append(&mut self, writer: &mut Writer, kind: StreamKind, bytes: &[u8]) {
-        writer.append(kind, bytes);
-        self.0.extend(bytes.iter().map(|&byte| (kind as u8, byte)));
-    }
-
-    fn random(&mut self, writer: &mut Writer, dice: &mut Dice, bound: u64) {
-        let kind = if dice.below(3) == 0 { StreamKind::Stderr } else { StreamKind::Stdout };
-        let bytes: Vec<u8> =
-            (0..=dice.below(bound)).map(|_| dice.below(256).to_le_bytes()[0]).collect();
-        self.append(writer, kind, &bytes);
-    }
-
-    /// Checks the records of a frame, of which the first is at `from`; returns the position after.
-    fn check(&self, frame: &[u8], from: u64) -> u64 {
-        let (mut rest, mut at) = (frame, from);
-        while !rest.is_empty() {
-            let head = Head::parse(rest, at).expect("records without gaps");
-            let (record, others) = rest.split_at(usize::try_from(head.whole()).expect("small"));
-            let payload = record[HEADER_BYTES..].iter().map(|&byte| (record[4], byte));
-            let at_oracle = usize::try_from(at).expect("small");
-            let expected = &self.0[at_oracle..at_oracle + head.len as usize];
-            assert!(payload.eq(expected.iter().copied()), "bytes at {at}");
-            (rest, at) = (others, head.end());
-        }
-        assert!(at > from, "an empty frame");
-        at
-    }
-
-    fn end(&self) -> u64 {
-        self.0.len() as u64
-    }
-}
-
-/// What the reader comes to without waiting; none when it would wait.
-fn step(reader: &mut Reader, oracle: &Oracle) -> Option<Next> {
-    let mut frame = vec![9; 3];
-    let from = reader.position();
-    let next = reader.next(&mut frame).now_or_never()?.expect("a readable log");
-    match next {
-        Next::Records => assert_eq!(oracle.check(&frame, from), reader.position()),
-        Next::Gap { from: gap, to, .. } => {
-            assert_eq!((gap, to), (from, reader.position()));
-            assert!(from < to && to <= oracle.end());
-        }
-        // What was lost is told when there is something after it, or the end.
-        Next::CaughtUp => assert!(from + reader.lost_bytes() >= oracle.end()),
-        Next::End => assert!(from >= oracle.end()),
-    }
-    Some(next)
-}
-
-/// Reads to the end; returns the gaps.
-fn read_all(log: &Log, from: u64, oracle: &Oracle) -> Vec<(u64, u64, GapReason)> {
-    let mut reader = log.reader(from);
-    let mut gaps = Vec::new();
-    loop {
-        match step(&mut reader, oracle) {
-            Some(Next::Gap { from, to, reason }) => gaps.push((from, to, reason)),
-            Some(Next::End) => return gaps,
-            Some(Next::Records) => {}
-            other => panic!("the log has ended: {other:?}"),
-        }
-    }
-}
-
-fn limits(segment: u64, kept: u64, live: u64) -> LogLimits {
-    LogLimits { segment_bytes: segment, kept_bytes: kept, live_bytes: live }
-}
-
-const AMPLE: u64 = 1 << 40;
-
-fn files(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(dir)
-        .expect("dir")
-        .map(|entry| entry.expect("entry").file_name().into_string().expect("name"))
-        .collect();
-    names.sort();
-    names
-}
+use futures_util::FutureExt as _;
+use std::path::Path;
+use std::time::Duration;
 
 #[test]
 fn random_histories_agree_with_the_oracle() {
@@ -119,34 +19,33 @@ fn random_histories_agree_with_the_oracle() {
 }
 
 fn history(dir: &Path, seed: u64) -> u64 {
-    let mut dice = Dice(seed);
-    let kept = 2000 + dice.below(20_000);
-    let live = if dice.below(2) == 0 { AMPLE } else { kept + dice.below(10_000) };
-    let bounds = limits(100 + dice.below(3000), kept, live);
-    let largest = 1 + dice.below(400);
+    let mut rng = Rng(seed);
+    let kept = 2000 + rng.below(20_000);
+    let live = if rng.below(2) == 0 { AMPLE } else { kept + rng.below(10_000) };
+    let bounds = limits(100 + rng.below(3000), kept, live);
+    let largest = 1 + rng.below(400);
     let (mut writer, log) = Writer::create(dir, bounds).expect("create");
     let mut oracle = Oracle::default();
     let mut readers: Vec<Reader> = Vec::new();
     let mut gaps = 0;
-    for _ in 0..dice.below(1500) {
-        match dice.below(20) {
-            0 => readers.push(log.reader(dice.below(oracle.end() + 10))),
+    for _ in 0..rng.below(1500) {
+        match rng.below(20) {
+            0 => readers.push(log.reader(rng.below(oracle.end() + 10))),
             1 if !readers.is_empty() => {
-                readers
-                    .swap_remove(usize::try_from(dice.below(readers.len() as u64)).expect("u64"));
+                readers.swap_remove(usize::try_from(rng.below(readers.len() as u64)).expect("u64"));
             }
             2..12 if !readers.is_empty() => {
-                let one = usize::try_from(dice.below(readers.len() as u64)).expect("u64");
+                let one = usize::try_from(rng.below(readers.len() as u64)).expect("u64");
                 if let Some(Next::Gap { reason, .. }) = step(&mut readers[one], &oracle) {
                     assert!(live < AMPLE || reason == GapReason::LogCapped, "seed {seed}");
                     gaps += 1;
                 }
             }
-            _ => oracle.random(&mut writer, &mut dice, largest),
+            _ => oracle.random(&mut writer, &mut rng, largest),
         }
     }
     assert_eq!(log.end(), oracle.end());
-    if dice.below(2) == 0 {
+    if rng.below(2) == 0 {
         writer.finish();
         for reader in &mut readers {
             while step(reader, &oracle) != Some(Next::End) {}
@@ -179,13 +78,13 @@ fn history(dir: &Path, seed: u64) -> u64 {
         gaps += 1;
     }
     for _ in 0..5 {
-        read_all(&log, dice.below(oracle.end() + 1), &oracle);
+        read_all(&log, rng.below(oracle.end() + 1), &oracle);
     }
     gaps
 }
 
 #[test]
-fn a_reader_is_told_once_that_it_has_everything_and_then_waits() {
+fn a_reader_learns_once_that_it_has_everything_and_then_waits() {
     let root = tempfile::tempdir().expect("dir");
     let (mut writer, log) =
         Writer::create(&root.path().join("x"), LogLimits::default()).expect("new");
@@ -236,10 +135,10 @@ fn many_readers_follow_a_writer_on_another_thread() {
                 match reader.next(&mut frame).await.expect("read") {
                     Next::Records => {
                         let mut rest = frame.as_slice();
-                        while let Some(head) = Head::parse(rest, position) {
+                        while let Some(header) = RecordHeader::parse(rest, position) {
                             assert_eq!(&rest[HEADER_BYTES..][..line.len()], line);
-                            rest = &rest[usize::try_from(head.whole()).expect("small")..];
-                            position = head.end();
+                            rest = &rest[usize::try_from(header.whole()).expect("small")..];
+                            position = header.end();
                         }
                         assert!(rest.is_empty());
                     }
@@ -276,7 +175,7 @@ fn large_pieces_are_split_and_come_back_whole() {
 }
 
 #[test]
-fn a_slow_reader_is_told_what_it_missed_and_a_late_one_too() {
+fn a_slow_reader_learns_what_it_missed_and_so_does_a_late_one() {
     let root = tempfile::tempdir().expect("dir");
     let bounds = limits(1000, 8000, 16_000);
     let (mut writer, log) = Writer::create(&root.path().join("x"), bounds).expect("new");
@@ -297,7 +196,7 @@ fn a_slow_reader_is_told_what_it_missed_and_a_late_one_too() {
         // The head, what is missing, and the rest.
         let gaps: Vec<_> = seen.iter().filter(|next| matches!(next, Next::Gap { .. })).collect();
         assert!(
-            matches!(gaps[..], [Next::Gap { from: 1936, reason: told, .. }] if *told == reason)
+            matches!(gaps[..], [Next::Gap { from: 1936, reason: found, .. }] if *found == reason)
         );
         assert_eq!(seen.last(), Some(&Next::CaughtUp));
     }
@@ -346,95 +245,12 @@ fn a_file_that_somebody_changed_is_an_error_and_no_output() {
     writer.finish();
     std::fs::write(dir.join(&files(&dir)[0]), [0; 20]).expect("write");
     let mut frame = Vec::new();
-    let told = log.reader(0).next(&mut frame).now_or_never().expect("no wait");
-    assert!(matches!(told, Err(LogError::Damaged { offset: 0, .. })), "{told:?}");
+    let next = log.reader(0).next(&mut frame).now_or_never().expect("no wait");
+    assert!(matches!(next, Err(LogError::Damaged { offset: 0, .. })), "{next:?}");
     // One that somebody removed is a gap.
     std::fs::remove_file(dir.join(&files(&dir)[0])).expect("remove");
-    let told = log.reader(0).next(&mut frame).now_or_never().expect("no wait").expect("a gap");
-    assert!(matches!(told, Next::Gap { from: 0, to: 4, .. }), "{told:?}");
-}
-
-#[test]
-fn a_full_disk_costs_output_and_nothing_else() {
-    const INSIDE: &str = "BD_TEST_FULL_DISK";
-    if let Some(dir) = std::env::var_os(INSIDE) {
-        return on_a_full_disk(Path::new(&dir));
-    }
-    let dir = tempfile::tempdir().expect("dir");
-    let script = "mount -t tmpfs -o size=1m tmpfs \"$BD_TEST_FULL_DISK\" || exit 77; exec \"$@\"";
-    let this = std::env::current_exe().expect("the test program");
-    let name = "output::tests::a_full_disk_costs_output_and_nothing_else";
-    let flags = if nix::unistd::geteuid().is_root() { "-m" } else { "-Urm" };
-    let output = Command::new("unshare")
-        .args([flags, "sh", "-c", script, "sh"])
-        .arg(this)
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, dir.path())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
-        }
-        Ok(output) if output.status.code() == Some(101) => panic!("{output:?}"),
-        other => println!("skipped: no file system can be mounted here: {other:?}"),
-    }
-}
-
-fn on_a_full_disk(root: &Path) {
-    let dir = root.join("x");
-    let (mut writer, log) = Writer::create(&dir, LogLimits::default()).expect("new");
-    let mut oracle = Oracle::default();
-    let mut reader = log.reader(0);
-    for _ in 0..40 {
-        oracle.append(&mut writer, StreamKind::Stdout, &[b'x'; 100_000]);
-    }
-    let lost = log.lost_bytes();
-    assert!(lost >= 3_000_000, "{lost}");
-    assert!(log.first_error().expect("an error").contains("No space left"));
-    while step(&mut reader, &oracle).is_some_and(|next| next == Next::Records) {}
-    let told = reader.position();
-    assert_eq!(told, 4_000_000 - lost, "all that was written, and no more is told yet");
-
-    // Room is made; the next attempt comes after a while and succeeds.
-    let begun = std::time::Instant::now();
-    let first = dir.join(&files(&dir)[0]);
-    std::fs::File::options().write(true).open(&first).expect("open").set_len(500_016).expect("cut");
-    let mut retried = 0;
-    while log.lost_bytes() == lost + retried {
-        assert!(begun.elapsed() < Duration::from_secs(30));
-        oracle.append(&mut writer, StreamKind::Stderr, b"again");
-        retried += 5;
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let to = oracle.end() - 5;
-    let reason = GapReason::LogUnwritable;
-    assert_eq!(step(&mut reader, &oracle), Some(Next::Gap { from: told, to, reason }));
-    assert_eq!(step(&mut reader, &oracle), Some(Next::Records));
-
-    // And lost to the end.
-    oracle.append(&mut writer, StreamKind::Stdout, &[b'y'; 600_000]);
-    oracle.append(&mut writer, StreamKind::Stdout, &[b'z'; 600_000]);
-    writer.finish();
-    let mut last = None;
-    while let Some(next) = step(&mut reader, &oracle).filter(|next| *next != Next::End) {
-        last = Some(next);
-    }
-    assert!(
-        matches!(last, Some(Next::Gap { to, reason: GapReason::LogUnwritable, .. })
-        if to == oracle.end()),
-        "{last:?}"
-    );
-    assert_eq!(reader.position(), oracle.end());
-
-    // What a later daemon finds says the same of the gap in the middle.
-    let reopened = Log::open(&dir, LogLimits::default()).expect("open");
-    let mut reader = reopened.reader(told);
-    let next = step(&mut reader, &oracle);
-    assert!(
-        matches!(next, Some(Next::Gap { to: found, reason: GapReason::LogUnwritable, .. })
-        if found == to),
-        "{next:?}"
-    );
+    let next = log.reader(0).next(&mut frame).now_or_never().expect("no wait").expect("a gap");
+    assert!(matches!(next, Next::Gap { from: 0, to: 4, .. }), "{next:?}");
 }
 
 #[test]

@@ -1,5 +1,4 @@
-//! Appends output to a log. Knows nothing of who reads it: it only asks which old segments are
-//! still needed.
+//! Appends output to a log. Knows nothing of its readers but which old segments they still need.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Write};
@@ -8,36 +7,39 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::log::{Log, LogError, LogLimits, Shared, State};
+use super::error::LogError;
+use super::limits::LogLimits;
+use super::log::Log;
 use super::record::{HEADER_BYTES, RECORD_BYTES, StreamKind, header};
 use super::segments::Segment;
+use super::shared::{LogState, SharedLog};
 
 /// After a failed write, output is dropped for this long before the next attempt: a full disk
 /// must not cost the command a failing system call for each of its own.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Files that are kept for the segments to come: a reader passes several at once, and then none
-/// for a while. New pages cost many times what those of an old file do.
+/// Files that are kept for later segments: a reader passes several at once, and then none for a
+/// while. New pages cost many times as much as those of an old file.
 const SPARE_FILES: usize = 4;
 
 /// The one writer of a log. Dropping it finishes the log.
 #[derive(Debug)]
 pub struct Writer {
-    shared: Arc<Shared>,
-    /// The segment that is written; none at the start, and after a failure.
-    current: Option<Current>,
+    shared: Arc<SharedLog>,
+    /// The segment that is being written; none at the start, and after a failure.
+    current: Option<CurrentSegment>,
     /// Position after everything that was appended.
     position: u64,
-    /// What came just before was lost.
+    /// The output just before was lost.
     after_loss: bool,
     retry: Option<Instant>,
-    /// Segments that nobody needs. If the daemon is killed, they are a part of the log that need
-    /// not be there.
+    /// Segments that nobody needs. If the daemon is killed, they stay as a part of the log that it
+    /// could do without.
     spare: Vec<Segment>,
 }
 
 #[derive(Debug)]
-struct Current {
+struct CurrentSegment {
     file: File,
     /// Bytes of whole records.
     bytes: u64,
@@ -57,8 +59,8 @@ impl Writer {
             .mode(0o700)
             .create(dir)
             .map_err(LogError::io("create the log", dir))?;
-        let log = Log::new(dir.to_owned(), limits, State::default());
-        let shared = Arc::clone(&log.shared);
+        let shared = SharedLog::new(dir.to_owned(), limits, LogState::default());
+        let log = Log::new(Arc::clone(&shared));
         let writer = Self {
             shared,
             current: None,
@@ -70,7 +72,7 @@ impl Writer {
         Ok((writer, log))
     }
 
-    /// Appends output. What can not be written is dropped and counted, and readers are told.
+    /// Appends output. What can not be written is dropped and counted, and readers get a gap.
     pub fn append(&mut self, kind: StreamKind, bytes: &[u8]) {
         for payload in bytes.chunks(RECORD_BYTES) {
             if self.retry.is_some_and(|retry| Instant::now() < retry) {
@@ -81,7 +83,7 @@ impl Writer {
         }
     }
 
-    /// Ends the log: readers that have everything are told so.
+    /// Ends the log: readers that have everything get [`Next::End`](super::Next::End).
     pub fn finish(&mut self) {
         self.close();
         self.shared.remove(&std::mem::take(&mut self.spare));
@@ -96,7 +98,7 @@ impl Writer {
 
     fn record(&mut self, kind: StreamKind, payload: &[u8]) -> Result<(), LogError> {
         let whole = (HEADER_BYTES + payload.len()) as u64;
-        let room = |current: &Current| {
+        let room = |current: &CurrentSegment| {
             current.bytes == 0 || current.bytes + whole <= self.shared.limits.segment()
         };
         let mut current = match self.current.take_if(|current| room(current)) {
@@ -132,12 +134,12 @@ impl Writer {
 
     /// Begins the next segment, in the file of an old one if one is free: its pages are in memory
     /// already, which saves the kernel finding and clearing new ones.
-    fn next_segment(&mut self) -> Result<Current, LogError> {
+    fn next_segment(&mut self) -> Result<CurrentSegment, LogError> {
         self.close();
         let segment = Segment::new(self.position, self.after_loss);
         let path = segment.path(&self.shared.dir);
         let (mut free, forced) = self.shared.lock().segments.trim(&self.shared.limits);
-        // No reader has passed them, so one may be reading: the file is left as it is.
+        // A reader that has not passed them may be reading, so the files are not written again.
         self.shared.remove(&forced);
         self.spare.append(&mut free);
         let excess = self.spare.len().saturating_sub(SPARE_FILES + 1);
@@ -152,14 +154,14 @@ impl Writer {
             .open(&path)
             .map_err(LogError::io("create", &path))?;
         self.shared.lock().segments.push(segment);
-        Ok(Current { file, bytes: 0, recycled })
+        Ok(CurrentSegment { file, bytes: 0, recycled })
     }
 
     /// Ends the current segment.
     fn close(&mut self) {
         if let Some(current) = self.current.take() {
-            // When this fails, the bytes after the last record are passed over by whoever opens
-            // the log: they are not records of these positions.
+            // When this fails, whoever opens the log ignores the bytes after the last record: they
+            // are not records of these positions.
             let _ = current.file.set_len(current.bytes);
         }
     }
@@ -177,7 +179,7 @@ impl Writer {
         state.lost_bytes += len;
         if let Some(error) = error {
             state.first_error.get_or_insert_with(|| error.to_string());
-            // One that was begun and got nothing is begun again at a later position.
+            // A segment that was created and stayed empty is created again at a later position.
             if state.segments.last_mut().is_some_and(|last| last.bytes == 0) {
                 let empty = state.segments.pop();
                 drop(state);
@@ -193,17 +195,17 @@ impl Drop for Writer {
     }
 }
 
-impl Current {
+impl CurrentSegment {
     fn write(&mut self, header: &[u8], payload: &[u8]) -> io::Result<()> {
         let at = self.bytes;
         let payload_at = at + header.len() as u64;
         if self.recycled {
-            // The header comes last: if the daemon is killed before it, what is there is no
-            // record, for the position is not right.
+            // The header comes last: if the daemon is killed before it, there is no record, for
+            // the position of the old header is not right.
             self.file.write_all_at(payload, payload_at)?;
             return self.file.write_all_at(header, at);
         }
-        // The file ends here, so one that is cut short shows.
+        // The file ends here, so a record that is cut short is recognized.
         let written =
             (&self.file).write_vectored(&[IoSlice::new(header), IoSlice::new(payload)])?;
         if written < header.len() + payload.len() {

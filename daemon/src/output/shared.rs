@@ -1,0 +1,58 @@
+//! What the writer and the readers of one log share. Knows nothing of what either of them does.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::limits::LogLimits;
+use super::segments::{Segment, Segments};
+
+#[derive(Debug)]
+pub(super) struct SharedLog {
+    pub(super) dir: PathBuf,
+    pub(super) limits: LogLimits,
+    state: Mutex<LogState>,
+    /// Readers that have everything wait for this.
+    pub(super) more: Notify,
+}
+
+/// What the writer has published. Locked for moments only, never over a system call on data.
+#[derive(Debug, Default)]
+pub(super) struct LogState {
+    pub(super) segments: Segments,
+    /// Position after everything that was appended, written or lost.
+    pub(super) end: u64,
+    pub(super) finished: bool,
+    pub(super) lost_bytes: u64,
+    pub(super) first_error: Option<String>,
+    /// A reader waits for `more`. Cleared by the writer that wakes it, so that a fast writer wakes
+    /// a reader once each time it has fallen asleep, and not for each record.
+    pub(super) waiting: bool,
+}
+
+impl SharedLog {
+    pub(super) fn new(dir: PathBuf, limits: LogLimits, state: LogState) -> Arc<Self> {
+        Arc::new(Self { dir, limits, state: Mutex::new(state), more: Notify::new() })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, LogState> {
+        // Whoever panicked with it held it for an assignment or two.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes what an ended log need not keep and no reader needs.
+    pub(super) fn trim_ended(&self, mut state: MutexGuard<'_, LogState>) {
+        let unlimited = LogLimits { live_bytes: u64::MAX, ..self.limits };
+        let (free, _) = state.segments.trim(&unlimited);
+        drop(state);
+        self.remove(&free);
+    }
+
+    pub(super) fn remove(&self, segments: &[Segment]) {
+        for segment in segments {
+            // One that can not be removed now goes with its log.
+            let _ = std::fs::remove_file(segment.path(&self.dir));
+        }
+    }
+}
