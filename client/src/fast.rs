@@ -1,7 +1,10 @@
 //! A short cut for the command lines that programs type all day. Reads no more of them than it
 //! must; everything else is left to the whole command line.
 
-use crate::cli::{Cli, Command, Global, RunArgs, StatusArgs};
+use crate::cli::{Cli, Global};
+use crate::commands::Command;
+use crate::commands::run::RunArgs;
+use crate::commands::status::StatusArgs;
 use crate::render::paint::ColorChoice;
 use std::ffi::OsString;
 

@@ -1,13 +1,19 @@
 //! `bdctl`, the command line of the build daemon.
 
+mod args;
+mod caller;
 mod cli;
+mod command_error;
 mod commands;
 mod fast;
+mod follow;
 mod render;
+mod request;
 mod values;
 
+use caller::Caller;
 use clap::Parser as _;
-use commands::{Caller, CommandError};
+use command_error::CommandError;
 
 fn main() {
     let args: Vec<_> = std::env::args_os().skip(1).collect();

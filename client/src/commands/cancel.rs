@@ -1,13 +1,26 @@
 //! `bdctl cancel`.
 
-use super::{Caller, CommandError, DAEMON_FAILED, print};
-use crate::cli::CancelArgs;
+use crate::caller::{Caller, print};
+use crate::command_error::{CommandError, DAEMON_FAILED};
 use crate::render::builds::summary;
 use crate::render::document::{OneBuild, document};
 use crate::render::paint::Paint;
 use bd_client::{ClientError, StartPolicy};
+use clap::Args;
 
-pub(super) fn cancel(args: &CancelArgs, caller: &Caller) -> Result<u8, CommandError> {
+/// Withdraw builds; returns when their processes are gone
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  bdctl cancel b04k2m\n  bdctl cancel b04k2m b04k2n")]
+pub(crate) struct CancelArgs {
+    /// The builds; the beginning of an id is enough
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Print the build as JSON; one document a build
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(super) fn run(args: &CancelArgs, caller: &Caller) -> Result<u8, CommandError> {
     let mut control = caller.client(StartPolicy::IfNeeded)?.control()?;
     let paint = Paint::new(caller.color, &std::io::stdout());
     let mut code = 0;

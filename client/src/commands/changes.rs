@@ -1,19 +1,50 @@
 //! `bdctl changes`: asks, and asks again while a wait lasts.
 
-use super::{Caller, CommandError, EXPIRED, print, request};
-use crate::cli::ChangesArgs;
+use crate::caller::{Caller, EXPIRED, print};
+use crate::command_error::CommandError;
 use crate::render::changes::lines;
 use crate::render::document::document;
 use crate::render::paint::Paint;
 use crate::render::text::{duration, millis};
+use crate::request;
+use crate::values;
 use bd_client::{Client, StartPolicy};
 use bd_protocol::changes::{Changes, ChangesQuery, WAIT_MAX};
+use clap::Args;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+/// Show what changed in a workspace since a moment
+///
+/// The last line is the clock to ask with next time. Everything written before the question has
+/// been seen; what is ignored is not told. A clock that the daemon does not know, because it is of
+/// another daemon or too old, gets a list of everything there is.
+#[derive(Debug, Args)]
+#[command(after_help = "Lines: A added, M modified, D removed, R renamed.\n\nExamples:\n  \
+                  bdctl changes                                # only the clock\n  \
+                  bdctl changes --since c:51f0c9a40d6e7b32:17\n  \
+                  bdctl changes --wait                         # until something changes\n  \
+                  bdctl changes --since c:51f0c9a40d6e7b32:17 --wait=30s --json   # 124 if nothing does")]
+pub(crate) struct ChangesArgs {
+    /// Since this moment; without it, only the clock is shown
+    #[arg(long, value_name = "CLOCK")]
+    pub(crate) since: Option<String>,
+    /// Wait until something changed, from now on without --since; leave after DURATION with exit
+    /// code 124
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
+        value_parser = values::duration)]
+    pub(crate) wait: Option<Option<Duration>>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A directory in the workspace [default: this one]
+    pub(crate) dir: Option<PathBuf>,
+}
 
 /// Between two questions where the daemon does not wait: it must not be asked in circles.
 const PAUSE: Duration = Duration::from_millis(20);
 
-pub(super) fn changes(args: ChangesArgs, caller: &Caller) -> Result<u8, CommandError> {
+pub(super) fn run(args: ChangesArgs, caller: &Caller) -> Result<u8, CommandError> {
     let begun = Instant::now();
     let client = caller.client(StartPolicy::IfNeeded)?;
     let place = request::place(args.dir.as_deref())?;
@@ -60,4 +91,28 @@ fn wait(
 /// Whether nothing changed. A clock that is not known is news in itself.
 fn is_nothing(found: &Changes) -> bool {
     found.changes.is_empty() && !found.fresh
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use crate::commands::Command;
+    use clap::Parser as _;
+
+    #[test]
+    fn a_wait_may_have_a_duration_and_a_directory_is_none() {
+        let changes = |arguments: &[&str]| {
+            let cli = Cli::parse_from([&["bdctl", "changes"], arguments].concat());
+            let Command::Changes(args) = cli.command else { panic!("not changes") };
+            (args.wait, args.dir)
+        };
+        let seconds = Duration::from_secs;
+        assert_eq!(changes(&[]), (None, None));
+        assert_eq!(changes(&["--wait"]), (Some(None), None));
+        assert_eq!(changes(&["--wait=2"]), (Some(Some(seconds(2))), None));
+        assert_eq!(changes(&["--wait", "2"]), (Some(None), Some("2".into())));
+        assert!(Cli::try_parse_from(["bdctl", "changes", "--wait=soon"]).is_err());
+        assert!(Cli::try_parse_from(["bdctl", "changes", "--since"]).is_err());
+    }
 }

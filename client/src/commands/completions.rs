@@ -1,9 +1,21 @@
 //! `bdctl completions`.
 
-use super::{CommandError, print};
-use crate::cli::{Cli, CompletionsArgs};
+use crate::caller::print;
+use crate::cli::Cli;
+use crate::command_error::CommandError;
+use clap::Args;
 
-pub(super) fn completions(args: &CompletionsArgs) -> Result<u8, CommandError> {
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bdctl completions bash > ~/.local/share/bash-completion/completions/bdctl"
+)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+pub(super) fn run(args: &CompletionsArgs) -> Result<u8, CommandError> {
     let mut script = Vec::new();
     let mut command = <Cli as clap::CommandFactory>::command();
     clap_complete::generate(args.shell, &mut command, "bdctl", &mut script);

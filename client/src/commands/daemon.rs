@@ -1,6 +1,8 @@
 //! `bdctl daemon start|stop|restart|status`. Only the first and the third start one.
 
-use super::{Caller, CommandError, print};
+use super::daemon_logs::{self, DaemonLogsArgs};
+use crate::caller::{Caller, print};
+use crate::command_error::CommandError;
 use crate::render::document::document;
 use crate::render::paint::{Paint, Style};
 use crate::render::text::{duration, size};
@@ -8,7 +10,47 @@ use bd_client::{Client, ClientError, StartPolicy, Stopped};
 use bd_protocol::OsText;
 use bd_protocol::hello::ShutdownWhen;
 use bd_protocol::service::DaemonStatus;
+use clap::{Args, Subcommand};
 use serde::Serialize;
+
+/// Start, stop and look at the daemon
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bdctl daemon status\n  bdctl daemon stop --when-idle\n  bdctl daemon logs --follow"
+)]
+pub(crate) struct DaemonArgs {
+    #[command(subcommand)]
+    pub(crate) command: DaemonCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DaemonCommand {
+    /// Start it, if it is not running
+    Start {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End it and its builds within five seconds
+    Stop {
+        /// Only if no build is waiting or running
+        #[arg(long)]
+        when_idle: bool,
+    },
+    /// End it and start it again
+    Restart {
+        /// Only if no build is waiting or running
+        #[arg(long)]
+        when_idle: bool,
+    },
+    /// Show whether it runs; does not start it
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    Logs(DaemonLogsArgs),
+}
 
 /// Body of `bd.daemon/1`. All but the first, the socket and the directory are `null` where no
 /// daemon says otherwise.
@@ -71,13 +113,23 @@ impl Daemon {
     }
 }
 
-pub(super) fn start(json: bool, caller: &Caller) -> Result<u8, CommandError> {
+pub(crate) fn run(args: &DaemonArgs, caller: &Caller) -> Result<u8, CommandError> {
+    match &args.command {
+        DaemonCommand::Start { json } => start(*json, caller),
+        DaemonCommand::Stop { when_idle } => stop(*when_idle, caller),
+        DaemonCommand::Restart { when_idle } => restart(*when_idle, caller),
+        DaemonCommand::Status { json } => status(*json, caller),
+        DaemonCommand::Logs(args) => daemon_logs::run(args, caller),
+    }
+}
+
+fn start(json: bool, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::Always)?;
     let status = client.ask_status()?;
     show(&Daemon::new(&client, None, Some(status.daemon)), json, caller)
 }
 
-pub(super) fn stop(when_idle: bool, caller: &Caller) -> Result<u8, CommandError> {
+fn stop(when_idle: bool, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::Never)?;
     let when = if when_idle { ShutdownWhen::Idle } else { ShutdownWhen::Now };
     match client.stop(when)? {
@@ -90,12 +142,12 @@ pub(super) fn stop(when_idle: bool, caller: &Caller) -> Result<u8, CommandError>
     Ok(0)
 }
 
-pub(super) fn restart(when_idle: bool, caller: &Caller) -> Result<u8, CommandError> {
+fn restart(when_idle: bool, caller: &Caller) -> Result<u8, CommandError> {
     stop(when_idle, caller)?;
     start(false, caller)
 }
 
-pub(super) fn status(json: bool, caller: &Caller) -> Result<u8, CommandError> {
+fn status(json: bool, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::Never)?;
     let daemon = match client.ask_status() {
         Ok(status) => Daemon::new(&client, None, Some(status.daemon)),

@@ -1,7 +1,9 @@
 //! `bdctl daemon logs`: the newest file in the daemon's log directory. Asks no daemon.
 
-use super::{Caller, CommandError};
+use crate::caller::Caller;
+use crate::command_error::CommandError;
 use bd_client::StartPolicy;
+use clap::Args;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,7 +12,18 @@ use std::time::{Duration, SystemTime};
 /// Between two looks at a log that is followed.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-pub(super) fn logs(follow: bool, tail: Option<usize>, caller: &Caller) -> Result<u8, CommandError> {
+/// Show its own log
+#[derive(Debug, Args)]
+pub(crate) struct DaemonLogsArgs {
+    /// Go on as it grows
+    #[arg(long, short)]
+    follow: bool,
+    /// Only the last lines
+    #[arg(long, short = 'n', value_name = "LINES")]
+    tail: Option<usize>,
+}
+
+pub(super) fn run(args: &DaemonLogsArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::Never)?;
     let home = client.home();
     let Some(mut path) = newest(home.log_dir())? else {
@@ -19,12 +32,12 @@ pub(super) fn logs(follow: bool, tail: Option<usize>, caller: &Caller) -> Result
     };
     let mut file = open(&path)?;
     let mut stdout = io::stdout().lock();
-    match tail {
+    match args.tail {
         Some(lines) => stdout.write_all(&last_lines(&mut file, lines).map_err(read(&path))?)?,
         None => copy(&mut file, &path, &mut stdout)?,
     }
     stdout.flush()?;
-    if !follow {
+    if !args.follow {
         return Ok(0);
     }
     loop {

@@ -1,17 +1,42 @@
 //! `bdctl explain`.
 
-use super::{Caller, CommandError, history, print, request};
-use crate::cli::ExplainArgs;
+use super::history;
+use crate::args::CommandContext;
+use crate::caller::{Caller, print};
+use crate::command_error::CommandError;
 use crate::render::builds::{how, moved_inputs, state, summary};
 use crate::render::document::{OneBuild, document};
 use crate::render::facts::Facts;
 use crate::render::paint::Paint;
 use crate::render::text::{command, duration, escape_control};
+use crate::request;
 use bd_client::StartPolicy;
 use bd_protocol::submit::Explanation;
 use bd_protocol::{Build, OsText};
+use clap::Args;
+use std::ffi::OsString;
 
-pub(super) fn explain(args: ExplainArgs, caller: &Caller) -> Result<u8, CommandError> {
+/// Explain a build, or what a command would be: root, program, identity, sharing
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bdctl explain                    # the newest build below this directory\n  \
+                  bdctl explain b04k2m\n  bdctl explain -- cargo check     # without running it"
+)]
+pub(crate) struct ExplainArgs {
+    /// The build; the beginning of its id is enough
+    #[arg(conflicts_with = "command")]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: CommandContext,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Program and arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+pub(super) fn run(args: ExplainArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
     let paint = Paint::new(caller.color, &std::io::stdout());
     if args.command.is_empty() {
@@ -23,7 +48,7 @@ pub(super) fn explain(args: ExplainArgs, caller: &Caller) -> Result<u8, CommandE
         print(&if args.json { json() } else { of_build(&build, paint) })?;
         return Ok(0);
     }
-    let explanation = client.ask_explanation(request::submit(args.command, args.place)?)?;
+    let explanation = client.ask_explanation(request::submit(args.command, args.context)?)?;
     let json = || document("bd.explain/1", &explanation);
     print(&if args.json { json() } else { of_command(&explanation, paint) })?;
     Ok(0)

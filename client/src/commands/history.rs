@@ -1,15 +1,38 @@
 //! `bdctl history`.
 
-use super::{Caller, CommandError, print, request};
-use crate::cli::HistoryArgs;
+use crate::caller::{Caller, print};
+use crate::command_error::CommandError;
 use crate::render::document::{Builds, document};
 use crate::render::paint::Paint;
 use crate::render::{builds, table};
+use crate::request;
 use bd_client::{Client, StartPolicy};
 use bd_protocol::Build;
 use bd_protocol::service::{HISTORY_MAX, HistoryQuery};
+use clap::Args;
+use std::path::PathBuf;
 
-pub(super) fn history(args: &HistoryArgs, caller: &Caller) -> Result<u8, CommandError> {
+/// Show what ran: why it ran or joined, how long, how it ended
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bdctl history\n  bdctl history --under . --limit 5\n  bdctl history --all --json"
+)]
+pub(crate) struct HistoryArgs {
+    /// At most so many [default: 20]
+    #[arg(long, short = 'n', value_name = "NUMBER")]
+    pub(crate) limit: Option<u32>,
+    /// Everything that is kept, in all directories
+    #[arg(long, conflicts_with = "under")]
+    pub(crate) all: bool,
+    /// Only what ran in this directory or below it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) under: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(super) fn run(args: &HistoryArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
     let under = args.under.as_deref().map(request::directory).transpose()?;
     let limit = args.limit.or(args.all.then_some(HISTORY_MAX));

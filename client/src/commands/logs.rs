@@ -1,16 +1,50 @@
 //! `bdctl logs`.
 
-use super::follow::{Ended, Next, Watcher, follow};
-use super::output::{Output, Route};
-use super::{Caller, CommandError, history, print};
-use crate::cli::LogsArgs;
+use super::history;
+use crate::caller::{Caller, print};
+use crate::command_error::CommandError;
+use crate::follow::event_loop::{Ended, Follower, Next, follow};
+use crate::follow::output::{Output, Route};
 use crate::render::document::document;
 use crate::render::text::size;
+use crate::values;
 use bd_client::{Event, StartPolicy};
 use bd_protocol::Build;
 use bd_protocol::events::Subscribe;
+use clap::Args;
 use serde::Serialize;
 use std::collections::VecDeque;
+
+/// Show what a build printed
+///
+/// What went to standard output goes to standard output, and likewise for standard error.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bdctl logs                          # the newest build below this directory\n  \
+                  bdctl logs --follow b04k2m\n  bdctl logs --tail 20 --stderr\n  bdctl logs --grep '^error'"
+)]
+pub(crate) struct LogsArgs {
+    /// The build; the beginning of its id is enough
+    pub(crate) id: Option<String>,
+    /// Go on until the build ends
+    #[arg(long, short, conflicts_with = "json")]
+    pub(crate) follow: bool,
+    /// Only the last lines
+    #[arg(long, short = 'n', value_name = "LINES")]
+    pub(crate) tail: Option<usize>,
+    /// Only lines in which this regular expression is found
+    #[arg(long, value_name = "REGEX", value_parser = values::regex)]
+    pub(crate) grep: Option<regex_lite::Regex>,
+    /// Only standard output
+    #[arg(long, conflicts_with = "stderr")]
+    pub(crate) stdout: bool,
+    /// Only standard error
+    #[arg(long)]
+    pub(crate) stderr: bool,
+    /// Print the build and its output as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// A line that is longer is handled in pieces: it must fit in memory.
 const LINE_MAX_BYTES: usize = 1024 * 1024;
@@ -22,7 +56,7 @@ enum Stream {
     Stderr,
 }
 
-pub(super) fn logs(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> {
+pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
     let build = match &args.id {
         Some(id) => client.ask_build(id)?,
@@ -165,7 +199,7 @@ impl Reader<'_> {
     }
 }
 
-impl Watcher for Reader<'_> {
+impl Follower for Reader<'_> {
     fn event(&mut self, event: &Event<'_>) -> Result<Next, CommandError> {
         match event {
             Event::Stdout(bytes) => self.bytes(Stream::Stdout, bytes)?,

@@ -1,26 +1,73 @@
 //! `bdctl run`.
 
-use super::follow::{Ended, follow};
-use super::output::Route;
-use super::progress::{Watched, manner};
-use super::signals::{self, Current, Interrupted, Reaction};
-use super::terminal::{self, Raw};
-use super::{Caller, CommandError, EXPIRED, print, request};
-use crate::cli::RunArgs;
+use crate::args::{BuildOptions, CommandContext};
+use crate::caller::{Caller, EXPIRED, print};
+use crate::command_error::CommandError;
+use crate::follow::event_loop::{Ended, follow};
+use crate::follow::output::Route;
+use crate::follow::progress::{FollowedBuild, progress_mode};
+use crate::follow::signals::{self, CurrentBuild, Interrupted, Reaction};
+use crate::follow::terminal::{self, Raw};
 use crate::render::document::{OneBuild, document};
 use crate::render::live::ProgressMode;
+use crate::request;
+use crate::values;
 use bd_client::{Client, ClientError, Control, StartPolicy};
 use bd_protocol::events::Subscribe;
 use bd_protocol::failure::codes;
 use bd_protocol::submit::{StdinMode, Submit};
+use clap::Args;
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
+
+/// Run a command, or share the run of somebody who asked for the same
+///
+/// Standard output and standard error are the command's, byte for byte, and so is the exit code.
+/// Ctrl-C withdraws: the command dies when nobody else wants it.
+#[derive(Debug, Default, Args)]
+#[command(
+    after_help = "Examples:\n  bdctl run -- cargo check\n  bdctl run --timeout 10m -- cargo test\n  \
+                  bdctl run --wait 45s -- cargo test   # 124 and an id if it takes longer\n  \
+                  bdctl run --detach -- make all       # prints the id, see `bdctl wait`\n  \
+                  bdctl run --tty -- htop"
+)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) context: CommandContext,
+    #[command(flatten)]
+    pub(crate) options: BuildOptions,
+    /// Print the id of the build and leave; it goes on
+    #[arg(long, conflicts_with_all = ["wait", "stdin", "tty", "events"])]
+    pub(crate) detach: bool,
+    /// Leave after so long with exit code 124; the build goes on
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) wait: Option<Duration>,
+    /// Pass our standard input on to the command
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// Run the command under a terminal of its own, connected to ours
+    #[arg(long, conflicts_with_all = ["json", "events"])]
+    pub(crate) tty: bool,
+    /// Print what happens as JSON lines
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) events: bool,
+    /// Print the build as JSON at the end; the command's own output goes to standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say nothing of our own but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Program and arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
 
 /// How long a daemon that ends is waited for, to ask its successor.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
-    let place = std::mem::take(&mut args.place);
+    let place = std::mem::take(&mut args.context);
     let request = request::submit(std::mem::take(&mut args.command), place)?;
     let request = with_options(request, &args);
     let (mut control, submitted) = ask(&client, |control| control.submit(request.clone()))?;
@@ -36,9 +83,9 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
     let until = args.wait.map(|wait| Instant::now() + wait);
     let raw = if args.tty { Raw::enter()? } else { None };
     let saved = raw.as_ref().map(Raw::saved);
-    let (sender, build) = (control.sender()?, Current::of(&id));
-    let reaction = Reaction { sender, build, tty: args.tty, saved, bell: None };
-    let interrupted = signals::watch(reaction)?;
+    let (sender, build) = (control.sender()?, CurrentBuild::of(&id));
+    let reaction = Reaction { sender, build, tty: args.tty, saved, stop: None };
+    let interrupted = signals::start(reaction)?;
     let result = stream(&client, &mut control, &id, until, &args, caller, &interrupted);
     if let Err(CommandError::OutputClosed) = result {
         // Nobody wants it any more; leaving would withdraw it too, this is sooner.
@@ -54,7 +101,7 @@ fn with_options(request: Submit, args: &RunArgs) -> Submit {
         stdin,
         tty: args.tty.then(terminal::size),
         detach: args.detach,
-        ..request::on_terms(request, &args.terms)
+        ..request::on_terms(request, &args.options)
     }
 }
 
@@ -101,45 +148,64 @@ fn stream(
         _ => Route::Apart,
     };
     // A terminal that is lent away is not ours to draw on.
-    let manner =
-        if args.tty { ProgressMode::Silent } else { manner(client, args.quiet, Some(route)) };
-    let mut watched = Watched::new(caller, manner, Some(route))?;
-    let ended = follow(client, Some(control), &mut events, until, &mut watched);
+    let mode = if args.tty {
+        ProgressMode::Silent
+    } else {
+        progress_mode(client, args.quiet, Some(route))
+    };
+    let mut followed = FollowedBuild::new(caller, mode, Some(route))?;
+    let ended = follow(client, Some(control), &mut events, until, &mut followed);
     match ended {
         Ok(Ended::Enough) => {
-            let code = watched.conclude()?;
+            let code = followed.conclude()?;
             if args.json {
-                print_build(&watched)?;
+                print_build(&followed)?;
             }
             Ok(interrupted.exit_code().unwrap_or(code))
         }
         Ok(Ended::Expired) => {
-            watched.leave();
+            followed.leave();
             control.detach(id)?;
             if !args.quiet {
                 eprintln!("bdctl: build {id} goes on; `bdctl wait {id}` waits for its end");
             }
             if args.json {
-                print_build(&watched)?;
+                print_build(&followed)?;
             }
             Ok(EXPIRED)
         }
         Ok(Ended::Gone) => {
-            watched.leave();
+            followed.leave();
             match interrupted.exit_code() {
                 Some(code) => Ok(code),
                 None => Err(CommandError::DaemonGone { build: id.to_owned() }),
             }
         }
         Err(error) => {
-            watched.leave();
+            followed.leave();
             Err(error)
         }
     }
 }
 
-fn print_build(watched: &Watched) -> Result<(), CommandError> {
+fn print_build(followed: &FollowedBuild) -> Result<(), CommandError> {
     let build =
-        watched.build.as_ref().ok_or(CommandError::Broken("the build was not described"))?;
+        followed.build.as_ref().ok_or(CommandError::Broken("the build was not described"))?;
     print(&document("bd.run/1", &OneBuild { build }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::Cli;
+    use crate::commands::Command;
+    use clap::Parser as _;
+
+    #[test]
+    fn options_after_the_command_are_the_commands() {
+        let cli = Cli::parse_from(["bdctl", "run", "--quiet", "--", "cargo", "--json", "-q"]);
+        let Command::Run(run) = cli.command else { panic!("not run") };
+        assert!(run.quiet && !run.json);
+        assert_eq!(run.command, ["cargo", "--json", "-q"]);
+        assert!(Cli::try_parse_from(["bdctl", "run", "--env", "=x", "--", "true"]).is_err());
+    }
 }

@@ -1,16 +1,51 @@
 //! `bdctl state inspect|verify`.
 
-use super::{Caller, CommandError, print, request};
-use crate::cli::{StateArgs, StateCommand};
+use crate::args::WorkspaceArgs;
+use crate::caller::{Caller, print};
+use crate::command_error::CommandError;
 use crate::render::document::{document, own_document};
 use crate::render::paint::Paint;
 use crate::render::workspaces::{one, verification};
+use crate::request;
 use bd_client::StartPolicy;
+use clap::{Args, Subcommand};
+
+/// Look at what the daemon believes of a workspace, and compare it with the disk
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bdctl state inspect\n  bdctl state verify\n  bdctl state verify --repair ~/project"
+)]
+pub(crate) struct StateArgs {
+    #[command(subcommand)]
+    pub(crate) command: StateCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// Show what is believed of a workspace, without a look at the disk
+    #[command(
+        after_help = "Examples:\n  bdctl state inspect\n  bdctl state inspect --json ~/project"
+    )]
+    Inspect(WorkspaceArgs),
+    /// Read the whole workspace and tell where the state differs from it
+    ///
+    /// Exit code 0: they are equal, or the state was repaired. 1: they differ.
+    #[command(
+        after_help = "Examples:\n  bdctl state verify\n  bdctl state verify --repair --json ~/project"
+    )]
+    Verify {
+        /// Mend what is wrong in the state; files are not touched
+        #[arg(long)]
+        repair: bool,
+        #[command(flatten)]
+        of: WorkspaceArgs,
+    },
+}
 
 /// The state is not what is on disk, and was left so.
 const DIFFERS: u8 = 1;
 
-pub(super) fn state(args: StateArgs, caller: &Caller) -> Result<u8, CommandError> {
+pub(super) fn run(args: StateArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
     let paint = Paint::new(caller.color, &std::io::stdout());
     match args.command {

@@ -1,8 +1,8 @@
 //! `bdctl status`.
 
-use super::follow::{Ended, Next, Watcher, follow};
-use super::{Caller, CommandError, print};
-use crate::cli::StatusArgs;
+use crate::caller::{Caller, print};
+use crate::command_error::{CommandError, DAEMON_FAILED};
+use crate::follow::event_loop::{Ended, Follower, Next, follow};
 use crate::render::document::{EventLine, document, event_line};
 use crate::render::paint::{Paint, Style};
 use crate::render::text::{command, count, duration, escape_control, size};
@@ -11,14 +11,29 @@ use bd_client::{Event, StartPolicy};
 use bd_protocol::events::Subscribe;
 use bd_protocol::service::Status;
 use bd_protocol::{Build, BuildState};
+use clap::Args;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, stdout};
 use std::time::Duration;
 
+/// Show the daemon and the builds that have not ended
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bdctl status\n  bdctl status --watch\n  bdctl status --json | jq .builds"
+)]
+pub(crate) struct StatusArgs {
+    /// Keep showing it; as lines where standard output is no terminal
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+    /// Print JSON; JSON lines with --watch
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Elapsed times are drawn anew so often.
 const REDRAW: Duration = Duration::from_secs(1);
 
-pub(super) fn status(args: &StatusArgs, caller: &Caller) -> Result<u8, CommandError> {
+pub(super) fn run(args: &StatusArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
     let paint = Paint::new(caller.color, &stdout());
     if !args.watch {
@@ -28,10 +43,10 @@ pub(super) fn status(args: &StatusArgs, caller: &Caller) -> Result<u8, CommandEr
     }
     let mut events = client.events(Subscribe::Feed { after: None })?;
     let mut feed = Feed {
-        manner: match (args.json, stdout().is_terminal()) {
-            (true, _) => ProgressMode::Json,
-            (_, true) => ProgressMode::Screen { drawn: 0 },
-            _ => ProgressMode::Lines,
+        mode: match (args.json, stdout().is_terminal()) {
+            (true, _) => FeedMode::Json,
+            (_, true) => FeedMode::Screen { drawn: 0 },
+            _ => FeedMode::Lines,
         },
         paint,
         builds: BTreeMap::new(),
@@ -41,7 +56,7 @@ pub(super) fn status(args: &StatusArgs, caller: &Caller) -> Result<u8, CommandEr
     match follow(&client, None, &mut events, None, &mut feed)? {
         Ended::Gone => {
             eprintln!("bdctl: the daemon ended");
-            Ok(super::DAEMON_FAILED)
+            Ok(DAEMON_FAILED)
         }
         Ended::Enough | Ended::Expired => Ok(0),
     }
@@ -80,7 +95,7 @@ fn page(status: &Status, paint: Paint) -> String {
 }
 
 /// How changes are shown.
-enum ProgressMode {
+enum FeedMode {
     /// A table that is drawn over, of so many lines.
     Screen { drawn: usize },
     /// A line a change.
@@ -90,7 +105,7 @@ enum ProgressMode {
 }
 
 struct Feed {
-    manner: ProgressMode,
+    mode: FeedMode,
     paint: Paint,
     /// Those that have not ended.
     builds: BTreeMap<String, Build>,
@@ -102,7 +117,7 @@ struct Feed {
 
 impl Feed {
     fn draw(&mut self) -> Result<(), CommandError> {
-        let ProgressMode::Screen { drawn } = &mut self.manner else { return Ok(()) };
+        let FeedMode::Screen { drawn } = &mut self.mode else { return Ok(()) };
         let shown: Vec<_> = self.builds.values().cloned().collect();
         let mut text = builds::tally(&shown);
         text.push('\n');
@@ -118,15 +133,13 @@ impl Feed {
     }
 }
 
-impl Watcher for Feed {
+impl Follower for Feed {
     fn event(&mut self, event: &Event<'_>) -> Result<Next, CommandError> {
         match event {
             Event::Build(build) => {
-                match self.manner {
-                    ProgressMode::Json => {
-                        self.lines.push_str(&event_line(&EventLine::Build { build }))
-                    }
-                    ProgressMode::Lines => {
+                match self.mode {
+                    FeedMode::Json => self.lines.push_str(&event_line(&EventLine::Build { build })),
+                    FeedMode::Lines => {
                         let (state, style) = builds::state(build);
                         self.lines.push_str(&format!(
                             "{} {} {} {} {}\n",
@@ -137,7 +150,7 @@ impl Watcher for Feed {
                             command(&build.command),
                         ));
                     }
-                    ProgressMode::Screen { .. } => {}
+                    FeedMode::Screen { .. } => {}
                 }
                 if build.state == BuildState::Ended {
                     self.builds.remove(&build.id);
@@ -159,7 +172,7 @@ impl Watcher for Feed {
     }
 
     fn next_tick(&self) -> Option<Duration> {
-        matches!(self.manner, ProgressMode::Screen { .. }).then_some(REDRAW)
+        matches!(self.mode, FeedMode::Screen { .. }).then_some(REDRAW)
     }
 
     fn tick(&mut self) -> Result<(), CommandError> {

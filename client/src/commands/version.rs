@@ -1,11 +1,21 @@
 //! `bdctl version`. Does not start a daemon.
 
-use super::{Caller, CommandError, print};
-use crate::cli::VersionArgs;
+use crate::caller::{Caller, print};
+use crate::command_error::CommandError;
 use crate::render::document::document;
 use bd_client::{ClientError, StartPolicy};
 use bd_protocol::hello::{OUR_RANGE, PRODUCT_VERSION, ProtocolRange};
+use clap::Args;
 use serde::Serialize;
+
+/// Show the versions of bdctl and of the running daemon
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  bdctl version\n  bdctl version --json")]
+pub(crate) struct VersionArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 #[derive(Serialize)]
 struct Versions {
@@ -24,7 +34,7 @@ struct DaemonVersion {
     protocol: Option<u32>,
 }
 
-pub(super) fn version(args: &VersionArgs, caller: &Caller) -> Result<u8, CommandError> {
+pub(super) fn run(args: &VersionArgs, caller: &Caller) -> Result<u8, CommandError> {
     let daemon = match caller.client(StartPolicy::Never)?.control() {
         Ok(control) => {
             let welcome = control.welcome();

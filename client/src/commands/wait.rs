@@ -1,47 +1,67 @@
 //! `bdctl wait`.
 
-use super::follow::{Ended, follow};
-use super::progress::{Watched, manner};
-use super::{Caller, CommandError, EXPIRED, print};
-use crate::cli::WaitArgs;
+use crate::caller::{Caller, EXPIRED, print};
+use crate::command_error::CommandError;
+use crate::follow::event_loop::{Ended, follow};
+use crate::follow::progress::{FollowedBuild, progress_mode};
 use crate::render::document::{OneBuild, document};
+use crate::values;
 use bd_client::StartPolicy;
 use bd_protocol::BuildState;
 use bd_protocol::events::Subscribe;
+use clap::Args;
+use std::time::Duration;
 use std::time::Instant;
 
-pub(super) fn wait(args: &WaitArgs, caller: &Caller) -> Result<u8, CommandError> {
+/// Wait for a build and exit as its command did
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  bdctl wait b04k2m\n  bdctl wait --timeout 45s --json b04k2m")]
+pub(crate) struct WaitArgs {
+    /// The build; the beginning of its id is enough
+    pub(crate) id: String,
+    /// Leave after so long with exit code 124
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Print the build as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say nothing of our own but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+pub(super) fn run(args: &WaitArgs, caller: &Caller) -> Result<u8, CommandError> {
     let until = args.timeout.map(|timeout| Instant::now() + timeout);
     let client = caller.client(StartPolicy::IfNeeded)?;
-    let mut watched = Watched::new(caller, manner(&client, args.quiet, None), None)?;
+    let mut followed = FollowedBuild::new(caller, progress_mode(&client, args.quiet, None), None)?;
     // The whole id, and the answer if there is nothing to wait for.
     let build = client.ask_build(&args.id)?;
     let id = build.id.clone();
     let over = build.state == BuildState::Ended;
-    watched.build = Some(build);
+    followed.build = Some(build);
     let ended = if over {
         Ended::Enough
     } else {
         // From the end of all positions: the output is not wanted.
         let subscribe = Subscribe::Build { build: id.clone(), from: u64::MAX };
         let mut events = client.events(subscribe)?;
-        follow(&client, None, &mut events, until, &mut watched)?
+        follow(&client, None, &mut events, until, &mut followed)?
     };
     let code = match ended {
-        Ended::Enough => watched.conclude()?,
+        Ended::Enough => followed.conclude()?,
         Ended::Expired => {
-            watched.leave();
+            followed.leave();
             if !args.quiet {
                 eprintln!("bdctl: build {id} goes on");
             }
             EXPIRED
         }
         Ended::Gone => {
-            watched.leave();
+            followed.leave();
             return Err(CommandError::DaemonGone { build: id });
         }
     };
-    if let (true, Some(build)) = (args.json, &watched.build) {
+    if let (true, Some(build)) = (args.json, &followed.build) {
         print(&document("bd.wait/1", &OneBuild { build }))?;
     }
     Ok(code)

@@ -1,16 +1,81 @@
 //! `bdctl ws add|list|remove|info|digest`.
 
-use super::{Caller, CommandError, print, request};
-use crate::cli::{WsArgs, WsCommand};
+use crate::args::WorkspaceArgs;
+use crate::caller::{Caller, print};
+use crate::command_error::CommandError;
 use crate::render::document::{Workspaces, document, own_document};
 use crate::render::paint::Paint;
 use crate::render::table::width_of;
 use crate::render::workspaces::{list, one, path};
+use crate::request;
 use bd_client::StartPolicy;
 use bd_protocol::OsText;
+use clap::{Args, Subcommand};
+use std::ffi::OsString;
 use std::io::stdout;
+use std::path::PathBuf;
 
-pub(super) fn ws(args: WsArgs, caller: &Caller) -> Result<u8, CommandError> {
+/// Show the workspaces the daemon knows, or one of them; make it know or forget one
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a command, the workspaces are listed. Builds and questions make a workspace known by \
+                  themselves.\n\nExamples:\n  bdctl ws\n  bdctl ws info\n  \
+                  bdctl ws info --json ~/project | jq .tree_digest\n  bdctl ws remove ~/old-project"
+)]
+pub(crate) struct WsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<WsCommand>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WsCommand {
+    /// Make a workspace known, so that it is watched
+    ///
+    /// A directory that is given becomes the root of one, whatever lies in it or around it.
+    /// Without one, the workspace that this directory is in is meant.
+    #[command(after_help = "Examples:\n  bdctl ws add\n  bdctl ws add ~/project/generated")]
+    Add {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// The root [default: that of the workspace this directory is in]
+        dir: Option<PathBuf>,
+    },
+    /// List the workspaces, as they were last seen
+    #[command(
+        after_help = "Examples:\n  bdctl ws list\n  bdctl ws list --json | jq '.workspaces[].root'"
+    )]
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget a workspace, with its watches and what is stored of it; files are not touched
+    #[command(after_help = "Examples:\n  bdctl ws remove\n  bdctl ws remove ~/old-project")]
+    Remove(WorkspaceArgs),
+    /// Show what a workspace holds: files, bytes, watches, clock and digest
+    #[command(after_help = "Examples:\n  bdctl ws info\n  bdctl ws info --json ~/project")]
+    Info(WorkspaceArgs),
+    /// Print the digest of those files that somebody takes as inputs
+    ///
+    /// Equal files at equal paths have equal digests, in any workspace.
+    #[command(
+        after_help = "Examples:\n  bdctl ws digest --on 'src/**' --on Cargo.lock\n  bdctl ws digest --on '*.ts' --json"
+    )]
+    Digest {
+        /// Which files: a line as in a .gitignore in the root, `!` leaves out; may be repeated
+        #[arg(long, value_name = "GLOB")]
+        on: Vec<OsString>,
+        #[command(flatten)]
+        of: WorkspaceArgs,
+    },
+}
+
+pub(super) fn run(args: WsArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
     let paint = Paint::new(caller.color, &stdout());
     match args.command.unwrap_or(WsCommand::List { json: args.json }) {
@@ -48,4 +113,26 @@ pub(super) fn ws(args: WsArgs, caller: &Caller) -> Result<u8, CommandError> {
         }
     }
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use crate::commands::Command;
+    use clap::Parser as _;
+
+    #[test]
+    fn ws_alone_is_a_list() {
+        let ws = |arguments: &[&str]| {
+            let cli = Cli::parse_from([&["bdctl", "ws"], arguments].concat());
+            let Command::Ws(args) = cli.command else { panic!("not ws") };
+            args
+        };
+        assert!(ws(&[]).command.is_none() && !ws(&[]).json);
+        assert!(ws(&["--json"]).json);
+        let info = ws(&["info", "x", "--json"]).command;
+        assert!(matches!(info, Some(WsCommand::Info(WorkspaceArgs { json: true, dir: Some(_) }))));
+        assert!(Cli::try_parse_from(["bdctl", "state"]).is_err());
+    }
 }

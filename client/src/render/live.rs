@@ -29,7 +29,7 @@ pub(crate) enum ProgressMode {
 /// Shows how a build goes.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    manner: ProgressMode,
+    mode: ProgressMode,
     paint: Paint,
     began: Instant,
     last_output: Instant,
@@ -42,10 +42,10 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(manner: ProgressMode, paint: Paint) -> Self {
+    pub(crate) fn new(mode: ProgressMode, paint: Paint) -> Self {
         let now = Instant::now();
         Self {
-            manner,
+            mode,
             paint,
             began: now,
             last_output: now,
@@ -59,7 +59,7 @@ impl Progress {
     /// When [`Self::tick`] has something to do next, if ever.
     pub(crate) fn next_tick(&self) -> Option<Duration> {
         let until = |at: Instant| Some(at.saturating_duration_since(Instant::now()));
-        match self.manner {
+        match self.mode {
             ProgressMode::Live if self.shown => Some(REDRAW),
             ProgressMode::Live if self.line_free => until(self.last_output + QUIET),
             ProgressMode::Plain if !self.told_waiting => until(self.began + TELL_WAITING),
@@ -70,7 +70,7 @@ impl Progress {
     /// Shows what time has made worth showing.
     pub(crate) fn tick(&mut self, build: Option<&Build>) {
         let Some(build) = build else { return };
-        match self.manner {
+        match self.mode {
             ProgressMode::Live if self.line_free && self.last_output.elapsed() >= QUIET => {
                 self.draw(build);
             }
@@ -87,7 +87,7 @@ impl Progress {
 
     /// Tells what a change of the build makes worth telling.
     pub(crate) fn changed(&mut self, build: &Build) {
-        if self.manner == ProgressMode::Plain && build.joined.is_some() && !self.told_joined {
+        if self.mode == ProgressMode::Plain && build.joined.is_some() && !self.told_joined {
             self.told_joined = true;
             eprintln!("bdctl: {} ({})", joined(build), build.id);
         }
@@ -105,7 +105,7 @@ impl Progress {
 
     /// Notes that the command wrote; `ends_line` if nothing of its line is left open.
     pub(crate) fn wrote(&mut self, ends_line: bool) {
-        if self.manner == ProgressMode::Live {
+        if self.mode == ProgressMode::Live {
             self.last_output = Instant::now();
             self.line_free = ends_line;
         }
@@ -114,19 +114,19 @@ impl Progress {
     /// A line of our own, on a line of its own.
     pub(crate) fn say(&mut self, line: &str) {
         self.make_way();
-        let start = if self.manner == ProgressMode::Live && !self.line_free { "\n" } else { "" };
+        let start = if self.mode == ProgressMode::Live && !self.line_free { "\n" } else { "" };
         self.line_free = true;
         eprintln!("{start}{line}");
     }
 
     /// Whether a person watches.
     pub(crate) fn is_live(&self) -> bool {
-        self.manner == ProgressMode::Live
+        self.mode == ProgressMode::Live
     }
 
     /// Whether nobody is to be told anything but what went wrong.
     pub(crate) fn is_silent(&self) -> bool {
-        self.manner == ProgressMode::Silent
+        self.mode == ProgressMode::Silent
     }
 
     fn draw(&mut self, build: &Build) {

@@ -1,11 +1,11 @@
 //! What is sent of this process's surroundings with a command: directory, environment, mask,
 //! parent; and with a question about a workspace.
 
-use super::CommandError;
-use crate::cli::{Terms, WorkspaceLocator};
+use crate::args::{BuildOptions, CommandContext};
+use crate::command_error::CommandError;
 use crate::render::text::millis;
 use bd_protocol::OsText;
-use bd_protocol::changes;
+use bd_protocol::changes::WorkspaceLocator;
 use bd_protocol::submit::{JoinPolicy, Submit};
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
@@ -13,17 +13,17 @@ use std::path::{Path, PathBuf};
 
 /// A request for `command` with everything this process passes on. To be called while there is
 /// one thread: the umask can only be read by setting it.
-pub(super) fn submit(
+pub(crate) fn submit(
     command: Vec<OsString>,
-    place: WorkspaceLocator,
+    context: CommandContext,
 ) -> Result<Submit, CommandError> {
     let mut environment: Vec<(OsText, OsText)> = std::env::vars_os()
-        .filter(|(name, _)| !place.env.iter().any(|(set, _)| set == name))
+        .filter(|(name, _)| !context.env.iter().any(|(set, _)| set == name))
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
-    for (index, (name, value)) in place.env.iter().enumerate() {
+    for (index, (name, value)) in context.env.iter().enumerate() {
         // The last one of a name wins.
-        if !place.env[index + 1..].iter().any(|(later, _)| later == name) {
+        if !context.env[index + 1..].iter().any(|(later, _)| later == name) {
             environment.push((name.clone().into(), value.clone().into()));
         }
     }
@@ -31,7 +31,7 @@ pub(super) fn submit(
     umask(mask);
     Ok(Submit {
         command: command.into_iter().map(OsText).collect(),
-        cwd: directory(place.cwd.as_deref().unwrap_or(Path::new(".")))?.into(),
+        cwd: directory(context.cwd.as_deref().unwrap_or(Path::new(".")))?.into(),
         environment,
         umask: Some(mask.bits() as u32),
         parent: std::env::var("BD_BUILD").ok().filter(|build| !build.is_empty()),
@@ -39,24 +39,24 @@ pub(super) fn submit(
     })
 }
 
-/// The same request on these terms.
-pub(super) fn on_terms(request: Submit, terms: &Terms) -> Submit {
-    let join = match (terms.join, terms.no_join) {
+/// The same request on these options.
+pub(crate) fn on_terms(request: Submit, options: &BuildOptions) -> Submit {
+    let join = match (options.join, options.no_join) {
         (true, _) => JoinPolicy::Always,
         (_, true) => JoinPolicy::Never,
         _ => JoinPolicy::Auto,
     };
-    Submit { priority: terms.priority, timeout_ms: terms.timeout.map(millis), join, ..request }
+    Submit { priority: options.priority, timeout_ms: options.timeout.map(millis), join, ..request }
 }
 
 /// The workspace that a directory is in, this one where none is given.
-pub(super) fn place(dir: Option<&Path>) -> Result<changes::WorkspaceLocator, CommandError> {
+pub(crate) fn place(dir: Option<&Path>) -> Result<WorkspaceLocator, CommandError> {
     Ok(bd_client::place(directory(dir.unwrap_or(Path::new(".")))?))
 }
 
 /// An absolute path without links; one that does not exist is only made absolute, so that the
 /// daemon can say what is wrong with it.
-pub(super) fn directory(given: &Path) -> Result<PathBuf, CommandError> {
+pub(crate) fn directory(given: &Path) -> Result<PathBuf, CommandError> {
     let here = || CommandError::io("find the current directory");
     if given == Path::new(".") {
         return std::env::current_dir().map_err(here());

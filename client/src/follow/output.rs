@@ -20,7 +20,7 @@ const PIPE_BYTES: i32 = 256 * 1024;
 
 /// Where the command's output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
+pub(crate) enum Route {
     /// Each stream to its own.
     Apart,
     /// All to standard error; standard output is kept for a document.
@@ -37,7 +37,7 @@ enum Target {
 
 /// Writes a command's output.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(crate) struct Output {
     route: Route,
     stdout: File,
     stderr: File,
@@ -54,7 +54,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Past the buffers of the standard library, which look for line ends.
-    pub(super) fn new(route: Route) -> io::Result<Self> {
+    pub(crate) fn new(route: Route) -> io::Result<Self> {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         Ok(Self {
             route,
@@ -69,7 +69,7 @@ impl Output {
     }
 
     /// Takes the output in an event, or the whole event where lines are wanted.
-    pub(super) fn take(&mut self, event: &Event<'_>) -> io::Result<()> {
+    pub(crate) fn take(&mut self, event: &Event<'_>) -> io::Result<()> {
         match (self.route, event) {
             (Route::Lines, event) => match line(event) {
                 Some(line) => self.write(Target::Stdout, line.as_bytes()),
@@ -82,7 +82,7 @@ impl Output {
     }
 
     /// Writes out what was gathered.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         let gathered = std::mem::take(&mut self.gathered);
         let result = self.write_all(self.target, &gathered);
         self.gathered = gathered;
@@ -91,7 +91,7 @@ impl Output {
     }
 
     /// Whether the terminal's line is free for something of our own.
-    pub(super) fn line_free(&self) -> bool {
+    pub(crate) fn line_free(&self) -> bool {
         self.line_free
     }
 

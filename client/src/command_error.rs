@@ -1,59 +1,15 @@
-//! One file a command, and what they share: who calls, and how a command fails.
+//! Why a command failed, what the user can do about it, and the exit code that it leads to.
 
-mod cancel;
-mod changes;
-mod completions;
-mod daemon;
-mod daemon_logs;
-mod explain;
-mod follow;
-mod history;
-mod logs;
-mod output;
-mod progress;
-mod request;
-mod run;
-mod screen;
-mod signals;
-mod state;
-mod status;
-mod terminal;
-mod version;
-mod wait;
-mod watch;
-mod ws;
-
-use crate::cli::{Command, DaemonCommand};
-use crate::render::paint::ColorChoice;
-use bd_client::{Client, ClientError, StartPolicy, recognise};
+use bd_client::ClientError;
 use bd_protocol::failure::codes;
-use bd_protocol::rendezvous::Home;
-use std::io::{self, Write as _};
+use std::io;
 
-/// A wait expired; what was waited for goes on.
-const EXPIRED: u8 = 124;
 /// The daemon could not do what was asked.
-const DAEMON_FAILED: u8 = 125;
+pub(crate) const DAEMON_FAILED: u8 = 125;
 /// Exit code for wrong usage, the same as clap's.
 const USAGE: u8 = 2;
 /// What a shell shows for a program that SIGPIPE ended.
 const OUTPUT_CLOSED: u8 = 128 + 13;
-
-/// Options of every command.
-#[derive(Debug)]
-pub(crate) struct Caller {
-    pub(crate) session: Option<String>,
-    pub(crate) color: ColorChoice,
-}
-
-impl Caller {
-    /// A client for this caller; its notes go to standard error.
-    fn client(&self, start: StartPolicy) -> Result<Client, ClientError> {
-        let home = Home::from_env()?;
-        let session = recognise(self.session.as_deref())?;
-        Ok(Client::new(home, session, start).with_notes(|note| eprintln!("bdctl: {note}")))
-    }
-}
 
 /// Why a command did not do its part.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +80,7 @@ impl CommandError {
         }
     }
 
-    fn io(operation: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(operation: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let operation = operation.into();
         move |source| Self::Io { operation, source }
     }
@@ -138,38 +94,4 @@ impl From<io::Error> for CommandError {
             _ => Self::Output(error),
         }
     }
-}
-
-/// Runs a command; the answer is the exit code.
-pub(crate) fn dispatch(command: Command, caller: &Caller) -> Result<u8, CommandError> {
-    match command {
-        Command::Run(args) => run::run(*args, caller),
-        Command::Watch(args) => watch::watch(*args, caller),
-        Command::Status(args) => status::status(&args, caller),
-        Command::Wait(args) => wait::wait(&args, caller),
-        Command::Cancel(args) => cancel::cancel(&args, caller),
-        Command::Logs(args) => logs::logs(&args, caller),
-        Command::History(args) => history::history(&args, caller),
-        Command::Explain(args) => explain::explain(args, caller),
-        Command::Changes(args) => changes::changes(args, caller),
-        Command::Ws(args) => ws::ws(args, caller),
-        Command::State(args) => state::state(args, caller),
-        Command::Version(args) => version::version(&args, caller),
-        Command::Completions(args) => completions::completions(&args),
-        Command::Daemon(args) => match args.command {
-            DaemonCommand::Start { json } => daemon::start(json, caller),
-            DaemonCommand::Stop { when_idle } => daemon::stop(when_idle, caller),
-            DaemonCommand::Restart { when_idle } => daemon::restart(when_idle, caller),
-            DaemonCommand::Status { json } => daemon::status(json, caller),
-            DaemonCommand::Logs { follow, tail } => daemon_logs::logs(follow, tail, caller),
-        },
-    }
-}
-
-/// Prints to standard output, in one write.
-fn print(text: &str) -> Result<(), CommandError> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
-    Ok(())
 }

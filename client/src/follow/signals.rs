@@ -2,8 +2,8 @@
 //! ends us at once. A thread of its own does it, because the main one may be stuck writing to somebody
 //! who does not read.
 
-use super::CommandError;
 use super::terminal::{self, Saved};
+use crate::command_error::CommandError;
 use bd_client::Sender;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The signal that asked us to end, or 0.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Interrupted(Arc<AtomicI32>);
+pub(crate) struct Interrupted(Arc<AtomicI32>);
 
 impl Interrupted {
     /// The exit code it leads to.
-    pub(super) fn exit_code(&self) -> Option<u8> {
+    pub(crate) fn exit_code(&self) -> Option<u8> {
         let signal = self.0.load(Ordering::SeqCst);
         (signal != 0).then(|| code(signal))
     }
@@ -25,18 +25,18 @@ impl Interrupted {
 
 /// The build that is ours at the moment, if one is.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Current(Arc<Mutex<Option<String>>>);
+pub(crate) struct CurrentBuild(Arc<Mutex<Option<String>>>);
 
-impl Current {
+impl CurrentBuild {
     /// For good.
-    pub(super) fn of(build: &str) -> Self {
+    pub(crate) fn of(build: &str) -> Self {
         let current = Self::default();
         current.set(Some(build));
         current
     }
 
     /// From now on.
-    pub(super) fn set(&self, build: Option<&str>) {
+    pub(crate) fn set(&self, build: Option<&str>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = build.map(str::to_owned);
     }
 
@@ -46,27 +46,27 @@ impl Current {
 }
 
 /// What can be read from as soon as a signal came, for whoever waits.
-pub(super) fn bell() -> Result<(PipeWriter, PipeReader), CommandError> {
+pub(crate) fn stop_pipe() -> Result<(PipeWriter, PipeReader), CommandError> {
     let (reader, writer) = std::io::pipe().map_err(CommandError::io("make a pipe"))?;
     Ok((writer, reader))
 }
 
 /// How to react to signals.
 #[derive(Debug)]
-pub(super) struct Reaction {
-    pub(super) sender: Sender,
+pub(crate) struct Reaction {
+    pub(crate) sender: Sender,
     /// The build that is withdrawn.
-    pub(super) build: Current,
+    pub(crate) build: CurrentBuild,
     /// Whether to pass on the size of the terminal.
-    pub(super) tty: bool,
+    pub(crate) tty: bool,
     /// What the terminal is set to before we end in haste.
-    pub(super) saved: Option<Saved>,
+    pub(crate) saved: Option<Saved>,
     /// Where to tell that a signal came.
-    pub(super) bell: Option<PipeWriter>,
+    pub(crate) stop: Option<PipeWriter>,
 }
 
 /// Starts to react to signals.
-pub(super) fn watch(reaction: Reaction) -> Result<Interrupted, CommandError> {
+pub(crate) fn start(reaction: Reaction) -> Result<Interrupted, CommandError> {
     let ignored = ignored_signals();
     // What the caller had ignored (nohup, a background job) stays ignored.
     let ending = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !ignored(*signal));
@@ -91,7 +91,7 @@ impl Reaction {
             } else if interrupted.0.swap(signal, Ordering::SeqCst) == 0 {
                 // If it can not be sent, the daemon is gone, and the main thread sees that too.
                 let _ = self.build.get().map(|build| self.sender.cancel(&build));
-                let _ = self.bell.as_mut().map(|bell| bell.write_all(b"!"));
+                let _ = self.stop.as_mut().map(|stop| stop.write_all(b"!"));
             } else {
                 self.saved.iter().for_each(Saved::restore);
                 std::process::exit(i32::from(code(signal)));

@@ -1,7 +1,7 @@
 //! Our terminal, when it is lent to a command: raw while it runs, put right again however we end,
 //! its keys sent on. Knows nothing of the build.
 
-use super::CommandError;
+use crate::command_error::CommandError;
 use bd_client::Input;
 use bd_protocol::limits;
 use bd_protocol::submit::TerminalSize;
@@ -12,7 +12,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 const USUAL: TerminalSize = TerminalSize { rows: 24, columns: 80 };
 
 /// The size of the terminal we are on.
-pub(super) fn size() -> TerminalSize {
+pub(crate) fn size() -> TerminalSize {
     match terminal_size::terminal_size() {
         Some((columns, rows)) if columns.0 > 0 && rows.0 > 0 => {
             TerminalSize { rows: rows.0, columns: columns.0 }
@@ -23,22 +23,22 @@ pub(super) fn size() -> TerminalSize {
 
 /// How the terminal was.
 #[derive(Clone, Debug)]
-pub(super) struct Saved(Termios);
+pub(crate) struct Saved(Termios);
 
 impl Saved {
     /// Puts it back.
-    pub(super) fn restore(&self) {
+    pub(crate) fn restore(&self) {
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.0);
     }
 }
 
 /// While it lives, our terminal passes every key on.
 #[derive(Debug)]
-pub(super) struct Raw(Saved);
+pub(crate) struct Raw(Saved);
 
 impl Raw {
     /// Makes standard input raw, if it is a terminal.
-    pub(super) fn enter() -> Result<Option<Self>, CommandError> {
+    pub(crate) fn enter() -> Result<Option<Self>, CommandError> {
         let stdin = io::stdin();
         if !stdin.is_terminal() {
             return Ok(None);
@@ -53,7 +53,7 @@ impl Raw {
     }
 
     /// How it was before.
-    pub(super) fn saved(&self) -> Saved {
+    pub(crate) fn saved(&self) -> Saved {
         self.0.clone()
     }
 }
@@ -65,7 +65,7 @@ impl Drop for Raw {
 }
 
 /// Sends our standard input until its end, from a thread that nobody waits for.
-pub(super) fn forward(mut input: Input) -> Result<(), CommandError> {
+pub(crate) fn forward(mut input: Input) -> Result<(), CommandError> {
     let pump = move || {
         let mut buffer = vec![0; limits::INPUT_MAX_BYTES];
         // Past the buffer of the standard library.

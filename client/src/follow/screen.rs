@@ -7,7 +7,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 /// See the [module](self).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Screen {
+pub(crate) struct Screen {
     clears: bool,
     notifies: bool,
     /// Whether it takes sequences at all.
@@ -16,7 +16,7 @@ pub(super) struct Screen {
 
 impl Screen {
     /// One that does what is wanted of it and possible.
-    pub(super) fn new(clear: bool, notify: bool) -> Self {
+    pub(crate) fn new(clear: bool, notify: bool) -> Self {
         let here = std::io::stderr().is_terminal();
         // Where the output goes elsewhere, a cleared screen would be an empty one.
         let whole = here && std::io::stdout().is_terminal();
@@ -25,14 +25,14 @@ impl Screen {
     }
 
     /// Before a run. What was scrolled away stays there.
-    pub(super) fn clear(self) {
+    pub(crate) fn clear(self) {
         if self.clears {
             show("\x1b[H\x1b[2J");
         }
     }
 
     /// After a run of `command`.
-    pub(super) fn notify(self, command: &[OsText], ending: &str) {
+    pub(crate) fn notify(self, command: &[OsText], ending: &str) {
         match (self.notifies, self.dumb) {
             (true, false) => show(&notification(command, ending)),
             (true, true) => show("\x07"),

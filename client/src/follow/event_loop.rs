@@ -1,7 +1,7 @@
 //! The loop of every command that watches builds: waits for events, for the end of the daemon and
 //! for time, and takes up a lost subscription again. Knows nothing of what events are for.
 
-use super::CommandError;
+use crate::command_error::CommandError;
 use bd_client::{Client, ClientError, Control, Event, Events, readable};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ const RESUMES: u32 = 5;
 /// Before each of them, times its number.
 const RESUME_PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether a watcher wants more.
+/// Whether a follower wants more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     More,
     Enough,
 }
@@ -23,8 +23,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// How the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// The watcher had enough.
+pub(crate) enum Ended {
+    /// The follower had enough.
     Enough,
     /// The time was up.
     Expired,
@@ -33,7 +33,7 @@ pub(super) enum Ended {
 }
 
 /// Who gets the events.
-pub(super) trait Watcher {
+pub(crate) trait Follower {
     /// One event.
     fn event(&mut self, event: &Event<'_>) -> Result<Next, CommandError>;
 
@@ -53,14 +53,14 @@ pub(super) trait Watcher {
     }
 }
 
-/// Hands events to `watcher` until it has enough. Where the builds hang on a `control` channel,
+/// Hands events to `follower` until it has enough. Where the builds hang on a `control` channel,
 /// its end is the end of the daemon.
-pub(super) fn follow(
+pub(crate) fn follow(
     client: &Client,
     mut control: Option<&mut Control>,
     events: &mut Events,
     until: Option<Instant>,
-    watcher: &mut impl Watcher,
+    follower: &mut impl Follower,
 ) -> Result<Ended, CommandError> {
     let mut resumes = 0;
     // When the control channel ended, the time until which its events are read.
@@ -69,15 +69,15 @@ pub(super) fn follow(
         let mut next = Next::More;
         events.deliver(|event| -> Result<(), CommandError> {
             if next == Next::More {
-                next = watcher.event(&event)?;
+                next = follower.event(&event)?;
             }
             Ok(())
         })?;
-        watcher.pause()?;
+        follower.pause()?;
         if next == Next::Enough {
             return Ok(Ended::Enough);
         }
-        watcher.tick()?;
+        follower.tick()?;
 
         let left = |until: Instant| until.saturating_duration_since(Instant::now());
         let (left, words_left) = (until.map(left), gone.map(left));
@@ -86,7 +86,7 @@ pub(super) fn follow(
             (Some(Duration::ZERO), None) => return Ok(Ended::Expired),
             _ => {}
         }
-        let wait = [words_left.or(left), watcher.next_tick()].into_iter().flatten().min();
+        let wait = [words_left.or(left), follower.next_tick()].into_iter().flatten().min();
         let events_fd = events.frames().as_fd();
         let control_fd = control.as_ref().map_or(events_fd, |control| control.frames().as_fd());
         let wait_failed = CommandError::io("wait for the daemon");

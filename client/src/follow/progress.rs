@@ -1,9 +1,10 @@
 //! Watches one build for `run`, `wait` and `watch`: its output goes where it belongs, its state is kept
 //! and shown, its end told. Knows nothing of how events arrive.
 
-use super::follow::{Next, Watcher};
+use super::event_loop::{Follower, Next};
 use super::output::{Output, Route};
-use super::{Caller, CommandError};
+use crate::caller::Caller;
+use crate::command_error::CommandError;
 use crate::render::builds::{elapsed, moved_inputs, summary};
 use crate::render::live::{Progress, ProgressMode};
 use crate::render::paint::{Paint, Style};
@@ -13,10 +14,10 @@ use bd_protocol::{Build, Outcome, SessionKind};
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-/// One build that is watched.
-pub(super) struct Watched {
+/// One build that is followed.
+pub(crate) struct FollowedBuild {
     /// As last seen.
-    pub(super) build: Option<Build>,
+    pub(crate) build: Option<Build>,
     output: Option<Output>,
     progress: Progress,
     paint: Paint,
@@ -24,7 +25,7 @@ pub(super) struct Watched {
 }
 
 /// How much is said on standard error.
-pub(super) fn manner(client: &Client, quiet: bool, route: Option<Route>) -> ProgressMode {
+pub(crate) fn progress_mode(client: &Client, quiet: bool, route: Option<Route>) -> ProgressMode {
     if quiet || route == Some(Route::Lines) {
         return ProgressMode::Silent;
     }
@@ -37,11 +38,11 @@ pub(super) fn manner(client: &Client, quiet: bool, route: Option<Route>) -> Prog
     }
 }
 
-impl Watched {
+impl FollowedBuild {
     /// Without a route, the output is not wanted.
-    pub(super) fn new(
+    pub(crate) fn new(
         caller: &Caller,
-        manner: ProgressMode,
+        mode: ProgressMode,
         route: Option<Route>,
     ) -> Result<Self, CommandError> {
         let paint = Paint::new(caller.color, &std::io::stderr());
@@ -49,14 +50,14 @@ impl Watched {
         Ok(Self {
             build: None,
             output: route.map(Output::new).transpose().map_err(open_failed)?,
-            progress: Progress::new(manner, paint),
+            progress: Progress::new(mode, paint),
             paint,
             left_out: 0,
         })
     }
 
     /// The build at its end.
-    pub(super) fn ended(&self) -> Result<(&Build, &Outcome), CommandError> {
+    pub(crate) fn ended(&self) -> Result<(&Build, &Outcome), CommandError> {
         let build = self.build.as_ref();
         build
             .and_then(|build| Some((build, build.outcome.as_ref()?)))
@@ -64,17 +65,17 @@ impl Watched {
     }
 
     /// Tells how it ended; the answer is the exit code.
-    pub(super) fn conclude(&mut self) -> Result<u8, CommandError> {
+    pub(crate) fn conclude(&mut self) -> Result<u8, CommandError> {
         self.tell_end(self.progress.is_live())
     }
 
     /// The same for one of several runs: what tells them apart is told without a terminal, too.
-    pub(super) fn conclude_one(&mut self) -> Result<u8, CommandError> {
+    pub(crate) fn conclude_one(&mut self) -> Result<u8, CommandError> {
         self.tell_end(!self.progress.is_silent())
     }
 
     /// Tells that it ended because another one takes its place.
-    pub(super) fn conclude_superseded(&mut self) -> Result<(), CommandError> {
+    pub(crate) fn conclude_superseded(&mut self) -> Result<(), CommandError> {
         self.tell_left_out();
         let (build, _) = self.ended()?;
         let after = elapsed(build);
@@ -104,7 +105,7 @@ impl Watched {
     }
 
     /// Tells what has to be told when it is left early.
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.tell_left_out();
         self.progress.make_way();
     }
@@ -119,7 +120,7 @@ impl Watched {
     }
 }
 
-impl Watcher for Watched {
+impl Follower for FollowedBuild {
     fn event(&mut self, event: &Event<'_>) -> Result<Next, CommandError> {
         match event {
             Event::Build(build) => {

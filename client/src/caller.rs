@@ -1,0 +1,34 @@
+//! Who runs a command, and the way from there to the daemon and to standard output.
+
+use crate::command_error::CommandError;
+use crate::render::paint::ColorChoice;
+use bd_client::{Client, ClientError, StartPolicy, recognise};
+use bd_protocol::rendezvous::Home;
+use std::io::{self, Write as _};
+
+/// A wait expired; what was waited for goes on.
+pub(crate) const EXPIRED: u8 = 124;
+
+/// Options of every command.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) session: Option<String>,
+    pub(crate) color: ColorChoice,
+}
+
+impl Caller {
+    /// A client for this caller; its notes go to standard error.
+    pub(crate) fn client(&self, start: StartPolicy) -> Result<Client, ClientError> {
+        let home = Home::from_env()?;
+        let session = recognise(self.session.as_deref())?;
+        Ok(Client::new(home, session, start).with_notes(|note| eprintln!("bdctl: {note}")))
+    }
+}
+
+/// Prints to standard output, in one write.
+pub(crate) fn print(text: &str) -> Result<(), CommandError> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()?;
+    Ok(())
+}
