@@ -1,19 +1,15 @@
-//! Typed requests and their replies. Knows nothing of how the connection came about.
+//! The control channel: requests and their replies. Knows no request by name, and nothing of how
+//! the connection came about.
 
 use crate::connect::{self, Connection, Notes, misunderstood};
 use crate::{Client, ClientError, Frames, Welcome};
 use bd_protocol::envelope::{Reply, Request};
 use bd_protocol::hello::Channel;
-use bd_protocol::service::{BdRequest, BdResponse, HistoryQuery, Status};
-use bd_protocol::submit::{Explanation, Submit, Submitted, TerminalSize};
-use bd_protocol::{Build, limits};
+use bd_protocol::service::{BdRequest, BdResponse};
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// For requests that may have to digest a whole tree, read a long history or wait for processes
-/// to end.
-const SLOW: Duration = Duration::from_secs(60);
 /// What the reply may take on top of what the daemon was given.
 const SLACK: Duration = Duration::from_secs(2);
 
@@ -30,67 +26,41 @@ impl std::fmt::Debug for Control {
     }
 }
 
-/// The answer of the expected kind in a response, or an error.
+/// The answer of the expected kind in a response, or an error:
+/// `answer!(client.query(&BdRequest::Status {}, patience)?, Status)`.
+#[macro_export]
 macro_rules! answer {
     ($response:expr, $kind:ident) => {
         match $response {
-            BdResponse::$kind(answer) => Ok(answer?),
-            BdResponse::NotUnderstood(Err(failure)) => Err(ClientError::Failure(failure)),
-            _ => Err($crate::connect::misunderstood("reply", "it answers another question")),
+            ::bd_protocol::service::BdResponse::$kind(Ok(answer)) => Ok(answer),
+            ::bd_protocol::service::BdResponse::$kind(Err(failure))
+            | ::bd_protocol::service::BdResponse::NotUnderstood(Err(failure)) => {
+                Err($crate::ClientError::Failure(failure))
+            }
+            _ => Err($crate::ClientError::wrong_answer()),
         }
     };
 }
 pub(crate) use answer;
 
 impl Client {
-    /// The daemon, its workspaces and the builds that have not ended.
+    /// Sends one request on a connection of its own, without waiting for the welcome, and returns
+    /// the answer. Only for requests that change nothing: it may reach a daemon that is about to be
+    /// replaced, and then the next one as well. `patience` is how long the daemon may take.
     ///
     /// # Errors
     ///
-    /// As [`Client::control`], or the daemon's own.
-    pub fn ask_status(&self) -> Result<Status, ClientError> {
-        answer!(self.ask(&BdRequest::Status {}, limits::DEFAULT_DEADLINE)?, Status)
-    }
-
-    /// One build, ended or not.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::ask_status`].
-    pub fn ask_build(&self, id: &str) -> Result<Build, ClientError> {
-        let request = BdRequest::Build { id: id.to_owned() };
-        answer!(self.ask(&request, limits::DEFAULT_DEADLINE)?, Build)
-    }
-
-    /// Builds of the past and present, newest first.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::ask_status`].
-    pub fn ask_history(&self, query: HistoryQuery) -> Result<Vec<Build>, ClientError> {
-        answer!(self.ask(&BdRequest::History { query }, SLOW)?, History)
-    }
-
-    /// What a command would be, without running it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::ask_status`].
-    pub fn ask_explanation(&self, request: Submit) -> Result<Explanation, ClientError> {
-        answer!(self.ask(&BdRequest::Explain { request }, SLOW)?, Explain)
-    }
-
-    /// Asks without waiting for the welcome: only for requests that change nothing.
-    pub(crate) fn ask(
+    /// As [`Client::control`].
+    pub fn query(
         &self,
         request: &BdRequest,
         patience: Duration,
     ) -> Result<BdResponse, ClientError> {
-        self.ask_noting(request, patience, self.notes().clone())
+        self.query_with_notes(request, patience, self.notes().clone())
     }
 
     /// The same with another place for the note that the answer takes long.
-    pub(crate) fn ask_noting(
+    pub(crate) fn query_with_notes(
         &self,
         request: &BdRequest,
         patience: Duration,
@@ -113,44 +83,6 @@ impl Control {
     #[must_use]
     pub fn welcome(&self) -> &Welcome {
         &self.connection.welcome
-    }
-
-    /// Asks for a command to be run. The build ends with this channel unless it is detached.
-    ///
-    /// # Errors
-    ///
-    /// The daemon's own, [`ClientError::Closed`] and [`ClientError::Silent`]; so for all requests.
-    pub fn submit(&mut self, request: Submit) -> Result<Submitted, ClientError> {
-        answer!(self.call(&BdRequest::Submit { request }, limits::DEFAULT_DEADLINE)?, Submit)
-    }
-
-    /// Withdraws the interest in a build and waits for its end.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::submit`].
-    pub fn cancel(&mut self, id: &str) -> Result<Build, ClientError> {
-        answer!(self.call(&BdRequest::Cancel { id: id.to_owned() }, SLOW)?, Cancel)
-    }
-
-    /// One build, ended or not.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::submit`].
-    pub fn build(&mut self, id: &str) -> Result<Build, ClientError> {
-        let request = BdRequest::Build { id: id.to_owned() };
-        answer!(self.call(&request, limits::DEFAULT_DEADLINE)?, Build)
-    }
-
-    /// Keeps a build when this channel ends.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::submit`].
-    pub fn detach(&mut self, id: &str) -> Result<(), ClientError> {
-        let request = BdRequest::Detach { id: id.to_owned() };
-        answer!(self.call(&request, limits::DEFAULT_DEADLINE)?, Detach)
     }
 
     /// A second hand on the channel, to send what needs no answer from another thread.
@@ -194,12 +126,12 @@ impl Control {
         request: &BdRequest,
         patience: Duration,
     ) -> Result<BdResponse, ClientError> {
-        let id = self.ask_later(request, patience)?;
+        let id = self.send_request(request, patience)?;
         self.receive(id, patience)
     }
 
     /// Sends a request; the answer will have this id.
-    pub(crate) fn ask_later(
+    pub(crate) fn send_request(
         &mut self,
         request: &BdRequest,
         patience: Duration,
@@ -243,27 +175,13 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Withdraws the interest in a build; its end comes as an event.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::Closed`] or [`ClientError::Io`]; so for all.
-    pub fn cancel(&mut self, id: &str) -> Result<(), ClientError> {
-        self.send(&BdRequest::Cancel { id: id.to_owned() })
-    }
-
-    /// Tells the terminal of a build its new size.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::cancel`].
-    pub fn resize(&mut self, id: &str, size: TerminalSize) -> Result<(), ClientError> {
-        self.send(&BdRequest::Resize { id: id.to_owned(), size })
-    }
-
-    fn send(&mut self, request: &BdRequest) -> Result<(), ClientError> {
+    pub(crate) fn send(
+        &mut self,
+        request: &BdRequest,
+        patience: Duration,
+    ) -> Result<(), ClientError> {
         self.last_id += 1;
-        send(&self.stream, self.last_id, request, SLOW)
+        send(&self.stream, self.last_id, request, patience)
     }
 }
 

@@ -172,6 +172,12 @@ impl ClientError {
         Some(text.to_owned())
     }
 
+    /// A reply that answers another request than the one it names.
+    #[must_use]
+    pub fn wrong_answer() -> Self {
+        Self::Protocol { what: "reply", detail: "it answers another request".to_owned() }
+    }
+
     pub(crate) fn io(operation: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { operation, source }
     }

@@ -8,7 +8,7 @@
 //!
 //! # fn main() -> Result<(), bd_client::ClientError> {
 //! let client = Client::new(Home::from_env()?, recognise(None)?, StartPolicy::IfNeeded);
-//! println!("{} builds", client.ask_status()?.builds.len());
+//! println!("{} builds", client.status()?.builds.len());
 //! # Ok(())
 //! # }
 //! ```
@@ -19,14 +19,13 @@ mod control;
 mod error;
 mod frames;
 mod input;
+mod rpc;
 mod session;
 mod start;
 mod stop;
 mod stream;
 mod upgrade;
 mod version;
-mod watching;
-mod workspaces;
 
 pub use client::{Client, StartPolicy};
 pub use connect::{Connection, Welcome};
@@ -34,8 +33,8 @@ pub use control::{Control, Sender};
 pub use error::{ClientError, StartError};
 pub use frames::{Frames, readable};
 pub use input::Input;
+pub use rpc::workspace_at;
 pub use session::{recognise, recognise_with};
 pub use stop::Stopped;
 pub use stream::{Cursor, Event, Events};
 pub use version::newer;
-pub use workspaces::place;

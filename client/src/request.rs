@@ -50,8 +50,8 @@ pub(crate) fn on_terms(request: Submit, options: &BuildOptions) -> Submit {
 }
 
 /// The workspace that a directory is in, this one where none is given.
-pub(crate) fn place(dir: Option<&Path>) -> Result<WorkspaceLocator, CommandError> {
-    Ok(bd_client::place(directory(dir.unwrap_or(Path::new(".")))?))
+pub(crate) fn workspace(dir: Option<&Path>) -> Result<WorkspaceLocator, CommandError> {
+    Ok(bd_client::workspace_at(directory(dir.unwrap_or(Path::new(".")))?))
 }
 
 /// An absolute path without links; one that does not exist is only made absolute, so that the

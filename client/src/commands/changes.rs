@@ -47,10 +47,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) fn run(args: ChangesArgs, caller: &Caller) -> Result<u8, CommandError> {
     let begun = Instant::now();
     let client = caller.client(StartPolicy::IfNeeded)?;
-    let place = request::place(args.dir.as_deref())?;
+    let place = request::workspace(args.dir.as_deref())?;
     let query = ChangesQuery { place, since: args.since, ..ChangesQuery::default() };
     let found = match args.wait {
-        None => client.ask_changes(&query)?,
+        None => client.changes(&query)?,
         // A duration that no clock can hold is as good as none.
         Some(limit) => wait(&client, query, limit.and_then(|limit| begun.checked_add(limit)))?,
     };
@@ -70,7 +70,7 @@ fn wait(
     until: Option<Instant>,
 ) -> Result<Changes, CommandError> {
     if query.since.is_none() {
-        query.since = Some(client.ask_changes(&query)?.clock);
+        query.since = Some(client.changes(&query)?.clock);
     }
     loop {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -78,7 +78,7 @@ fn wait(
         let part = left.map_or(WAIT_MAX, |left| WAIT_MAX.min(left + Duration::from_millis(1)));
         query.wait_ms = Some(millis(part));
         let asked = Instant::now();
-        let found = client.ask_changes(&query)?;
+        let found = client.changes(&query)?;
         let over = until.is_some_and(|until| until <= Instant::now());
         if over || !is_nothing(&found) {
             return Ok(found);

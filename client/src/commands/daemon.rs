@@ -125,7 +125,7 @@ pub(crate) fn run(args: &DaemonArgs, caller: &Caller) -> Result<u8, CommandError
 
 fn start(json: bool, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::Always)?;
-    let status = client.ask_status()?;
+    let status = client.status()?;
     show(&Daemon::new(&client, None, Some(status.daemon)), json, caller)
 }
 
@@ -149,7 +149,7 @@ fn restart(when_idle: bool, caller: &Caller) -> Result<u8, CommandError> {
 
 fn status(json: bool, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::Never)?;
-    let daemon = match client.ask_status() {
+    let daemon = match client.status() {
         Ok(status) => Daemon::new(&client, None, Some(status.daemon)),
         Err(ClientError::NotRunning { .. } | ClientError::Silent { .. } | ClientError::Closed) => {
             Daemon::new(&client, client.living_pid()?, None)

@@ -41,14 +41,14 @@ pub(super) fn run(args: ExplainArgs, caller: &Caller) -> Result<u8, CommandError
     let paint = Paint::new(caller.color, &std::io::stdout());
     if args.command.is_empty() {
         let build = match &args.id {
-            Some(id) => client.ask_build(id)?,
+            Some(id) => client.build(id)?,
             None => history::newest(&client)?,
         };
         let json = || document("bd.explain/1", &OneBuild { build: &build });
         print(&if args.json { json() } else { of_build(&build, paint) })?;
         return Ok(0);
     }
-    let explanation = client.ask_explanation(request::submit(args.command, args.context)?)?;
+    let explanation = client.explain(request::submit(args.command, args.context)?)?;
     let json = || document("bd.explain/1", &explanation);
     print(&if args.json { json() } else { of_command(&explanation, paint) })?;
     Ok(0)

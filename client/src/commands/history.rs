@@ -36,7 +36,7 @@ pub(super) fn run(args: &HistoryArgs, caller: &Caller) -> Result<u8, CommandErro
     let client = caller.client(StartPolicy::IfNeeded)?;
     let under = args.under.as_deref().map(request::directory).transpose()?;
     let limit = args.limit.or(args.all.then_some(HISTORY_MAX));
-    let found = client.ask_history(HistoryQuery { limit, under: under.map(Into::into) })?;
+    let found = client.history(HistoryQuery { limit, under: under.map(Into::into) })?;
     if args.json {
         print(&document("bd.history/1", &Builds { builds: &found }))?;
     } else if found.is_empty() {
@@ -53,7 +53,7 @@ pub(super) fn run(args: &HistoryArgs, caller: &Caller) -> Result<u8, CommandErro
 pub(super) fn newest(client: &Client) -> Result<Build, CommandError> {
     let ask = |under| -> Result<Option<Build>, CommandError> {
         let query = HistoryQuery { limit: Some(1), under };
-        Ok(client.ask_history(query)?.into_iter().next())
+        Ok(client.history(query)?.into_iter().next())
     };
     let here = std::env::current_dir().ok();
     let found = here.map(|here| ask(Some(here.into()))).transpose()?.flatten();

@@ -59,7 +59,7 @@ enum Stream {
 pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
     let build = match &args.id {
-        Some(id) => client.ask_build(id)?,
+        Some(id) => client.build(id)?,
         None => history::newest(&client)?,
     };
     let id = build.id.clone();

@@ -50,12 +50,12 @@ pub(super) fn run(args: StateArgs, caller: &Caller) -> Result<u8, CommandError> 
     let paint = Paint::new(caller.color, &std::io::stdout());
     match args.command {
         StateCommand::Inspect(of) => {
-            let found = client.ask_inspection(request::place(of.dir.as_deref())?)?;
+            let found = client.inspect(request::workspace(of.dir.as_deref())?)?;
             print(&if of.json { own_document(&found) } else { one(&found, paint) })?;
             Ok(0)
         }
         StateCommand::Verify { repair, of } => {
-            let verified = client.verify(request::place(of.dir.as_deref())?, repair)?;
+            let verified = client.verify(request::workspace(of.dir.as_deref())?, repair)?;
             print(&match of.json {
                 true => document("bd.state_verify/1", &verified),
                 false => verification(&verified, paint),

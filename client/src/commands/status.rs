@@ -37,7 +37,7 @@ pub(super) fn run(args: &StatusArgs, caller: &Caller) -> Result<u8, CommandError
     let client = caller.client(StartPolicy::IfNeeded)?;
     let paint = Paint::new(caller.color, &stdout());
     if !args.watch {
-        let status = client.ask_status()?;
+        let status = client.status()?;
         print(&if args.json { document("bd.status/1", &status) } else { page(&status, paint) })?;
         return Ok(0);
     }

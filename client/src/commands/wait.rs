@@ -35,7 +35,7 @@ pub(super) fn run(args: &WaitArgs, caller: &Caller) -> Result<u8, CommandError> 
     let client = caller.client(StartPolicy::IfNeeded)?;
     let mut followed = FollowedBuild::new(caller, progress_mode(&client, args.quiet, None), None)?;
     // The whole id, and the answer if there is nothing to wait for.
-    let build = client.ask_build(&args.id)?;
+    let build = client.build(&args.id)?;
     let id = build.id.clone();
     let over = build.state == BuildState::Ended;
     followed.build = Some(build);

@@ -80,12 +80,12 @@ pub(super) fn run(args: WsArgs, caller: &Caller) -> Result<u8, CommandError> {
     let paint = Paint::new(caller.color, &stdout());
     match args.command.unwrap_or(WsCommand::List { json: args.json }) {
         WsCommand::Add { json, dir } => {
-            let place = request::place(dir.as_deref())?;
+            let place = request::workspace(dir.as_deref())?;
             let added = client.register(place, dir.is_some())?;
             print(&if json { own_document(&added) } else { one(&added, paint) })?;
         }
         WsCommand::List { json } => {
-            let workspaces = client.ask_workspaces()?;
+            let workspaces = client.workspaces()?;
             let body = Workspaces { workspaces: &workspaces };
             print(&match json {
                 true => document("bd.ws_list/1", &body),
@@ -93,19 +93,19 @@ pub(super) fn run(args: WsArgs, caller: &Caller) -> Result<u8, CommandError> {
             })?;
         }
         WsCommand::Remove(of) => {
-            let forgotten = client.forget(request::place(of.dir.as_deref())?)?;
+            let forgotten = client.forget(request::workspace(of.dir.as_deref())?)?;
             print(&match of.json {
                 true => document("bd.ws_remove/1", &forgotten),
                 false => format!("forgotten: {}\n", path(&forgotten.root)),
             })?;
         }
         WsCommand::Info(of) => {
-            let found = client.ask_workspace(request::place(of.dir.as_deref())?)?;
+            let found = client.workspace(request::workspace(of.dir.as_deref())?)?;
             print(&if of.json { own_document(&found) } else { one(&found, paint) })?;
         }
         WsCommand::Digest { on, of } => {
             let on = on.into_iter().map(OsText).collect();
-            let found = client.ask_digest(request::place(of.dir.as_deref())?, on)?;
+            let found = client.digest(request::workspace(of.dir.as_deref())?, on)?;
             print(&match of.json {
                 true => document("bd.ws_digest/1", &found),
                 false => format!("{}\n", found.digest),

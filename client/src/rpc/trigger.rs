@@ -1,5 +1,4 @@
-//! Typed requests of whoever has a command run on change. Knows nothing of what is done with the
-//! news.
+//! Triggers: commands that run whenever files change. Knows nothing of what is done with their events.
 
 use crate::connect::misunderstood;
 use crate::control::{answer, reply_to};
@@ -40,7 +39,7 @@ impl Control {
         let watch = watch.to_owned();
         let request = BdRequest::Watched { watch, wait_ms: WATCHED_WAIT_MAX_MS };
         let patience = Duration::from_millis(WATCHED_WAIT_MAX_MS) + SLACK;
-        let id = self.ask_later(&request, patience)?;
+        let id = self.send_request(&request, patience)?;
         let asked = Instant::now();
         loop {
             if let Some(response) = self.answer_here(id)? {

@@ -1,0 +1,64 @@
+//! Workspaces: which there are, and which the daemon shall know.
+
+use super::READ_ALL;
+use crate::control::answer;
+use crate::{Client, ClientError};
+use bd_protocol::changes::{Forgotten, WorkspaceLocator};
+use bd_protocol::service::{BdRequest, Workspace};
+use bd_protocol::{OsText, limits};
+use std::path::PathBuf;
+
+/// The workspace that `dir` (absolute) is in, for a request of this process.
+#[must_use]
+pub fn workspace_at(dir: PathBuf) -> WorkspaceLocator {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    WorkspaceLocator { dir: dir.into(), home: home.map(OsText) }
+}
+
+impl Client {
+    /// A workspace, synchronised, with its digest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::status`].
+    pub fn workspace(&self, place: WorkspaceLocator) -> Result<Workspace, ClientError> {
+        answer!(self.query(&BdRequest::Workspace { place }, READ_ALL)?, Workspace)
+    }
+
+    /// A workspace as it was last seen.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::status`].
+    pub fn inspect(&self, place: WorkspaceLocator) -> Result<Workspace, ClientError> {
+        answer!(self.query(&BdRequest::Inspect { place }, limits::DEFAULT_DEADLINE)?, Inspect)
+    }
+
+    /// The workspaces the daemon knows, as they were last seen.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::status`].
+    pub fn workspaces(&self) -> Result<Vec<Workspace>, ClientError> {
+        answer!(self.query(&BdRequest::Workspaces {}, limits::DEFAULT_DEADLINE)?, Workspaces)
+    }
+
+    /// Makes a workspace known; with `exact`, the directory itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::status`].
+    pub fn register(&self, place: WorkspaceLocator, exact: bool) -> Result<Workspace, ClientError> {
+        answer!(self.control()?.call(&BdRequest::Register { place, exact }, READ_ALL)?, Register)
+    }
+
+    /// Forgets a workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::status`].
+    pub fn forget(&self, place: WorkspaceLocator) -> Result<Forgotten, ClientError> {
+        let request = BdRequest::Forget { place };
+        answer!(self.control()?.call(&request, limits::DEFAULT_DEADLINE)?, Forget)
+    }
+}
