@@ -4,10 +4,10 @@ use super::config::{Config, ConfigError};
 use super::lock::{DaemonLock, LockError};
 use super::log;
 use crate::engine::{Core, Input, Limits};
-use crate::output;
+use crate::output::{LogLimits, OutputStore, Retention};
 use crate::process;
 use crate::runtime::event_loop::{EventSender, channels};
-use crate::runtime::{Engine, Report, Runtime, RuntimeParts, StoredSnapshots};
+use crate::runtime::{Engine, Report, Runtime, RuntimeParts, StoredSnapshots, Warnings};
 use crate::scheduler::PriorityQueue;
 use crate::server::{Server, ServerParts, listen};
 use crate::store::StoreHandle;
@@ -149,7 +149,12 @@ async fn live(
     }
     let (drained, when_drained) = oneshot::channel();
     let supervisor = process::own_program().map_err(io("find the program of the daemon"))?;
-    let output_dir = home.state_dir().join("output");
+    let output = OutputStore::new(
+        home.state_dir().join("output"),
+        LogLimits { kept_bytes: config.output_per_build, ..LogLimits::default() },
+        Retention { total_bytes: config.output_total, max_age: config.output_age },
+    );
+    let warnings = Warnings::default();
     let (engine, inbox) = channels();
     let reports = engine.reports();
     let store = home.state_dir().join("store");
@@ -157,18 +162,15 @@ async fn live(
     let store = StoreHandle::open(store, started_ms, move |facts| {
         recovered.send(Report::Recovered(facts));
     });
+    let registry = registry(home, &store, engine.reports());
     let parts = RuntimeParts {
-        registry: registry(home, &store, engine.reports()),
+        registry,
         supervisor,
-        output_dir,
-        limits: output::LogLimits {
-            kept_bytes: config.output_per_build,
-            ..output::LogLimits::default()
-        },
-        kept: (config.output_total, config.output_age),
+        output,
         mark: mark.ours.clone(),
         open_files,
         store,
+        warnings,
         drained,
     };
     let limits = Limits { builds: config.max_builds, stop_grace_ms: ms(config.stop_grace) };

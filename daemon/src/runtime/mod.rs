@@ -5,11 +5,13 @@ pub mod event_loop;
 mod messages;
 mod snapshots;
 mod triggers;
+mod warnings;
 mod workspaces;
 
 pub use messages::{Question, Report};
 pub use snapshots::StoredSnapshots;
 pub use triggers::{Prepared, TriggerRequest, TriggerUpdate};
+pub use warnings::Warnings;
 
 use crate::engine::{Effect, Input, Now, Target};
 use crate::index::Clock;
@@ -19,15 +21,13 @@ use triggers::TriggerState;
 use crate::model::{
     AttemptId, AttemptResult, BuildId, BuildView, Command, ExecutionId, Exit, Phase, TriggerId,
 };
-use crate::output::{self, Log, Writer};
+use crate::output::{self, OutputStore, Writer};
 use crate::process::{self, Launch, OutputSink, Running, Stream, TerminalSize};
 use crate::store::{Recovered, StoreHandle};
 use crate::watch::{ChangesQuery, OnChange, WorkspaceRegistry};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -39,9 +39,6 @@ const EXECUTIONS_BETWEEN_COLLECTIONS: u32 = 100;
 /// begun to read.
 const FIRST_READER_MAY_TAKE: Duration = Duration::from_millis(500);
 
-/// Warnings that `status` shows; older ones are in the log.
-const WARNINGS: usize = 10;
-
 /// The engine with these hands.
 pub type Engine = event_loop::Engine<Runtime>;
 
@@ -52,12 +49,8 @@ pub struct RuntimeParts {
     pub registry: WorkspaceRegistry,
     /// The program that supervises attempts: `bdd` itself.
     pub supervisor: PathBuf,
-    /// Where output goes, one directory an execution.
-    pub output_dir: PathBuf,
-    /// How much output is kept.
-    pub limits: output::LogLimits,
-    /// How much output of all executions is kept, in bytes, and for how long.
-    pub kept: (u64, Duration),
+    /// Where output goes.
+    pub output: OutputStore,
     /// First part of the mark that every process of a build has in its environment; unique for
     /// this daemon.
     pub mark: String,
@@ -65,6 +58,8 @@ pub struct RuntimeParts {
     pub open_files: Option<(u64, u64)>,
     /// History.
     pub store: StoreHandle,
+    /// Where the operator is warned.
+    pub warnings: Warnings,
     /// Told when a drain is complete.
     pub drained: oneshot::Sender<StoreHandle>,
 }
@@ -75,16 +70,13 @@ pub struct Runtime {
     reports: EventSender<Report>,
     registry: WorkspaceRegistry,
     supervisor: PathBuf,
-    output_dir: PathBuf,
-    limits: output::LogLimits,
-    kept: (u64, Duration),
+    output: OutputStore,
     mark: String,
     open_files: Option<(u64, u64)>,
     /// Gone once the drain is complete.
     ending: Option<(StoreHandle, oneshot::Sender<StoreHandle>)>,
     states: HashMap<Target, Clock>,
     attempts: HashMap<AttemptId, Attempt>,
-    logs: HashMap<ExecutionId, Log>,
     inputs: HashMap<BuildId, OwnedFd>,
     /// What was last written of each live build: whether it ran, and for which execution.
     written: HashMap<BuildId, (bool, Option<ExecutionId>)>,
@@ -94,7 +86,7 @@ pub struct Runtime {
     /// Workspaces that may run things on change, and what they want run.
     trusted: BTreeSet<PathBuf>,
     rules: BTreeMap<PathBuf, Vec<OnChange>>,
-    warnings: Vec<String>,
+    warnings: Warnings,
     until_collection: u32,
 }
 
@@ -113,15 +105,12 @@ impl Runtime {
             reports,
             registry: parts.registry,
             supervisor: parts.supervisor,
-            output_dir: parts.output_dir,
-            limits: parts.limits,
-            kept: parts.kept,
+            output: parts.output,
             mark: parts.mark,
             open_files: parts.open_files,
             ending: Some((parts.store, parts.drained)),
             states: HashMap::new(),
             attempts: HashMap::new(),
-            logs: HashMap::new(),
             inputs: HashMap::new(),
             written: HashMap::new(),
             roots: HashMap::new(),
@@ -129,7 +118,7 @@ impl Runtime {
             last_trigger: 0,
             trusted: BTreeSet::new(),
             rules: BTreeMap::new(),
-            warnings: Vec::new(),
+            warnings: parts.warnings,
             until_collection: 0,
         }
     }
@@ -177,28 +166,20 @@ impl Runtime {
         command: &Command,
         changed: Option<&[PathBuf]>,
     ) -> Result<Running, String> {
-        // Somebody may have made room by removing it all.
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.output_dir)
-            .map_err(|error| format!("make {}: {error}", self.output_dir.display()))?;
-        let dir = self.output_dir.join(execution.to_string());
-        let (writer, log) = Writer::create(&dir, self.limits).map_err(|error| error.to_string())?;
+        let (writer, log) = self.output.create(execution).map_err(|error| error.to_string())?;
         // Whoever asked has not begun to read when a fast command has written more than is kept.
         let first = log.reader(0);
         tokio::spawn(async move {
             tokio::time::sleep(FIRST_READER_MAY_TAKE).await;
             drop(first);
         });
-        self.logs.insert(execution, log);
         let marker = format!("{}{attempt}", self.mark);
         let mut environment = command.environment.clone();
         environment.retain(|(name, _)| name != "BD_BUILD");
         environment.push(("BD_BUILD".into(), build.to_string().into()));
         environment.retain(|(name, _)| name != CHANGED_FILES);
         if let Some(changed) = changed {
-            let list = dir.join("changed");
+            let list = self.output.dir(execution).join("changed");
             write_list(&list, changed).map_err(|e| format!("write {}: {e}", list.display()))?;
             environment.push((CHANGED_FILES.into(), list.into()));
         }
@@ -222,19 +203,17 @@ impl Runtime {
     }
 
     fn closed(&mut self, execution: ExecutionId) {
-        self.logs.remove(&execution);
+        self.output.closed(execution);
         self.roots.remove(&execution);
         if self.until_collection > 0 {
             self.until_collection -= 1;
             return;
         }
         self.until_collection = EXECUTIONS_BETWEEN_COLLECTIONS;
-        let (dir, (bytes, age)) = (self.output_dir.clone(), self.kept);
-        let live: Vec<_> = self.logs.keys().map(ExecutionId::to_string).collect();
+        let output = self.output.clone();
         // Should there be no thread, the next collection does it.
         let _ = std::thread::Builder::new().name("collect".into()).spawn(move || {
-            let keep = |name: &str| live.iter().any(|live| live == name);
-            if let Err(error) = output::collect(&dir, bytes, age, &keep) {
+            if let Err(error) = output.collect() {
                 tracing::warn!(%error, "old output was not collected");
             }
         });
@@ -248,7 +227,7 @@ impl Runtime {
             if let Some(store) = self.store() {
                 store.attempt(attempt, execution, &result);
             }
-            if let Some(log) = self.logs.get(&execution)
+            if let Some(log) = self.output.live(execution)
                 && let Some(error) = log.first_error()
             {
                 // A log that could not be written can not say so itself later.
@@ -260,10 +239,6 @@ impl Runtime {
     }
 
     fn warn(&mut self, warning: String) {
-        tracing::warn!("{warning}");
-        if self.warnings.len() == WARNINGS {
-            self.warnings.remove(0);
-        }
         self.warnings.push(warning);
     }
 
@@ -388,12 +363,8 @@ impl event_loop::EffectHandler for Runtime {
                 let _ = reply.send(self.forget(&root));
             }
             Question::Output(execution, reply) => {
-                if let Some(live) = self.logs.get(&execution) {
-                    let _ = reply.send(Some(live.clone()));
-                    return;
-                }
-                let (dir, limits) = (self.output_dir.join(execution.to_string()), self.limits);
-                tokio::task::spawn_blocking(move || reply.send(Log::open(&dir, limits).ok()));
+                let output = self.output.clone();
+                tokio::spawn(async move { reply.send(output.open(execution).await) });
             }
             Question::History(query, reply) => match self.store() {
                 Some(store) => store.ask(query, |found| {
@@ -419,7 +390,7 @@ impl event_loop::EffectHandler for Runtime {
                 let _ = reply.send(found);
             }),
             Question::Warnings(reply) => {
-                let _ = reply.send(self.warnings.clone());
+                let _ = reply.send(self.warnings.list());
             }
         }
     }

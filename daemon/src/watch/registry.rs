@@ -37,6 +37,8 @@ struct Directory {
     snapshots: Arc<dyn SnapshotStore>,
     on_rules_changed: OnRulesChanged,
     workspaces: BTreeMap<PathBuf, WorkspaceHandle>,
+    /// Whether nothing is observed any more.
+    closed: bool,
 }
 
 impl Debug for WorkspaceRegistry {
@@ -69,6 +71,7 @@ impl WorkspaceRegistry {
             snapshots: Arc::new(NoSnapshots),
             on_rules_changed: Arc::new(|_, _| {}),
             workspaces: BTreeMap::new(),
+            closed: false,
         })))
     }
 
@@ -149,10 +152,15 @@ impl WorkspaceRegistry {
         true
     }
 
-    /// Saves all that is known and stops observing.
+    /// Saves all that is known and stops observing. Whoever asks from now on gets no answer: what
+    /// waits for it is dropped at once.
     pub fn close(&self) {
         let until = Instant::now() + SAVING;
-        let workspaces = std::mem::take(&mut self.directory().workspaces);
+        let workspaces = {
+            let mut directory = self.directory();
+            directory.closed = true;
+            std::mem::take(&mut directory.workspaces)
+        };
         let leaving: Vec<_> = workspaces.into_values().map(WorkspaceHandle::leave).collect();
         for left in leaving {
             // What is not saved in time is read again by the next daemon.
@@ -175,6 +183,9 @@ impl Directory {
         answer: impl FnOnce(Result<T, String>) + Send + 'static,
         request: impl FnOnce(Answer<T>) -> Request,
     ) {
+        if self.closed {
+            return;
+        }
         let mut request = request(Box::new(answer));
         if let Some(workspace) = self.workspaces.get_mut(root) {
             workspace.asked = Instant::now();
@@ -352,6 +363,21 @@ mod tests {
             }
         };
         assert_ne!(after.clock.instance, before.clock.instance);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_registry_that_is_closed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let registry = WorkspaceRegistry::new(vec![]);
+        state(&registry, dir.path());
+        registry.clone().close();
+        let (send, receive) = mpsc::channel();
+        registry.state(dir.path(), move |state| send.send(state).expect("somebody waits"));
+        assert_eq!(
+            receive.recv_timeout(Duration::from_secs(30)),
+            Err(mpsc::RecvTimeoutError::Disconnected)
+        );
+        assert!(registry.known().is_empty());
     }
 
     #[test]
