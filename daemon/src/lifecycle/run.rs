@@ -163,14 +163,15 @@ async fn live(
         recovered.send(Report::Recovered(facts));
     });
     let registry = registry(home, &store, engine.reports());
+    let history = store.history();
     let parts = RuntimeParts {
-        registry,
+        registry: registry.clone(),
         supervisor,
-        output,
+        output: output.clone(),
         mark: mark.ours.clone(),
         open_files,
         store,
-        warnings,
+        warnings: warnings.clone(),
         drained,
     };
     let limits = Limits { builds: config.max_builds, stop_grace_ms: ms(config.stop_grace) };
@@ -180,6 +181,10 @@ async fn live(
     let streams = streams_runtime().map_err(io("start the streams runtime"))?;
     let server = Server::new(ServerParts {
         engine: engine.clone(),
+        registry,
+        history,
+        output,
+        warnings,
         started_ms,
         max_executions: config.max_executions,
         streams: streams.clone(),

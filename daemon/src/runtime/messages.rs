@@ -1,15 +1,12 @@
-//! What the hands are told from other threads, and what others ask of them.
+//! What is reported to the runtime from other threads, and what others ask of it.
 
 use super::triggers::{Prepared, TriggerRequest, TriggerUpdate};
 use crate::engine::{Input, Target};
-use crate::index::{Changes, Clock};
-use crate::model::{
-    AttemptId, BuildId, BuildView, ClientId, Digest, ExecutionId, TreeVersion, TriggerId,
-};
-use crate::output::Log;
+use crate::index::Changes;
+use crate::model::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 use crate::process;
-use crate::store::{Query, Recovered};
-use crate::watch::{ChangesQuery, Globs, OnChange, State, Summary, Verified};
+use crate::store::Recovered;
+use crate::watch::{OnChange, State};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 
@@ -34,41 +31,10 @@ pub enum Report {
     Told(Box<Input>),
 }
 
-/// What others ask of the hands.
+/// What others ask of the runtime: what is decided about or done to triggers, attempts and
+/// workspaces. What only is to be known is asked of whoever owns it.
 #[derive(Debug)]
 pub enum Question {
-    /// The state of a workspace now.
-    State {
-        /// Its root.
-        root: PathBuf,
-        /// Where to answer.
-        reply: oneshot::Sender<Result<TreeVersion, String>>,
-    },
-    /// What a workspace holds now, with the digest of it all.
-    Info {
-        /// Its root.
-        root: PathBuf,
-        /// Where to answer.
-        reply: oneshot::Sender<Result<Summary, String>>,
-    },
-    /// What changed in a workspace.
-    Changes {
-        /// Its root.
-        root: PathBuf,
-        /// Since when, and whether to wait for something.
-        query: ChangesQuery,
-        /// Where to answer.
-        reply: oneshot::Sender<Result<Changes, String>>,
-    },
-    /// Whether what is believed of a workspace is on disk.
-    Verify {
-        /// Its root.
-        root: PathBuf,
-        /// Whether to mend what is wrong.
-        repair: bool,
-        /// Where to answer.
-        reply: oneshot::Sender<Result<Verified, String>>,
-    },
     /// Forget a workspace; `false` when there was none.
     Forget {
         /// Its root.
@@ -76,12 +42,6 @@ pub enum Question {
         /// Where to answer.
         reply: oneshot::Sender<bool>,
     },
-    /// The workspaces that are known, sorted by root, as they were last seen.
-    Workspaces(oneshot::Sender<Vec<Summary>>),
-    /// The output of an execution; `None` when there is none any more.
-    Output(ExecutionId, oneshot::Sender<Option<Log>>),
-    /// Builds of the past.
-    History(Query, oneshot::Sender<Result<Vec<BuildView>, String>>),
     /// The pseudo-terminal of a build has a new size: rows, columns.
     Resize(BuildId, (u16, u16)),
     /// A command is to be run on change; the answer is the id of its trigger, or why there is
@@ -93,15 +53,4 @@ pub enum Question {
     ClientGone(ClientId),
     /// What the workspace at a root has run on change may be run: somebody said so.
     Trust(PathBuf),
-    /// The digest of a part of a workspace.
-    Digest {
-        /// Its root.
-        root: PathBuf,
-        /// Which files.
-        on: Globs,
-        /// Where to answer.
-        reply: oneshot::Sender<Result<(Clock, Digest), String>>,
-    },
-    /// What the operator should know.
-    Warnings(oneshot::Sender<Vec<String>>),
 }

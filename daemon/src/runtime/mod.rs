@@ -340,40 +340,9 @@ impl event_loop::EffectHandler for Runtime {
     fn question(&mut self, question: Question) {
         // Whoever does not wait for the answer any more needs none.
         match question {
-            Question::State { root, reply } => self.registry.state(&root, move |state| {
-                let _ = reply.send(state.map(|state| state.id));
-            }),
-            Question::Workspaces(reply) => {
-                let _ = reply.send(self.registry.known());
-            }
-            Question::Info { root, reply } => self.registry.info(&root, move |found| {
-                let _ = reply.send(found);
-            }),
-            Question::Changes { root, query, reply } => {
-                self.registry.changes(&root, query, move |found| {
-                    let _ = reply.send(found);
-                });
-            }
-            Question::Verify { root, repair, reply } => {
-                self.registry.verify(&root, repair, move |found| {
-                    let _ = reply.send(found);
-                });
-            }
             Question::Forget { root, reply } => {
                 let _ = reply.send(self.forget(&root));
             }
-            Question::Output(execution, reply) => {
-                let output = self.output.clone();
-                tokio::spawn(async move { reply.send(output.open(execution).await) });
-            }
-            Question::History(query, reply) => match self.store() {
-                Some(store) => store.ask(query, |found| {
-                    let _ = reply.send(found.map_err(|error| error.to_string()));
-                }),
-                None => {
-                    let _ = reply.send(Err("the daemon is stopping".to_owned()));
-                }
-            },
             Question::Resize(build, (rows, columns)) => {
                 let theirs = |attempt: &&Attempt| attempt.build == build;
                 if let Some(attempt) = self.attempts.values().find(theirs) {
@@ -386,12 +355,6 @@ impl event_loop::EffectHandler for Runtime {
             }
             Question::ClientGone(client) => self.unwatch_all_of(client),
             Question::Trust(root) => self.trust(root),
-            Question::Digest { root, on, reply } => self.registry.digest(&root, on, move |found| {
-                let _ = reply.send(found);
-            }),
-            Question::Warnings(reply) => {
-                let _ = reply.send(self.warnings.list());
-            }
         }
     }
 }

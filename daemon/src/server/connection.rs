@@ -1,12 +1,13 @@
 //! One connection: who is it, what does it speak, which channel does it want.
 
-use super::shared::{MOST_CONNECTIONS, Opened, Server};
+use super::failure::RefusedConnection;
+use super::state::{OpenChannel, Server};
 use super::wire::{Frames, Wire};
-use super::{input, listen, rpc, stream};
+use super::{control, listen, stdin, stream};
 use crate::model::ClientId;
-use bd_protocol::failure::{Failure, codes};
+use bd_protocol::Failure;
 use bd_protocol::hello::{
-    Channel, ClientHello, OUR_RANGE, PRODUCT_VERSION, ProtocolRange, ServerHello, ShutdownWhen,
+    Channel, ClientHello, OUR_RANGE, PRODUCT_VERSION, ServerHello, ShutdownWhen,
 };
 use bd_protocol::limits::{CONTROL_MAX_BYTES, HELLO_MAX_BYTES, HELLO_TIMEOUT, INPUT_MAX_BYTES};
 use bytes::Bytes;
@@ -50,29 +51,21 @@ impl Server {
         let mut frames = Frames::with_capacity(stream, codec, BUFFER_BYTES);
         if peer != Some(geteuid().as_raw()) {
             tracing::warn!(?peer, "a connection of another user was refused");
-            let failure = Failure::user(codes::FOREIGN_PEER, "this daemon belongs to another user")
-                .hint("set BD_HOME to a directory of your own");
-            return refuse(&mut frames, failure).await;
+            return refuse(&mut frames, RefusedConnection::ForeignPeer).await;
         }
-        let Ok(place) = self.connections.clone().try_acquire_owned() else {
-            let failure = Failure::environment(
-                codes::TOO_MANY_CONNECTIONS,
-                format!("the daemon serves {MOST_CONNECTIONS} connections already"),
-            );
-            return refuse(&mut frames, failure.hint("ask again when some have ended")).await;
+        let Ok(permit) = self.connections.clone().try_acquire_owned() else {
+            return refuse(&mut frames, RefusedConnection::TooMany).await;
         };
         match tokio::time::timeout(HELLO_TIMEOUT, frames.next()).await {
             // It left, or said nothing: there is nobody to answer.
             Err(_) | Ok(None) => Ok(()),
             Ok(Some(Err(error))) => {
-                let failure = Failure::user(codes::BAD_REQUEST, format!("no hello: {error}"));
-                refuse(&mut frames, failure).await
+                refuse(&mut frames, RefusedConnection::NoHello(error.to_string())).await
             }
             Ok(Some(Ok(frame))) => match serde_json::from_slice(&frame) {
-                Ok(hello) => self.hello(frames, hello, place).await,
+                Ok(hello) => self.hello(frames, hello, permit).await,
                 Err(error) => {
-                    let failure = Failure::user(codes::BAD_REQUEST, format!("no hello: {error}"));
-                    refuse(&mut frames, failure).await
+                    refuse(&mut frames, RefusedConnection::NoHello(error.to_string())).await
                 }
             },
         }
@@ -82,13 +75,19 @@ impl Server {
         self: Arc<Self>,
         mut frames: Frames,
         hello: ClientHello,
-        place: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) -> io::Result<()> {
         match hello {
             ClientHello::Shutdown { when } => self.shutdown(frames, when).await,
             ClientHello::Hello { protocol, version, channel, session, .. } => {
                 let Some(common) = OUR_RANGE.common(protocol) else {
-                    return refuse(&mut frames, mismatch(protocol, &version)).await;
+                    let client_is_newer = protocol.min > OUR_RANGE.max;
+                    let refused = RefusedConnection::NoCommonProtocol {
+                        version,
+                        range: protocol,
+                        client_is_newer,
+                    };
+                    return refuse(&mut frames, refused).await;
                 };
                 let client = ClientId(self.next.fetch_add(1, Ordering::Relaxed));
                 let idle =
@@ -102,34 +101,33 @@ impl Server {
                     capabilities: Vec::new(),
                 };
                 send(&mut frames, &welcome).await?;
-                self.open(channel, Opened { frames, session, client, place }).await
+                self.open(channel, OpenChannel { frames, session, client, permit }).await
             }
         }
     }
 
-    async fn open(self: Arc<Self>, channel: Channel, mut opened: Opened) -> io::Result<()> {
+    async fn open(self: Arc<Self>, channel: Channel, mut opened: OpenChannel) -> io::Result<()> {
         let codec = opened.frames.codec_mut();
         match channel {
             Channel::Control => {
                 codec.set_max_frame_length(CONTROL_MAX_BYTES);
                 let (session, client) = (opened.session, opened.client);
                 // Boxed: it would make every connection's future large, and those are moved.
-                Box::pin(rpc::serve(&self, Wire::new(opened.frames), session, client)).await;
-                drop(opened.place);
+                Box::pin(control::serve(&self, Wire::new(opened.frames), session, client)).await;
+                drop(opened.permit);
                 Ok(())
             }
             Channel::Events => stream::hand_over(self, opened),
             Channel::Input => {
                 codec.set_max_frame_length(INPUT_MAX_BYTES);
-                input::serve(&self, opened).await
+                stdin::serve(&self, opened).await
             }
         }
     }
 
     async fn shutdown(&self, mut frames: Frames, when: ShutdownWhen) -> io::Result<()> {
         if when == ShutdownWhen::Idle && !self.parts.engine.idle().await.unwrap_or(true) {
-            let failure = Failure::environment(codes::BUSY, "builds are waiting or running");
-            return refuse(&mut frames, failure.hint("bdctl status lists them")).await;
+            return refuse(&mut frames, RefusedConnection::Busy).await;
         }
         send(&mut frames, &ServerHello::Ending).await?;
         // A second request changes nothing, so a full channel is as good as a sent word.
@@ -140,26 +138,12 @@ impl Server {
     }
 }
 
-fn mismatch(theirs: ProtocolRange, version: &str) -> Failure {
-    let failure = Failure::user(
-        codes::PROTOCOL_MISMATCH,
-        format!(
-            "client {version} speaks protocol {} to {}, daemon {PRODUCT_VERSION} speaks {} to {}",
-            theirs.min, theirs.max, OUR_RANGE.min, OUR_RANGE.max
-        ),
-    );
-    if theirs.min > OUR_RANGE.max {
-        failure.hint("restart the daemon with the newer version: bdctl daemon restart")
-    } else {
-        failure.hint("the client is older than the daemon: upgrade bdctl")
-    }
-}
-
-pub(super) async fn send(frames: &mut Frames, hello: &ServerHello) -> io::Result<()> {
+async fn send(frames: &mut Frames, hello: &ServerHello) -> io::Result<()> {
     frames.send(Bytes::from(serde_json::to_vec(hello)?)).await
 }
 
-pub(super) async fn refuse(frames: &mut Frames, failure: Failure) -> io::Result<()> {
+async fn refuse(frames: &mut Frames, refused: RefusedConnection) -> io::Result<()> {
+    let failure = Failure::from(refused);
     let refused =
         ServerHello::Refused { failure, protocol: OUR_RANGE, version: PRODUCT_VERSION.to_owned() };
     send(frames, &refused).await

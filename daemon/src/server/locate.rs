@@ -1,11 +1,27 @@
-//! Which workspace a request is about: from the directory it names to the root. Looks at
-//! directories and their marks; knows nothing of what is in them.
+//! Which workspace a request is about: from the directory it names to the root. Reads which
+//! directories there are and the files that mark a root; knows nothing of what else is in them.
 
-use crate::watch::root_of;
+use crate::watch::{WorkspaceRegistry, root_of};
+use bd_protocol::OsText;
 use bd_protocol::changes::WorkspaceLocator;
-use bd_protocol::failure::{Failure, codes};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// Why a directory names no workspace.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LocateError {
+    #[error("the directory is not absolute: {}", .0.display())]
+    NotAbsolute(PathBuf),
+    #[error("{} is not a directory", .0.display())]
+    NotADirectory(PathBuf),
+    #[error("cannot access {}: {source}", dir.display())]
+    Inaccessible { dir: PathBuf, source: io::Error },
+    /// The kernel's files, or all there are.
+    #[error("{} cannot be a workspace: it belongs to the system", .0.display())]
+    System(PathBuf),
+    #[error("{} is a home directory, which cannot be a workspace as a whole", .0.display())]
+    Home(PathBuf),
+}
 
 /// What the kernel makes up when it is read: never the same twice, and without an end.
 const MADE_UP: &[&str] = &["/proc", "/sys"];
@@ -16,38 +32,53 @@ pub(super) fn root(dir: &Path, home: Option<&Path>) -> PathBuf {
     root_of(dir, home.as_deref())
 }
 
+/// The root that is meant: a directory that is known as a root is one, whatever lies around it.
+///
+/// # Errors
+///
+/// [`LocateError`].
+pub(super) fn workspace(
+    registry: &WorkspaceRegistry,
+    place: &WorkspaceLocator,
+) -> Result<PathBuf, LocateError> {
+    let dir = directory(place)?;
+    let around = root_around(&dir, place);
+    let is_root = around == dir || registry.known().iter().any(|summary| summary.root == dir);
+    let root = if is_root { dir } else { around };
+    check(&root)?;
+    Ok(root)
+}
+
+/// Root of the workspace that `dir`, without links, is in for whoever asks.
+pub(super) fn root_around(dir: &Path, place: &WorkspaceLocator) -> PathBuf {
+    root(dir, place.home.as_ref().map(OsText::as_path))
+}
+
 /// Where a directory is that is there, without links.
 ///
 /// # Errors
 ///
-/// [`codes::BAD_DIR`] when it is not there or is no directory.
-pub(super) fn directory(place: &WorkspaceLocator) -> Result<PathBuf, Failure> {
+/// [`LocateError`] when it is not there or is no directory.
+pub(super) fn directory(place: &WorkspaceLocator) -> Result<PathBuf, LocateError> {
     let dir = absolute(place)?;
     let found = fs::canonicalize(dir).and_then(|real| Ok((fs::metadata(&real)?, real)));
     match found {
         Ok((found, real)) if found.is_dir() => Ok(real),
-        Ok(_) => Err(bad_dir(format!("{} is not a directory", dir.display()))
-            .hint("give the directory that it is in")),
-        Err(error) => Err(bad_dir(format!("cannot look at {}: {error}", dir.display()))
-            .hint("give a directory that exists; `bdctl ws list` names the workspaces")),
+        Ok(_) => Err(LocateError::NotADirectory(dir.to_path_buf())),
+        Err(source) => Err(LocateError::Inaccessible { dir: dir.to_path_buf(), source }),
     }
 }
 
 /// The same for a directory that may be gone.
-pub(super) fn perhaps_gone(place: &WorkspaceLocator) -> Result<PathBuf, Failure> {
+pub(super) fn perhaps_gone(place: &WorkspaceLocator) -> Result<PathBuf, LocateError> {
     absolute(place).map(real)
 }
 
 /// Whether the workspace that a directory is in can be one.
-///
-/// # Errors
-///
-/// [`codes::BAD_ROOT`].
-pub(super) fn check(root: &Path) -> Result<(), Failure> {
+fn check(root: &Path) -> Result<(), LocateError> {
     let made_up = MADE_UP.iter().any(|place| root.starts_with(place));
     if made_up || root.parent().is_none() || root == Path::new("/dev") {
-        let message = format!("{} cannot be a workspace: it holds the system", root.display());
-        return Err(Failure::user(codes::BAD_ROOT, message).hint("give a directory of a project"));
+        return Err(LocateError::System(root.to_path_buf()));
     }
     Ok(())
 }
@@ -56,31 +87,20 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// [`codes::BAD_ROOT`].
-pub(super) fn check_exact(root: &Path, place: &WorkspaceLocator) -> Result<(), Failure> {
+/// [`LocateError`].
+pub(super) fn check_exact(root: &Path, place: &WorkspaceLocator) -> Result<(), LocateError> {
     check(root)?;
     let theirs = place.home.as_ref().map(|home| home.as_path().to_path_buf());
     let ours = std::env::var_os("HOME").map(PathBuf::from);
     if [theirs, ours].into_iter().flatten().any(|home| real(&home) == root) {
-        let message =
-            format!("{} is a home directory, which is no workspace as a whole", root.display());
-        return Err(Failure::user(codes::BAD_ROOT, message)
-            .hint("give a directory of a project; each has changes of its own"));
+        return Err(LocateError::Home(root.to_path_buf()));
     }
     Ok(())
 }
 
-fn absolute(place: &WorkspaceLocator) -> Result<&Path, Failure> {
+fn absolute(place: &WorkspaceLocator) -> Result<&Path, LocateError> {
     let dir = place.dir.as_path();
-    if dir.is_absolute() {
-        return Ok(dir);
-    }
-    let message = format!("the directory is not absolute: {}", dir.display());
-    Err(bad_dir(message).hint("give an absolute path"))
-}
-
-fn bad_dir(message: String) -> Failure {
-    Failure::user(codes::BAD_DIR, message)
+    if dir.is_absolute() { Ok(dir) } else { Err(LocateError::NotAbsolute(dir.to_path_buf())) }
 }
 
 /// A path without links, as far as it exists. What is not absolute stays as it is: the daemon's
@@ -99,6 +119,8 @@ pub(super) fn real(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bd_protocol::Failure;
+    use bd_protocol::failure::codes;
     use std::os::unix::fs::symlink;
 
     fn place(dir: &Path) -> WorkspaceLocator {
@@ -114,11 +136,11 @@ mod tests {
             (Path::new(""), "not absolute"),
             (Path::new("here"), "not absolute"),
             (Path::new("/no/such/directory"), "/no/such/directory"),
-            (Path::new("/tmp\0"), "cannot look"),
+            (Path::new("/tmp\0"), "cannot access"),
             (&file, "is not a directory"),
-            (&file.join("below"), "cannot look"),
+            (&file.join("below"), "cannot access"),
         ] {
-            let failure = directory(&place(dir)).expect_err(says);
+            let failure = Failure::from(directory(&place(dir)).expect_err(says));
             assert_eq!(failure.code, codes::BAD_DIR);
             assert!(failure.message.contains(says) && failure.hint.is_some(), "{failure}");
         }
@@ -130,8 +152,10 @@ mod tests {
         let top = fs::canonicalize(temporary.path()).expect("a path");
         fs::create_dir(top.join("real")).expect("a directory");
         symlink(top.join("real"), top.join("link")).expect("a link");
-        assert_eq!(directory(&place(&top.join("link"))), Ok(top.join("real")));
-        assert_eq!(perhaps_gone(&place(&top.join("link/gone/x"))), Ok(top.join("real/gone/x")));
+        let found = directory(&place(&top.join("link"))).expect("a directory");
+        assert_eq!(found, top.join("real"));
+        let gone = perhaps_gone(&place(&top.join("link/gone/x"))).expect("a path");
+        assert_eq!(gone, top.join("real/gone/x"));
         assert_eq!(real(Path::new("relative")), Path::new("relative"));
         // A home behind a link is the home all the same: what lies above it begins no workspace.
         fs::write(top.join("Makefile"), "").expect("a manifest");
@@ -144,13 +168,15 @@ mod tests {
     #[test]
     fn the_system_and_a_home_are_no_workspaces() {
         for root in ["/", "/proc", "/proc/self", "/sys/kernel", "/dev"] {
-            assert_eq!(check(Path::new(root)).expect_err(root).code, codes::BAD_ROOT);
+            let failure = Failure::from(check(Path::new(root)).expect_err(root));
+            assert_eq!(failure.code, codes::BAD_ROOT);
         }
         let temporary = tempfile::tempdir().expect("a temporary directory");
         let home = fs::canonicalize(temporary.path()).expect("a path");
-        assert_eq!(check(&home), Ok(()));
+        assert!(check(&home).is_ok());
         let theirs = WorkspaceLocator { home: Some(home.clone().into()), ..place(&home) };
-        assert_eq!(check_exact(&home, &theirs).expect_err("a home").code, codes::BAD_ROOT);
-        assert_eq!(check_exact(&home.join("project"), &theirs), Ok(()));
+        let failure = Failure::from(check_exact(&home, &theirs).expect_err("a home"));
+        assert_eq!(failure.code, codes::BAD_ROOT);
+        assert!(check_exact(&home.join("project"), &theirs).is_ok());
     }
 }

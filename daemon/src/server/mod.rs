@@ -1,19 +1,21 @@
-//! The socket side: accepts connections, checks who they are, and serves the three channels.
+//! The socket side: accepts connections, checks whose they are, and serves the three channels.
+//! Decides nothing: what builds and triggers do is the engine's, and whatever is only to be known is
+//! asked of the handle that owns the answer.
 
+mod builds;
 mod connection;
+mod control;
 mod convert;
-mod convert_changes;
-mod explain;
-mod input;
+mod failure;
 pub mod listen;
 mod locate;
 mod memory;
 mod rpc;
-mod shared;
+mod state;
+mod stdin;
 mod stream;
 mod submit;
-mod triggers;
 mod wire;
-mod workspaces;
+mod workspace_query;
 
-pub use shared::{Server, ServerParts};
+pub use state::{Server, ServerParts};

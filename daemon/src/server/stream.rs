@@ -4,10 +4,10 @@
 //! reader that never reads costs one buffer and delays nobody.
 
 use super::convert;
-use super::shared::{Opened, Server};
+use super::state::{OpenChannel, Server};
 use crate::model::{BuildView, Phase};
-use crate::output::{Log, Next, Reader};
-use crate::runtime::Question;
+use crate::output::{Next, Reader};
+use bd_protocol::Failure;
 use bd_protocol::events::{Kind, Lagged, Subscribe, push};
 use bd_protocol::frame::PREFIX_BYTES;
 use bd_protocol::limits::HELLO_TIMEOUT;
@@ -26,11 +26,11 @@ use tokio::sync::watch;
 const SUBSCRIBE_MAX_BYTES: usize = 4096;
 
 /// Moves a connection to where streams are served.
-pub(super) fn hand_over(server: Arc<Server>, opened: Opened) -> io::Result<()> {
+pub(super) fn hand_over(server: Arc<Server>, opened: OpenChannel) -> io::Result<()> {
     let parts = opened.frames.into_parts();
     let Stream::UdSocket(socket) = parts.io;
-    let (socket, early, place) =
-        (OwnedFd::try_from(socket)?, parts.read_buf.to_vec(), opened.place);
+    let (socket, early, permit) =
+        (OwnedFd::try_from(socket)?, parts.read_buf.to_vec(), opened.permit);
     let streams = server.parts.streams.clone();
     server.following.fetch_add(1, Ordering::Relaxed);
     streams.spawn(async move {
@@ -39,7 +39,7 @@ pub(super) fn hand_over(server: Arc<Server>, opened: Opened) -> io::Result<()> {
         }
         server.following.fetch_sub(1, Ordering::Relaxed);
         server.touch();
-        drop(place);
+        drop(permit);
     });
     Ok(())
 }
@@ -125,9 +125,10 @@ impl Sender {
 }
 
 async fn follow_build(server: &Server, sender: &mut Sender, id: &str, from: u64) -> io::Result<()> {
-    let view = match server.find(id).await {
+    let view = match server.find_build(id).await {
         Ok(view) => view,
-        Err(failure) => {
+        Err(error) => {
+            let failure = Failure::from(error);
             return sender.record(Kind::Refused, 0, &serde_json::to_vec(&failure)?).await;
         }
     };
@@ -196,9 +197,7 @@ impl<'a> Output<'a> {
         if !started {
             return;
         }
-        let log: Option<Log> =
-            self.server.ask(|reply| Question::Output(execution, reply)).await.ok().flatten();
-        self.source = match log {
+        self.source = match self.server.parts.output.open(execution).await {
             Some(log) => Source::Open(log.reader(self.from)),
             None => Source::Done,
         };

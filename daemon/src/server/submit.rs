@@ -4,28 +4,46 @@ use crate::engine::{Join, Submission};
 use crate::model::command::Program;
 use crate::model::{BuildId, ClientId, Command, JoinReason, tool};
 use crate::server::{convert, locate};
-use bd_protocol::failure::{Failure, codes};
 use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
 use bd_protocol::{OsText, Priority, Session};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 /// Where programs are looked for when the environment does not say (as `execvp` has it).
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Why a request is no build that could be run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SubmitError {
+    #[error("the priority class is not one of user, editor, agent and background")]
+    UnknownPriority,
+    #[error("there is no command")]
+    NoCommand,
+    #[error("an argument contains a NUL byte")]
+    NulInArgument,
+    #[error("'{}' is not the name of an environment variable, or its value contains a NUL byte",
+        .0.display())]
+    BadVariable(OsString),
+    #[error("the directory to run in is not absolute: {}", .0.display())]
+    RelativeCwd(PathBuf),
+    #[error("cannot run in {}: it is not a directory", .0.display())]
+    CwdNotADirectory(PathBuf),
+    #[error("cannot run in {}: {source}", dir.display())]
+    CwdInaccessible { dir: PathBuf, source: io::Error },
+}
 
 pub(super) fn submission(
     asked: Submit,
     client: ClientId,
     session: &Session,
-) -> Result<Submission, Failure> {
+) -> Result<Submission, SubmitError> {
     if asked.priority == Some(Priority::Unknown) {
-        let message = "the priority class is not one of user, editor, agent and background";
-        return Err(Failure::user(codes::BAD_REQUEST, message));
+        return Err(SubmitError::UnknownPriority);
     }
     let priority = asked.priority.unwrap_or(session.kind.priority());
     let join = join(&asked);
@@ -35,7 +53,7 @@ pub(super) fn submission(
         client,
         session: session.to_string(),
         command: Arc::new(command(asked)?),
-        priority: convert::priority_in(priority),
+        priority: convert::model_priority(priority),
         timeout_ms,
         join,
         detach,
@@ -56,13 +74,12 @@ fn join(asked: &Submit) -> Join {
     }
 }
 
-pub(super) fn command(asked: Submit) -> Result<Command, Failure> {
-    let bad = |message: String| Err(Failure::user(codes::BAD_REQUEST, message));
+fn command(asked: Submit) -> Result<Command, SubmitError> {
     if asked.command.is_empty() {
-        return bad("there is no command".into());
+        return Err(SubmitError::NoCommand);
     }
     if asked.command.iter().any(has_nul) {
-        return bad("an argument has a NUL byte in it".into());
+        return Err(SubmitError::NulInArgument);
     }
     let cwd = PathBuf::from(&asked.cwd.0);
     check_cwd(&cwd)?;
@@ -70,7 +87,7 @@ pub(super) fn command(asked: Submit) -> Result<Command, Failure> {
     for (name, value) in asked.environment {
         let bytes = name.0.as_bytes();
         if bytes.is_empty() || bytes.contains(&b'=') || has_nul(&name) || has_nul(&value) {
-            return bad(format!("'{}' is no environment variable", name.0.display()));
+            return Err(SubmitError::BadVariable(name.0));
         }
         environment.insert(name.0, value.0);
     }
@@ -97,17 +114,14 @@ fn has_nul(text: &OsText) -> bool {
     text.0.as_bytes().contains(&0)
 }
 
-fn check_cwd(cwd: &Path) -> Result<(), Failure> {
-    let bad = |why: String| {
-        Err(Failure::user(codes::BAD_CWD, why).hint("give the directory to run in with --cwd"))
-    };
+fn check_cwd(cwd: &Path) -> Result<(), SubmitError> {
     if !cwd.is_absolute() {
-        return bad(format!("the directory to run in is not absolute: {}", cwd.display()));
+        return Err(SubmitError::RelativeCwd(cwd.to_path_buf()));
     }
     match fs::metadata(cwd) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => bad(format!("{} is not a directory", cwd.display())),
-        Err(error) => bad(format!("cannot run in {}: {error}", cwd.display())),
+        Ok(_) => Err(SubmitError::CwdNotADirectory(cwd.to_path_buf())),
+        Err(source) => Err(SubmitError::CwdInaccessible { dir: cwd.to_path_buf(), source }),
     }
 }
 
@@ -135,6 +149,8 @@ fn program(word: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Option<Program> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bd_protocol::Failure;
+    use bd_protocol::failure::codes;
 
     fn asked(argv: &[&str]) -> Submit {
         Submit {
@@ -161,7 +177,7 @@ mod tests {
             (Submit { cwd: "/no/such".into(), ..asked(&["true"]) }, codes::BAD_CWD, "/no/such"),
             (Submit { cwd: "/bin/sh".into(), ..asked(&["true"]) }, codes::BAD_CWD, "/bin/sh"),
         ] {
-            let failure = command(request).expect_err(says);
+            let failure = Failure::from(command(request).expect_err(says));
             assert_eq!(failure.code, code);
             assert!(failure.message.contains(says), "{failure}");
         }

@@ -1,7 +1,8 @@
 //! Frames of JSON on the control channel, made into what tarpc wants and back. Knows no method.
 
+use bd_protocol::Failure;
 use bd_protocol::envelope::{RawRequest, Reply};
-use bd_protocol::failure::{Failure, codes};
+use bd_protocol::hello::PRODUCT_VERSION;
 use bd_protocol::limits::{DEFAULT_DEADLINE, MAX_DEADLINE};
 use bd_protocol::service::{BdRequest, BdResponse};
 use bytes::Bytes;
@@ -20,6 +21,20 @@ pub(super) type Frames = Framed<interprocess::local_socket::tokio::Stream, Lengt
 /// Requests of one connection that are answered at once; the rest wait in its socket. Each may
 /// hold a long answer for a peer that does not read.
 const CONCURRENT_REQUESTS: usize = 16;
+
+/// Why a request is answered with a failure before it reaches any method.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RequestError {
+    #[error("the request has no call")]
+    NoCall,
+    #[error("the request is not understood: {0}")]
+    Malformed(serde_json::Error),
+    #[error("this daemon ({PRODUCT_VERSION}) does not know '{0}'")]
+    UnknownMethod(String),
+    /// A defect: requests are not given up before their deadline, and then without an answer.
+    #[error("the request was given up: {0}")]
+    GivenUp(tarpc::ServerError),
+}
 
 /// The transport of one control channel.
 pub(super) struct Wire {
@@ -104,11 +119,9 @@ fn read(frame: &[u8]) -> io::Result<ClientMessage<BdRequest>> {
     let message = match raw.call.map(|call| (call, serde_json::from_str(call.get()))) {
         Some((_, Ok(request))) => request,
         Some((call, Err(error))) => {
-            BdRequest::NotUnderstood { failure: not_understood(call.get(), &error) }
+            BdRequest::NotUnderstood { failure: not_understood(call.get(), error).into() }
         }
-        None => BdRequest::NotUnderstood {
-            failure: Failure::user(codes::BAD_REQUEST, "the request has no call"),
-        },
+        None => BdRequest::NotUnderstood { failure: RequestError::NoCall.into() },
     };
     let mut context = tarpc::context::current();
     context.deadline = Instant::now() + deadline(raw.deadline_ms);
@@ -121,7 +134,7 @@ fn deadline(asked_ms: Option<u64>) -> Duration {
     asked_ms.map_or(DEFAULT_DEADLINE, |ms| Duration::from_millis(ms).min(MAX_DEADLINE))
 }
 
-fn not_understood(call: &str, error: &serde_json::Error) -> Failure {
+fn not_understood(call: &str, error: serde_json::Error) -> RequestError {
     let known = |name: &str| {
         // A method this version has, with arguments it has not.
         serde_json::from_value::<BdRequest>(serde_json::json!({ name: null }))
@@ -131,15 +144,8 @@ fn not_understood(call: &str, error: &serde_json::Error) -> Failure {
         .ok()
         .and_then(|call| call.keys().next().cloned());
     match method {
-        Some(method) if !known(&method) => Failure::user(
-            codes::UNSUPPORTED,
-            format!(
-                "this daemon ({}) does not know '{method}'",
-                bd_protocol::hello::PRODUCT_VERSION
-            ),
-        )
-        .hint("restart the daemon with the newer version: bdctl daemon restart"),
-        _ => Failure::user(codes::BAD_REQUEST, format!("the request is not understood: {error}")),
+        Some(method) if !known(&method) => RequestError::UnknownMethod(method),
+        _ => RequestError::Malformed(error),
     }
 }
 
@@ -151,7 +157,7 @@ fn reply(response: Response<BdResponse>) -> Reply {
         }
         Ok(reply) => Reply { id, reply: Some(reply), failure: None },
         Err(error) => {
-            let failure = Failure::internal(format!("the request was given up: {error}"));
+            let failure = Failure::from(RequestError::GivenUp(error));
             Reply { id, reply: None, failure: Some(failure) }
         }
     }
@@ -160,6 +166,7 @@ fn reply(response: Response<BdResponse>) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bd_protocol::failure::codes;
 
     fn request(frame: &str) -> (u64, BdRequest, Duration) {
         match read(frame.as_bytes()).expect(frame) {

@@ -1,19 +1,21 @@
-//! What all connections share, and what they ask of the rest of the daemon.
+//! What all connections share: the handles of those who own the answers, and what the server keeps
+//! of its own.
 
 use super::memory::Memory;
 use super::wire::Frames;
 use crate::model::{BuildId, BuildView, ClientId};
+use crate::output::OutputStore;
 use crate::runtime::event_loop::EngineStopped;
-use crate::runtime::{Engine, Question};
-use crate::store::Query;
+use crate::runtime::{Engine, Question, Warnings};
+use crate::store::HistoryReader;
+use crate::watch::WorkspaceRegistry;
 use bd_protocol::Session;
-use bd_protocol::failure::{Failure, codes};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 /// Most connections at once: a client has two, and a thousand clients are served.
 pub(super) const MOST_CONNECTIONS: usize = 4096;
@@ -21,8 +23,16 @@ pub(super) const MOST_CONNECTIONS: usize = 4096;
 /// What the server is made from.
 #[derive(Debug)]
 pub struct ServerParts {
-    /// The way to the engine.
+    /// The engine: what decides about builds and triggers.
     pub engine: Engine,
+    /// The workspaces.
+    pub registry: WorkspaceRegistry,
+    /// The builds of the past.
+    pub history: HistoryReader,
+    /// What builds printed.
+    pub output: OutputStore,
+    /// What the operator should know.
+    pub warnings: Warnings,
     /// When the daemon started, in milliseconds since 1970.
     pub started_ms: u64,
     /// Most executions at once, for `status`.
@@ -30,7 +40,7 @@ pub struct ServerParts {
     /// Where events channels are served, apart from requests, so that a gigabyte of output
     /// delays no answer.
     pub streams: tokio::runtime::Handle,
-    /// Told when a client asks the daemon to end.
+    /// Receives a message when a client asks the daemon to end.
     pub shutdown: mpsc::Sender<()>,
 }
 
@@ -41,7 +51,7 @@ pub struct Server {
     pub(super) begun: Instant,
     pub(super) memory: Memory,
     /// Ends of pipes into builds that read from their clients, until the client comes for them.
-    pub(super) inputs: Mutex<HashMap<BuildId, OwnedFd>>,
+    stdin_pipes: Mutex<HashMap<BuildId, OwnedFd>>,
     pub(super) connections: Arc<Semaphore>,
     pub(super) next: AtomicU64,
     /// Events channels that are open.
@@ -50,13 +60,13 @@ pub struct Server {
     active: Mutex<Instant>,
 }
 
-/// A channel that was opened, behind the hello.
-pub(super) struct Opened {
+/// A channel behind its hello.
+pub(super) struct OpenChannel {
     pub(super) frames: Frames,
     pub(super) session: Session,
     pub(super) client: ClientId,
     /// Given back when the connection ends.
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
 impl Server {
@@ -67,7 +77,7 @@ impl Server {
             parts,
             begun: Instant::now(),
             memory: Memory::default(),
-            inputs: Mutex::default(),
+            stdin_pipes: Mutex::default(),
             connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
             next: AtomicU64::new(1),
             following: AtomicUsize::new(0),
@@ -99,53 +109,27 @@ impl Server {
     }
 
     /// The pipe into a build, once.
-    pub(super) fn take_input(&self, build: BuildId) -> Option<OwnedFd> {
-        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).remove(&build)
+    pub(super) fn take_stdin(&self, build: BuildId) -> Option<OwnedFd> {
+        self.stdin_pipes.lock().unwrap_or_else(PoisonError::into_inner).remove(&build)
     }
 
-    pub(super) fn keep_input(&self, build: BuildId, pipe: OwnedFd) {
-        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).insert(build, pipe);
+    pub(super) fn keep_stdin(&self, build: BuildId, pipe: OwnedFd) {
+        self.stdin_pipes.lock().unwrap_or_else(PoisonError::into_inner).insert(build, pipe);
     }
 
+    /// Asks the runtime, by way of the engine, and waits for the answer.
     pub(super) async fn ask<T>(
         &self,
         question: impl FnOnce(oneshot::Sender<T>) -> Question,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, EngineStopped> {
         let (send, receive) = oneshot::channel();
-        self.parts.engine.question(question(send)).await.map_err(gone)?;
-        receive.await.map_err(|_| gone(EngineStopped))
-    }
-
-    /// The build with this id, which may be abbreviated: from memory, else from the store.
-    pub(super) async fn find(&self, id: &str) -> Result<Arc<BuildView>, Failure> {
-        let unknown = || {
-            Failure::user(codes::NOT_FOUND, format!("there is no build '{id}'"))
-                .hint("bdctl history lists them")
-        };
-        let (from, to) = BuildId::range(id).ok_or_else(unknown)?;
-        let mut found = self.parts.engine.between(from, to).await.map_err(gone)?;
-        if found.is_empty() || from != to {
-            let query = Query::Between(from, to);
-            let stored = self.ask(|reply| Question::History(query, reply)).await?;
-            // Without a store, what is in memory is all there is.
-            let stored = stored.unwrap_or_default().into_iter().map(Arc::new);
-            found.extend(
-                stored.filter(|old| found.iter().all(|view| view.id != old.id)).collect::<Vec<_>>(),
-            );
-        }
-        match &found[..] {
-            [] => Err(unknown()),
-            [one] => Ok(one.clone()),
-            [first, second, ..] => Err(Failure::user(
-                codes::AMBIGUOUS,
-                format!("'{id}' fits several builds: {}, {}", first.id, second.id),
-            )
-            .hint("give more of the id")),
-        }
+        self.parts.engine.question(question(send)).await?;
+        receive.await.map_err(|_| EngineStopped)
     }
 }
 
-pub(super) fn gone(gone: EngineStopped) -> Failure {
-    Failure::environment(codes::DRAINING, gone.to_string())
-        .hint("ask again; a new daemon is started")
+/// Waits for the end of a build, or of the daemon.
+pub(super) async fn wait_for_end(follower: &mut watch::Receiver<Arc<BuildView>>) {
+    // The sender goes with either; what it sent last is there all the same.
+    let _ = follower.wait_for(|view| view.outcome().is_some()).await;
 }

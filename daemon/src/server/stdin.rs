@@ -1,6 +1,6 @@
 //! The input channel: bytes from a client into the standard input of its build.
 
-use super::shared::{Opened, Server};
+use super::state::{OpenChannel, Server};
 use bd_protocol::events::Feed;
 use futures_util::StreamExt as _;
 use std::io;
@@ -9,10 +9,10 @@ use tokio::net::unix::pipe;
 
 /// Copies frames into the pipe until an empty one, the end of the connection, or of the command.
 /// A command that does not read holds up this channel only.
-pub(super) async fn serve(server: &Server, mut opened: Opened) -> io::Result<()> {
+pub(super) async fn serve(server: &Server, mut opened: OpenChannel) -> io::Result<()> {
     let Some(first) = opened.frames.next().await else { return Ok(()) };
     let feed: Feed = serde_json::from_slice(&first?)?;
-    let Some(pipe) = feed.build.parse().ok().and_then(|build| server.take_input(build)) else {
+    let Some(pipe) = feed.build.parse().ok().and_then(|build| server.take_stdin(build)) else {
         return Err(io::Error::new(io::ErrorKind::NotFound, "no build reads from here"));
     };
     nix::fcntl::fcntl(&pipe, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
@@ -24,6 +24,6 @@ pub(super) async fn serve(server: &Server, mut opened: Opened) -> io::Result<()>
         }
         pipe.write_all(&frame).await?;
     }
-    drop(opened.place);
+    drop(opened.permit);
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! The changes of a workspace, as clients see them: the part of [`convert`](super::convert) for
-//! what is told of workspaces.
+//! The changes of a workspace, and how its index compares with the disk.
 
 use crate::index::{self as model, ChangeKind as Kind};
 use crate::watch::Verified;
@@ -14,7 +13,11 @@ const MOST_BYTES: u64 = 2 << 20;
 
 /// The changes behind `after`, as many as fit one answer. They are sorted by the bytes of their
 /// paths, as whoever reads them would sort them; not by directories first, as paths are compared.
-pub(super) fn changes(root: &Path, mut found: model::Changes, after: Option<&Path>) -> Changes {
+pub(in crate::server) fn changes(
+    root: &Path,
+    mut found: model::Changes,
+    after: Option<&Path>,
+) -> Changes {
     found.changes.sort_unstable_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
     let told = |change: &model::Change| {
         after.is_some_and(|after| change.path.as_os_str() <= after.as_os_str())
@@ -54,7 +57,7 @@ fn change(change: &model::Change) -> Change {
     Change { path: change.path.clone().into(), kind, entry, from }
 }
 
-pub(super) fn verification(root: &Path, found: &Verified) -> Verification {
+pub(in crate::server) fn verification(root: &Path, found: &Verified) -> Verification {
     Verification {
         root: root.to_path_buf().into(),
         believed: found.believed.to_string(),

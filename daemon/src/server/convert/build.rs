@@ -1,12 +1,9 @@
-//! Between the model and the wire: the only place that sees both.
+//! Builds: their states, waits, outcomes, and why they share or do not.
 
-use crate::engine::Refusal;
+use super::text::time;
 use crate::model::{self, BuildView, Exit, JoinReason, Phase, WaitReason};
-use crate::watch::{SourceKind, Summary};
 use bd_protocol::build::INPUTS_MOVED_MAX;
-use bd_protocol::failure::{Failure, codes};
 use bd_protocol::limits::CONTROL_MAX_BYTES;
-use bd_protocol::service::Workspace;
 use bd_protocol::{
     Build, BuildState, OsText, Outcome, OutcomeSource, OutcomeStatus, Priority, Session,
     SessionKind, Wait,
@@ -14,17 +11,8 @@ use bd_protocol::{
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
 
-/// A time in milliseconds since 1970, as the wire has it.
-pub(super) fn time(ms: u64) -> String {
-    // The latest time that has four digits for its year; a clock beyond that is broken.
-    const LATEST_MS: u64 = 253_402_300_799_999;
-    let at = UNIX_EPOCH + Duration::from_millis(ms.min(LATEST_MS));
-    humantime::format_rfc3339_millis(at).to_string()
-}
-
-pub(super) fn priority_in(priority: Priority) -> model::Priority {
+pub(in crate::server) fn model_priority(priority: Priority) -> model::Priority {
     match priority {
         Priority::Background | Priority::Unknown => model::Priority::Background,
         Priority::Agent => model::Priority::Agent,
@@ -42,22 +30,8 @@ fn priority_out(priority: model::Priority) -> Priority {
     }
 }
 
-pub(super) fn refusal(refusal: Refusal) -> Failure {
-    match refusal {
-        Refusal::Draining => {
-            Failure::environment(codes::DRAINING, "the daemon is stopping and takes no new work")
-                .hint("ask again; a new daemon is started")
-        }
-        Refusal::QueueFull(builds) => Failure::environment(
-            codes::QUEUE_FULL,
-            format!("{builds} builds are waiting or running already"),
-        )
-        .hint("wait for some to end; bdctl status lists them"),
-    }
-}
-
 /// A build, as clients see it.
-pub(super) fn build(view: &BuildView) -> Build {
+pub(in crate::server) fn build(view: &BuildView) -> Build {
     let (state, started_ms, ended_ms) = match &view.phase {
         Phase::Waiting(_) => (BuildState::Waiting, None, None),
         Phase::Running { started_ms } => (BuildState::Running, Some(*started_ms), None),
@@ -125,7 +99,7 @@ fn some_of(paths: &[PathBuf]) -> Vec<OsText> {
 }
 
 /// The first of these builds that fit one reply, and how many do not.
-pub(super) fn listed<'a>(
+pub(in crate::server) fn listed<'a>(
     views: impl ExactSizeIterator<Item = &'a BuildView>,
 ) -> (Vec<Build>, usize) {
     // The rest is for what else a reply holds.
@@ -169,7 +143,7 @@ fn wait(reason: &WaitReason) -> Wait {
 }
 
 /// Why a build shares its execution or does not, in one sentence.
-pub(super) fn join_reason(reason: &JoinReason) -> String {
+pub(in crate::server) fn join_reason(reason: &JoinReason) -> String {
     match reason {
         JoinReason::KnownTool(tool) => format!("shared: {tool} is known to build"),
         JoinReason::Asked => "shared: asked for with --join".into(),
@@ -221,31 +195,6 @@ fn outcome(outcome: &model::Outcome) -> Outcome {
             model::Source::Joined => OutcomeSource::Joined,
         },
         message: outcome.message.clone(),
-    }
-}
-
-pub(super) fn workspace(summary: &Summary) -> Workspace {
-    Workspace {
-        schema: "bd.workspace/1".into(),
-        root: summary.root.clone().into(),
-        files: summary.files,
-        bytes: summary.bytes,
-        dirs: summary.dirs,
-        watches: summary.watches,
-        source: source(summary.source).to_owned(),
-        clock: summary.clock.map(|clock| clock.to_string()),
-        tree_digest: summary.tree_digest.map(|digest| digest.to_string()),
-        last_sync_ms: summary.last_sync_ms,
-        warnings: summary.warnings.clone(),
-    }
-}
-
-fn source(source: SourceKind) -> &'static str {
-    match source {
-        SourceKind::Inotify => "inotify",
-        SourceKind::Notify => "notify",
-        SourceKind::Poll => "poll",
-        SourceKind::Mixed => "mixed",
     }
 }
 

@@ -1,0 +1,43 @@
+//! The control channel: carries requests to [`rpc`](super::rpc) and withdraws what a connection
+//! wanted when it ends. Knows no request.
+
+use super::rpc::Service;
+use super::state::Server;
+use super::wire::Wire;
+use crate::engine::Input;
+use crate::model::ClientId;
+use crate::runtime::Question;
+use bd_protocol::Session;
+use bd_protocol::service::Bd as _;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use std::pin::pin;
+use std::sync::Arc;
+use tarpc::server::{BaseChannel, Channel as _, Config};
+
+/// Serves one control channel to its end, and then withdraws what it asked for.
+pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, client: ClientId) {
+    let service = Service { server: server.clone(), session, client };
+    let mut requests = pin!(BaseChannel::new(Config::default(), wire).requests());
+    // Not spawned: handlers end with the connection, which tarpc alone does not see to.
+    let mut handlers = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            // Requests that have arrived are answered before more are read.
+            biased;
+            Some(()) = handlers.next(), if !handlers.is_empty() => {}
+            request = requests.next() => match request {
+                Some(Ok(request)) => handlers.push(request.execute(service.clone().serve())),
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "control channel");
+                    break;
+                }
+                None => break,
+            },
+        }
+    }
+    drop(handlers);
+    server.parts.engine.tell(Input::ClientGone(client));
+    // The engine has ended if it does not take this, and the triggers with it.
+    let _ = server.parts.engine.question(Question::ClientGone(client)).await;
+}

@@ -1,0 +1,13 @@
+//! Between the model and the wire: the only place that knows the types of both.
+
+mod build;
+mod changes;
+mod text;
+mod trigger;
+mod workspace;
+
+pub(super) use build::{build, join_reason, listed, model_priority};
+pub(super) use changes::{changes, verification};
+pub(super) use text::time;
+pub(super) use trigger::{GlobsError, globs, triggered};
+pub(super) use workspace::workspace;

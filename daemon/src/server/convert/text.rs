@@ -1,0 +1,11 @@
+//! Values that the wire has as text.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A time in milliseconds since 1970, as RFC 3339.
+pub(in crate::server) fn time(ms: u64) -> String {
+    // The latest time that has four digits for its year; a clock beyond that is broken.
+    const LATEST_MS: u64 = 253_402_300_799_999;
+    let at = UNIX_EPOCH + Duration::from_millis(ms.min(LATEST_MS));
+    humantime::format_rfc3339_millis(at).to_string()
+}

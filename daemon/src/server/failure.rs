@@ -1,0 +1,304 @@
+//! What clients are told of errors: the one place where each becomes a code, a tier (whose move it
+//! is), a sentence and a hint that fits its cause. The texts of these errors are whole sentences,
+//! because that is how they are shown.
+
+use super::builds::FindBuildError;
+use super::convert::GlobsError;
+use super::locate::LocateError;
+use super::state::MOST_CONNECTIONS;
+use super::submit::SubmitError;
+use super::wire::RequestError;
+use super::workspace_query::WorkspaceQueryError;
+use crate::engine::Refusal;
+use crate::runtime::event_loop::EngineStopped;
+use crate::store::HistoryError;
+use bd_protocol::failure::{Failure, codes};
+use bd_protocol::hello::{OUR_RANGE, PRODUCT_VERSION, ProtocolRange};
+use std::io;
+use std::path::PathBuf;
+
+/// For whoever comes while the daemon stops.
+const ASK_AGAIN: &str = "run the command again; it starts a new daemon";
+
+/// Why a connection is not served.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RefusedConnection {
+    #[error("this daemon belongs to another user")]
+    ForeignPeer,
+    #[error("the daemon serves {MOST_CONNECTIONS} connections already")]
+    TooMany,
+    /// What came first is not understood.
+    #[error("no hello: {0}")]
+    NoHello(String),
+    #[error(
+        "client {version} speaks protocol {} to {}, daemon {PRODUCT_VERSION} speaks {} to {}",
+        range.min, range.max, OUR_RANGE.min, OUR_RANGE.max
+    )]
+    NoCommonProtocol { version: String, range: ProtocolRange, client_is_newer: bool },
+    /// Asked to end when idle.
+    #[error("builds are waiting or running")]
+    Busy,
+}
+
+/// There is no pipe for the standard input of a build.
+#[derive(Debug, thiserror::Error)]
+#[error("the standard input of the build cannot be connected: {0}")]
+pub(super) struct NoPipe(pub(super) io::Error);
+
+/// What was given as a clock is none.
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is not a clock")]
+pub(super) struct NoClock(pub(super) String);
+
+/// A directory is in no workspace that the daemon knows.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UnknownWorkspace {
+    /// It could be one; it was never read.
+    #[error("no workspace is known at {}", .0.display())]
+    NotSeen(PathBuf),
+    /// There is nothing to forget.
+    #[error("no workspace is known at {}", .0.display())]
+    NotKnown(PathBuf),
+}
+
+/// Why nothing is run on change.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TriggerError {
+    /// Nobody could type into it.
+    #[error("a command that is run on change has no terminal and no standard input")]
+    Interactive,
+    /// The workspace can not be observed.
+    #[error("{0}")]
+    NoState(String),
+    /// The connection has no such trigger.
+    #[error("there is no watch '{0}' on this connection")]
+    Unknown(String),
+}
+
+impl From<EngineStopped> for Failure {
+    fn from(error: EngineStopped) -> Self {
+        Self::environment(codes::DRAINING, error.to_string()).hint(ASK_AGAIN)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Draining => Self::environment(
+                codes::DRAINING,
+                "the daemon is stopping and accepts no new builds",
+            )
+            .hint(ASK_AGAIN),
+            Refusal::QueueFull(builds) => Self::environment(
+                codes::QUEUE_FULL,
+                format!("{builds} builds are waiting or running already"),
+            )
+            .hint("wait for some of them to end; `bdctl status` lists them"),
+        }
+    }
+}
+
+impl From<FindBuildError> for Failure {
+    fn from(error: FindBuildError) -> Self {
+        let message = error.to_string();
+        match error {
+            FindBuildError::Unknown(_) => {
+                Self::user(codes::NOT_FOUND, message).hint("`bdctl history` lists the builds")
+            }
+            FindBuildError::Ambiguous { .. } => {
+                Self::user(codes::AMBIGUOUS, message).hint("give more characters of the id")
+            }
+            FindBuildError::Stopped(stopped) => stopped.into(),
+        }
+    }
+}
+
+impl From<HistoryError> for Failure {
+    fn from(error: HistoryError) -> Self {
+        let failure = Self::environment(codes::STORE, error.to_string());
+        match error {
+            HistoryError::Stopping => failure.hint(ASK_AGAIN),
+            HistoryError::Unavailable => failure.hint("`bdctl status` shows what is wrong with it"),
+        }
+    }
+}
+
+impl From<WorkspaceQueryError> for Failure {
+    fn from(error: WorkspaceQueryError) -> Self {
+        let message = error.to_string();
+        match error {
+            WorkspaceQueryError::Stopping => {
+                Self::environment(codes::DRAINING, message).hint(ASK_AGAIN)
+            }
+            WorkspaceQueryError::NoState { .. } => no_state(message),
+        }
+    }
+}
+
+impl From<TriggerError> for Failure {
+    fn from(error: TriggerError) -> Self {
+        let message = error.to_string();
+        match error {
+            TriggerError::Interactive => Self::user(codes::BAD_REQUEST, message)
+                .hint("run it once with `bdctl run --tty` or `bdctl run --stdin`"),
+            TriggerError::NoState(_) => no_state(message),
+            TriggerError::Unknown(_) => Self::user(codes::NOT_FOUND, message),
+        }
+    }
+}
+
+fn no_state(message: String) -> Failure {
+    Failure::environment(codes::NO_STATE, message)
+        .hint("`bdctl daemon logs` may say more; `bdctl ws remove` makes the daemon start afresh")
+}
+
+impl From<UnknownWorkspace> for Failure {
+    fn from(error: UnknownWorkspace) -> Self {
+        let failure = Self::user(codes::NOT_FOUND, error.to_string());
+        failure.hint(match error {
+            UnknownWorkspace::NotSeen(_) => {
+                "`bdctl ws info` reads it; `bdctl ws list` lists the workspaces that are known"
+            }
+            UnknownWorkspace::NotKnown(_) => "`bdctl ws list` lists the workspaces that are known",
+        })
+    }
+}
+
+impl From<LocateError> for Failure {
+    fn from(error: LocateError) -> Self {
+        let message = error.to_string();
+        let bad_dir = |hint| Self::user(codes::BAD_DIR, message.clone()).hint(hint);
+        match error {
+            LocateError::NotAbsolute(_) => bad_dir("give an absolute path"),
+            LocateError::NotADirectory(_) => bad_dir("give the directory that contains it"),
+            LocateError::Inaccessible { .. } => {
+                bad_dir("give a directory that exists; `bdctl ws list` lists the workspaces")
+            }
+            LocateError::System(_) => {
+                Self::user(codes::BAD_ROOT, message).hint("give the directory of a project")
+            }
+            LocateError::Home(_) => Self::user(codes::BAD_ROOT, message)
+                .hint("give the directory of a project; each is a workspace of its own"),
+        }
+    }
+}
+
+impl From<SubmitError> for Failure {
+    fn from(error: SubmitError) -> Self {
+        let message = error.to_string();
+        match error {
+            SubmitError::UnknownPriority
+            | SubmitError::NoCommand
+            | SubmitError::NulInArgument
+            | SubmitError::BadVariable(_) => Self::user(codes::BAD_REQUEST, message),
+            SubmitError::RelativeCwd(_)
+            | SubmitError::CwdNotADirectory(_)
+            | SubmitError::CwdInaccessible { .. } => Self::user(codes::BAD_CWD, message)
+                .hint("choose the directory to run in with --cwd"),
+        }
+    }
+}
+
+impl From<GlobsError> for Failure {
+    fn from(error: GlobsError) -> Self {
+        Self::user(codes::BAD_REQUEST, error.to_string())
+            .hint("write globs as lines of a .gitignore: 'src/**/*.rs', '!gen/'")
+    }
+}
+
+impl From<NoClock> for Failure {
+    fn from(error: NoClock) -> Self {
+        Self::user(codes::BAD_CLOCK, error.to_string())
+            .hint("give a clock as `bdctl changes` prints it: c:0123456789abcdef:42")
+    }
+}
+
+impl From<NoPipe> for Failure {
+    fn from(error: NoPipe) -> Self {
+        Self::environment(codes::INTERNAL, error.to_string())
+    }
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        let message = error.to_string();
+        match error {
+            RequestError::NoCall | RequestError::Malformed(_) => {
+                Self::user(codes::BAD_REQUEST, message)
+            }
+            RequestError::UnknownMethod(_) => Self::user(codes::UNSUPPORTED, message)
+                .hint("restart the daemon with the newer version: bdctl daemon restart"),
+            RequestError::GivenUp(_) => Self::internal(message),
+        }
+    }
+}
+
+impl From<RefusedConnection> for Failure {
+    fn from(error: RefusedConnection) -> Self {
+        let message = error.to_string();
+        match error {
+            RefusedConnection::ForeignPeer => Self::user(codes::FOREIGN_PEER, message)
+                .hint("set BD_HOME to a directory of your own"),
+            RefusedConnection::TooMany => Self::environment(codes::TOO_MANY_CONNECTIONS, message)
+                .hint("try again when some have ended"),
+            RefusedConnection::NoHello(_) => Self::user(codes::BAD_REQUEST, message),
+            RefusedConnection::Busy => {
+                Self::environment(codes::BUSY, message).hint("`bdctl status` lists them")
+            }
+            RefusedConnection::NoCommonProtocol { client_is_newer: true, .. } => {
+                Self::user(codes::PROTOCOL_MISMATCH, message)
+                    .hint("restart the daemon with the newer version: bdctl daemon restart")
+            }
+            RefusedConnection::NoCommonProtocol { .. } => {
+                Self::user(codes::PROTOCOL_MISMATCH, message)
+                    .hint("the client is older than the daemon: upgrade bdctl")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bd_protocol::Tier;
+
+    fn hint(failure: Failure) -> String {
+        failure.hint.unwrap_or_default()
+    }
+
+    /// What cures one cause does not cure the other.
+    #[test]
+    fn a_hint_fits_its_cause_where_the_code_is_the_same() {
+        let dir = || PathBuf::from("/x");
+        let file = Failure::from(LocateError::NotADirectory(dir()));
+        let relative = Failure::from(LocateError::NotAbsolute(dir()));
+        assert_eq!((&*file.code, &*relative.code), (codes::BAD_DIR, codes::BAD_DIR));
+        assert!(hint(file).contains("contains it") && hint(relative).contains("absolute"));
+
+        let closed = Failure::from(HistoryError::Stopping);
+        let broken = Failure::from(HistoryError::Unavailable);
+        assert_eq!((&*closed.code, &*broken.code), (codes::STORE, codes::STORE));
+        assert!(hint(closed).contains("new daemon") && hint(broken).contains("bdctl status"));
+
+        let mismatch = |client_is_newer| {
+            let (version, range) = ("9.9.9".to_owned(), OUR_RANGE);
+            let refused = RefusedConnection::NoCommonProtocol { version, range, client_is_newer };
+            hint(refused.into())
+        };
+        assert!(mismatch(true).contains("daemon restart") && mismatch(false).contains("upgrade"));
+    }
+
+    #[test]
+    fn a_daemon_that_stops_says_so_wherever_it_is_asked() {
+        for failure in [
+            EngineStopped.into(),
+            Refusal::Draining.into(),
+            FindBuildError::Stopped(EngineStopped).into(),
+            WorkspaceQueryError::Stopping.into(),
+        ] {
+            let failure: Failure = failure;
+            assert_eq!((&*failure.code, failure.tier), (codes::DRAINING, Tier::Environment));
+            assert_eq!(hint(failure), ASK_AGAIN);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `Forget`: a workspace is no longer observed, and nothing is kept of it.
+
+use crate::runtime::Question;
+use crate::server::failure::UnknownWorkspace;
+use crate::server::locate;
+use crate::server::state::Server;
+use bd_protocol::Failure;
+use bd_protocol::changes::{Forgotten, WorkspaceLocator};
+
+/// Forgets the workspace that is this directory, else the one it is in.
+pub(super) async fn forget(
+    server: &Server,
+    place: &WorkspaceLocator,
+) -> Result<Forgotten, Failure> {
+    let dir = locate::perhaps_gone(place)?;
+    let around = locate::root_around(&dir, place);
+    for root in [&dir, &around] {
+        let question = |reply| Question::Forget { root: root.clone(), reply };
+        if server.ask(question).await? {
+            tracing::info!(root = %root.display(), "a workspace is forgotten");
+            return Ok(Forgotten { root: root.clone().into() });
+        }
+    }
+    Err(UnknownWorkspace::NotKnown(dir).into())
+}

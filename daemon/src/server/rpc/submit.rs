@@ -1,0 +1,44 @@
+//! `Submit`: a build is asked for.
+
+use super::Service;
+use crate::engine::Submission;
+use crate::model::BuildId;
+use crate::server::failure::NoPipe;
+use crate::server::state::{Server, wait_for_end};
+use crate::server::submit::submission;
+use bd_protocol::Failure;
+use bd_protocol::submit::{Submit, Submitted};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+pub(super) async fn submit(asker: &Service, request: Submit) -> Result<Submitted, Failure> {
+    let (server, session) = (&asker.server, &asker.session);
+    let submission = submission(request, asker.client, session)?;
+    let (to_build, from_client) =
+        if reads_from_its_client(&submission) { pipe()? } else { (None, None) };
+    let build = server.parts.engine.submit(submission, from_client).await??;
+    if let Some(pipe) = to_build {
+        server.keep_stdin(build, pipe);
+        tokio::spawn(drop_stdin_in_the_end(server.clone(), build));
+    }
+    tracing::info!(%build, %session, "submitted");
+    Ok(Submitted { build: build.to_string() })
+}
+
+fn reads_from_its_client(submission: &Submission) -> bool {
+    submission.command.stdin || submission.command.tty.is_some()
+}
+
+/// Both ends of a pipe: the one written to, the one read from.
+fn pipe() -> Result<(Option<OwnedFd>, Option<OwnedFd>), NoPipe> {
+    let (reader, writer) = std::io::pipe().map_err(NoPipe)?;
+    Ok((Some(writer.into()), Some(reader.into())))
+}
+
+/// Closes the pipe into a build that has ended without anybody coming for it.
+async fn drop_stdin_in_the_end(server: Arc<Server>, build: BuildId) {
+    if let Ok(Some(mut follower)) = server.parts.engine.follow(build).await {
+        wait_for_end(&mut follower).await;
+    }
+    drop(server.take_stdin(build));
+}

@@ -1,0 +1,53 @@
+//! `Watch` and `Watched`: a command is run whenever files change, and what came of that. Whom a
+//! trigger belongs to, the runtime knows.
+
+use super::Service;
+use crate::model::TriggerId;
+use crate::runtime::{Question, TriggerRequest};
+use crate::server::convert;
+use crate::server::failure::TriggerError;
+use crate::server::submit::submission;
+use bd_protocol::Failure;
+use bd_protocol::watch::{Triggered, WATCHED_WAIT_MAX_MS, Watch, Watching};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+pub(super) async fn watch(asker: &Service, request: Watch) -> Result<Watching, Failure> {
+    let session = &asker.session;
+    let submission = submission(request.submit, asker.client, session)?;
+    if submission.command.stdin || submission.command.tty.is_some() {
+        return Err(TriggerError::Interactive.into());
+    }
+    let root = submission.command.root.clone();
+    let on = convert::globs(&request.on)?;
+    let request = TriggerRequest { submission, on, initial: request.initial };
+    let added = asker.server.ask(|reply| Question::Trigger(Box::new(request), reply)).await?;
+    let id = added.map_err(TriggerError::NoState)?;
+    tracing::info!(%id, root = %root.display(), %session, "watches");
+    Ok(Watching { watch: id.to_string(), root: root.into() })
+}
+
+pub(super) async fn watched(
+    asker: &Service,
+    watch: &str,
+    wait_ms: u64,
+) -> Result<Option<Triggered>, Failure> {
+    let unknown = || TriggerError::Unknown(watch.to_owned());
+    let id: TriggerId = watch.parse().map_err(|_| unknown())?;
+    let (reply, mut update) = oneshot::channel();
+    let question = Question::TriggerUpdate(id, asker.client, reply);
+    asker.server.parts.engine.question(question).await?;
+    let wait = Duration::from_millis(wait_ms.min(WATCHED_WAIT_MAX_MS));
+    let came = match tokio::time::timeout(wait, &mut update).await {
+        Ok(came) => came.map_err(|_| unknown())?,
+        Err(_) => {
+            // What comes from now on is kept; what came just now is here.
+            update.close();
+            match update.try_recv() {
+                Ok(came) => came,
+                Err(_) => return Ok(None),
+            }
+        }
+    };
+    Ok(Some(convert::triggered(came)))
+}
