@@ -1,4 +1,4 @@
-//! Groups of arguments that several commands have. Does nothing.
+//! Groups of arguments that several commands share. Does nothing.
 
 use crate::values;
 use bd_protocol::Priority;
@@ -8,31 +8,31 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where and in which environment a command runs.
+/// In which directory and environment a command runs.
 #[derive(Debug, Default, Args)]
 pub(crate) struct CommandContext {
-    /// Directory to run in [default: this one]
+    /// Run in this directory [default: the current one]
     #[arg(long, short = 'C', value_name = "DIR")]
     pub(crate) cwd: Option<PathBuf>,
-    /// Set a variable for the command; may be repeated
+    /// Set an environment variable for the command; may be repeated
     #[arg(long, value_name = "NAME=VALUE",
         value_parser = OsStringValueParser::new().try_map(|given| values::variable(&given)))]
     pub(crate) env: Vec<(OsString, OsString)>,
 }
 
-/// For how long, before whom and with whom it runs.
+/// How long a build may take, its priority, and whether it is shared.
 #[derive(Debug, Default, Args)]
 pub(crate) struct BuildOptions {
-    /// End the command after so long, waiting included
+    /// Stop the command after this time, waiting included
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) timeout: Option<Duration>,
     /// Priority class: user, editor, agent or background [default: that of the session]
     #[arg(long, value_name = "CLASS")]
     pub(crate) priority: Option<Priority>,
-    /// Share the run with others whatever the command is
+    /// Share the run with others, whatever the command is
     #[arg(long, conflicts_with = "no_join")]
     pub(crate) join: bool,
-    /// Run alone
+    /// Never share the run
     #[arg(long)]
     pub(crate) no_join: bool,
 }
@@ -43,6 +43,6 @@ pub(crate) struct WorkspaceArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// A directory in the workspace [default: this one]
+    /// A directory in the workspace [default: the current one]
     pub(crate) dir: Option<PathBuf>,
 }

@@ -5,9 +5,9 @@ use crate::commands::Command;
 use crate::render::paint::ColorChoice;
 use clap::{Args, Parser};
 
-/// Runs builds through the build daemon: identical work runs once, whoever asks.
+/// Runs builds through the build daemon: identical work runs once, whoever asks for it.
 ///
-/// The daemon starts by itself with the first command.
+/// The first command starts the daemon.
 #[derive(Debug, Parser)]
 #[command(
     name = "bdctl",
@@ -27,10 +27,10 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Who asks: user, editor, agent, hook or ci, with an optional id [env: BD_SESSION]
+    /// The session: user, editor, agent, hook or ci, with an optional id [env: BD_SESSION]
     #[arg(long, global = true, value_name = "KIND[:ID]")]
     pub(crate) session: Option<String>,
-    /// Colours; auto means on a terminal, unless NO_COLOR is set
+    /// When to use colours; auto: on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: ColorChoice,
 }

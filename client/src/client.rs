@@ -1,5 +1,5 @@
-//! The entry to the library: opens channels to the daemon of one home, starting or replacing it
-//! where that is needed. Knows nothing of what is said on a channel.
+//! The entry to the library: opens channels to the daemon of one home, and starts or replaces the
+//! daemon if needed. Knows nothing of what crosses a channel.
 
 use crate::connect::{self, Connection, Greeting, Notes, PATIENCE, Welcome};
 use crate::upgrade::{self, ShutdownReply};
@@ -12,12 +12,12 @@ use bd_protocol::{Failure, Session, limits};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// Whether a daemon is started when none listens.
+/// Whether a daemon is started when none is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartPolicy {
     /// Started, unless `BD_NO_AUTOSTART` is set to something other than `0`.
     IfNeeded,
-    /// Started, whatever `BD_NO_AUTOSTART` says: the user asked for a daemon.
+    /// Started, whatever `BD_NO_AUTOSTART` says, because the user asked for a daemon.
     Always,
     /// Not started.
     Never,
@@ -29,9 +29,9 @@ pub struct Client {
     session: Session,
     start: StartPolicy,
     notes: Notes,
-    /// Whether the daemon's version was looked at: only the first channel may replace a daemon,
-    /// for the later ones rely on what the first has asked for.
-    met: Cell<bool>,
+    /// Whether the version of the daemon was checked: only the first channel may replace a daemon,
+    /// because later ones rely on what the first one requested.
+    version_checked: Cell<bool>,
 }
 
 impl std::fmt::Debug for Client {
@@ -44,26 +44,25 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// Tries after a daemon ended just as we came; with growing pauses they take two seconds.
-const TRIES: u32 = 20;
+/// Attempts after a daemon closed the connection at once; with growing pauses they take two seconds.
+const ATTEMPTS: u32 = 20;
 
 impl Client {
-    /// A client that asks as `session`. Nothing happens before the first channel is opened.
+    /// A client with this session. Does nothing before the first channel is opened.
     #[must_use]
     pub fn new(home: Home, session: Session, start: StartPolicy) -> Self {
         let notes: Notes = std::sync::Arc::new(|_| {});
-        Self { home, session, start, notes, met: Cell::new(false) }
+        Self { home, session, start, notes, version_checked: Cell::new(false) }
     }
 
-    /// The same, with a place for notes: that it takes long, that the daemon is old.
+    /// The same, with a function that receives notes: that it takes long, that the daemon is old.
     #[must_use]
     pub fn with_notes(mut self, notes: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.notes = std::sync::Arc::new(notes);
         self
     }
 
-    /// The same client, but one that only talks to a daemon that runs already, and leaves it as
-    /// it is.
+    /// The same client, but it neither starts nor replaces a daemon.
     #[must_use]
     pub fn never_starting(&self) -> Self {
         Self {
@@ -71,17 +70,17 @@ impl Client {
             session: self.session.clone(),
             start: StartPolicy::Never,
             notes: self.notes.clone(),
-            met: Cell::new(true),
+            version_checked: Cell::new(true),
         }
     }
 
-    /// Where the daemon is met.
+    /// The directories of the daemon.
     #[must_use]
     pub fn home(&self) -> &Home {
         &self.home
     }
 
-    /// Who asks.
+    /// The session of this client.
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
@@ -121,8 +120,8 @@ impl Client {
         &self.notes
     }
 
-    /// Opens a channel; `first` is its first frame, sent along with the hello. It must be one
-    /// that may be lost or read twice: the daemon that reads it may be replaced.
+    /// Opens a channel; `first` is its first frame, sent along with the hello. It may be lost or read
+    /// twice, because the daemon that reads it may be replaced.
     pub(crate) fn open(
         &self,
         channel: Channel,
@@ -143,7 +142,7 @@ impl Client {
             };
             match connect::greet(stream, &opening, max, deadline, &self.notes)? {
                 Greeting::Welcome(connection) => {
-                    if !self.meet(&connection.welcome)? {
+                    if !self.check_version(&connection.welcome)? {
                         return Ok(connection);
                     }
                     deadline = Instant::now() + PATIENCE;
@@ -151,13 +150,13 @@ impl Client {
                 Greeting::Refused { failure, .. }
                     if failure.code == codes::DRAINING && Instant::now() < deadline =>
                 {
-                    // The next daemon can be started when this one has ended.
+                    // The next daemon can start once this one has ended.
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 Greeting::Refused { failure, version, .. }
                     if failure.code == codes::PROTOCOL_MISMATCH
                         && newer(PRODUCT_VERSION, &version)
-                        && !self.met.replace(true) =>
+                        && !self.version_checked.replace(true) =>
                 {
                     self.replace_or_fail(failure, &version)?;
                     deadline = Instant::now() + PATIENCE;
@@ -167,15 +166,18 @@ impl Client {
                     return Err(ClientError::Refused { failure, protocol, version });
                 }
                 Greeting::Ending(_) => {
-                    return Err(connect::misunderstood("hello", "it ends, though nobody asked"));
+                    return Err(connect::misunderstood(
+                        "hello",
+                        "it stops, though nobody asked it to",
+                    ));
                 }
                 Greeting::Closed => {
                     if let Some(started) = started {
                         return Err(started.died().into());
                     }
-                    // It ended just as we came; nothing was done for us.
+                    // It was stopping and has done nothing for this client.
                     closed += 1;
-                    if closed == TRIES {
+                    if closed == ATTEMPTS {
                         return Err(ClientError::Closed);
                     }
                     std::thread::sleep(Duration::from_millis(10) * closed);
@@ -203,9 +205,9 @@ impl Client {
         }
     }
 
-    /// Looks at the version of a daemon that let us in. Says whether it was replaced.
-    fn meet(&self, welcome: &Welcome) -> Result<bool, ClientError> {
-        if self.met.replace(true)
+    /// Checks the version of the daemon; returns whether it was replaced.
+    fn check_version(&self, welcome: &Welcome) -> Result<bool, ClientError> {
+        if self.version_checked.replace(true)
             || !newer(PRODUCT_VERSION, &welcome.version)
             || self.start == StartPolicy::Never
         {
@@ -219,13 +221,13 @@ impl Client {
             }
         }
         (self.notes)(&format!(
-            "the daemon is older ({}) than bdctl ({PRODUCT_VERSION}); it is replaced when it is idle",
+            "the daemon is older ({}) than bdctl ({PRODUCT_VERSION}); it is replaced once it is idle",
             welcome.version
         ));
         Ok(false)
     }
 
-    /// Replaces a daemon that shares no protocol version with us, if it is idle.
+    /// Replaces a daemon that has no protocol version in common with this client, if it is idle.
     fn replace_or_fail(&self, failure: Failure, version: &str) -> Result<(), ClientError> {
         if self.may_start() {
             let deadline = Instant::now() + PATIENCE;
@@ -236,12 +238,12 @@ impl Client {
         }
         Err(Failure {
             message: format!(
-                "the daemon is older ({version}) than bdctl ({PRODUCT_VERSION}), shares no protocol \
-                 version with it, and has builds to finish"
+                "the daemon is older ({version}) than bdctl ({PRODUCT_VERSION}), has no protocol version \
+                 in common with it, and has builds to finish"
             ),
             hint: Some(
                 "wait for its builds, or end it with `bdctl daemon stop`; the next command starts \
-                 the new one"
+                 the new version"
                     .to_owned(),
             ),
             ..failure
@@ -250,7 +252,7 @@ impl Client {
     }
 }
 
-/// A refusal with the remedy that only this side knows.
+/// A refusal with the hint that only the client can give.
 fn advise(failure: Failure, version: &str) -> Failure {
     if failure.code != codes::PROTOCOL_MISMATCH {
         return failure;

@@ -14,31 +14,31 @@ const OUTPUT_CLOSED: u8 = 128 + 13;
 /// Why a command did not do its part.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// The daemon, or the way to it.
+    /// From the daemon or the connection to it.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// Nobody reads our output any more.
-    #[error("write: nobody reads it")]
+    /// The reader of standard output has closed it.
+    #[error("write the output: its reader has closed it")]
     OutputClosed,
-    /// Our output can not be written.
+    /// Standard output cannot be written.
     #[error("write the output: {0}")]
     Output(#[source] io::Error),
-    /// A file or the terminal.
+    /// An operation on a file or the terminal.
     #[error("{operation}: {source}")]
     Io { operation: String, source: io::Error },
-    /// The daemon went away while its answer was awaited.
-    #[error("get the result of build {build}: the daemon ended before it did")]
+    /// The daemon ended before the build did.
+    #[error("get the outcome of build {build}: the daemon ended before the build")]
     DaemonGone { build: String },
-    /// The daemon went away while changes were awaited.
-    #[error("go on watching {root}: the daemon ended")]
+    /// The daemon ended during a watch.
+    #[error("continue watching {root}: the daemon ended")]
     WatchGone { root: String },
-    /// The workspace can not be watched any more.
-    #[error("go on watching {root}: {message}")]
+    /// The workspace cannot be watched any more.
+    #[error("continue watching {root}: {message}")]
     WatchEnded { root: String, message: String },
-    /// There is no build to speak of.
+    /// There is no build.
     #[error("find a build: none has run yet")]
     NoBuild,
-    /// The daemon left its own rules.
+    /// The daemon broke the protocol.
     #[error("understand the daemon: {0}")]
     Broken(&'static str),
 }
@@ -55,14 +55,14 @@ impl CommandError {
         match self {
             Self::Client(error) => error.hint(),
             Self::DaemonGone { .. } => Some(
-                "`bdctl history` tells what became of it, `bdctl daemon logs` why the daemon ended"
+                "`bdctl history` shows what became of it, `bdctl daemon logs` why the daemon ended"
                     .to_owned(),
             ),
             Self::WatchGone { .. } => Some(
-                "`bdctl daemon logs` may tell why; the same command again starts a new daemon"
+                "`bdctl daemon logs` may say why; run the command again to start a new daemon"
                     .to_owned(),
             ),
-            Self::NoBuild => Some("`bdctl run -- COMMAND` runs one".to_owned()),
+            Self::NoBuild => Some("start one with `bdctl run -- COMMAND`".to_owned()),
             _ => None,
         }
     }
@@ -70,9 +70,9 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => OUTPUT_CLOSED,
-            // Of an option or a variable: the caller's mistake, as clap's are.
+            // A wrong option or variable: wrong usage, as where clap reports it.
             Self::Client(ClientError::Session(_)) => USAGE,
-            // What a clock is, only the daemon knows.
+            // A wrong option too, but only the daemon knows what a clock is.
             Self::Client(ClientError::Failure(failure)) if failure.code == codes::BAD_CLOCK => {
                 USAGE
             }
@@ -87,7 +87,7 @@ impl CommandError {
 }
 
 impl From<io::Error> for CommandError {
-    /// For writes to our own output.
+    /// For writes to standard output.
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::OutputClosed,

@@ -14,19 +14,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a daemon may take to let us in; also the bound of every write to it.
+/// How long a daemon may take to answer a hello; also the bound of every write to it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// After so long without an answer the person is told what is waited for.
+/// After how long without an answer the user is told that bdctl waits for the daemon.
 const NOTE_AFTER: Duration = Duration::from_secs(2);
 
-/// Where the library says what takes long or what was done unasked.
+/// Where the library reports what takes long or what it did on its own.
 pub(crate) type Notes = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// What the daemon said when it opened the channel.
+/// What the daemon answered to the hello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
-    /// Protocol version both sides use.
+    /// Protocol version that both sides use.
     pub protocol: u32,
     /// Product version of the daemon.
     pub version: String,
@@ -40,7 +40,7 @@ pub struct Welcome {
 #[derive(Debug)]
 pub struct Connection {
     pub(crate) frames: Frames,
-    /// What the daemon said when it opened the channel.
+    /// What the daemon answered to the hello.
     pub welcome: Welcome,
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn connect(socket: &Path, deadline: Instant) -> Result<Option<UnixStr
             Err(error) => match error.kind() {
                 ErrorKind::NotFound | ErrorKind::ConnectionRefused => return Ok(None),
                 ErrorKind::Interrupted => {}
-                // Its queue of connections is full.
+                // Its backlog of connections is full.
                 ErrorKind::WouldBlock | ErrorKind::NotConnected if Instant::now() < deadline => {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(50));
@@ -84,17 +84,16 @@ pub(crate) fn connect(socket: &Path, deadline: Instant) -> Result<Option<UnixStr
     }
 }
 
-/// One try, and the user id of whoever listens.
+/// One attempt to connect; returns the user id of the listener as well.
 fn attempt(name: &Name<'_>, deadline: Instant) -> io::Result<(UnixStream, u32)> {
     const NOBODY: u32 = u32::MAX;
     let left = deadline.saturating_duration_since(Instant::now());
-    // Without a timeout, a full queue of connections would block for ever.
+    // Without a timeout, a full backlog would block forever.
     let stream = ConnectOptions::new()
         .name(name.borrow())
         .wait_mode(ConnectWaitMode::Timeout(left))
         .connect_sync_as::<Stream>()?;
-    // On a full queue, interprocess hands out a socket that is not connected; the missing peer
-    // gives it away.
+    // With a full backlog, interprocess returns a socket that is not connected: it has no peer.
     let uid = stream.peer_creds()?.euid().unwrap_or(NOBODY);
     if uid == NOBODY {
         return Err(ErrorKind::NotConnected.into());
@@ -141,7 +140,7 @@ pub(crate) fn greet(
 ) -> Result<Greeting, ClientError> {
     if let Err(error) = (&stream).write_all(opening) {
         match error.kind() {
-            // It may have refused us without reading everything: its reason is in the buffer.
+            // It may have refused without reading everything: the reason is in the buffer.
             ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {}
             ErrorKind::WouldBlock => return Err(ClientError::Silent { waited: PATIENCE }),
             _ => return Err(ClientError::io("write to the daemon")(error)),
@@ -169,7 +168,7 @@ pub(crate) fn greet(
     })
 }
 
-/// The next frame, or `None` at the end; says so when it takes long.
+/// The next frame, or `None` at the end; notes when it takes long.
 pub(crate) fn patiently<'a>(
     frames: &'a mut Frames,
     deadline: Instant,
@@ -182,7 +181,7 @@ pub(crate) fn patiently<'a>(
         ErrorKind::UnexpectedEof => ClientError::Closed,
         _ => ClientError::io("read from the daemon")(error),
     };
-    // Asked twice because a borrowed frame can not be returned from the first `match`.
+    // In two steps, because a borrowed frame cannot be returned from the first `match`.
     match frames.next_by(first) {
         Err(error) if error.kind() == ErrorKind::TimedOut && first < deadline => {
             notes("waiting for the daemon…");

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// What the reply may take on top of what the daemon was given.
+/// Time for the reply on top of the deadline of the request.
 const SLACK: Duration = Duration::from_secs(2);
 
 /// A channel for requests.
@@ -59,7 +59,7 @@ impl Client {
         self.query_with_notes(request, patience, self.notes().clone())
     }
 
-    /// The same with another place for the note that the answer takes long.
+    /// The same with another receiver of the note that the answer takes long.
     pub(crate) fn query_with_notes(
         &self,
         request: &BdRequest,
@@ -85,18 +85,18 @@ impl Control {
         &self.connection.welcome
     }
 
-    /// A second hand on the channel, to send what needs no answer from another thread.
+    /// A sender for another thread, for requests whose answers nobody waits for.
     ///
     /// # Errors
     ///
     /// [`ClientError::Io`] when the process has too many files open.
     pub fn sender(&self) -> Result<Sender, ClientError> {
         let stream = self.frames().stream().try_clone();
-        // Far from the ids that this side uses: the answers are not waited for.
+        // Far from the ids of this side, so that their answers are ignored.
         Ok(Sender { stream: stream.map_err(ClientError::io("open files"))?, last_id: 1 << 32 })
     }
 
-    /// Reads and drops what has come, without waiting. `false` when the channel has ended.
+    /// Reads and discards what has arrived, without waiting. `false` when the channel has ended.
     pub fn drain(&mut self) -> bool {
         use std::os::fd::AsFd as _;
         loop {

@@ -1,5 +1,5 @@
-//! Why the library did not do what it was asked, and what the asker can do about it. Every text
-//! but that of a refusal reads as the end of "failed to …".
+//! Errors of the library, each with a hint where something can be done. Texts read as the end of
+//! "failed to …", except failures that the daemon reports: those are whole sentences.
 
 use bd_protocol::rendezvous::HomeError;
 use bd_protocol::session::ParseSessionError;
@@ -12,30 +12,30 @@ use std::{io, process::ExitStatus};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// There is no trustworthy place to meet the daemon.
+    /// There is no directory in which the daemon can be trusted.
     #[error("find the daemon: {0}")]
     Home(#[from] HomeError),
-    /// The session given by option or environment is not one.
-    #[error("tell who asks: {0}")]
+    /// The session given by option or environment is malformed.
+    #[error("determine the session: {0}")]
     Session(#[from] ParseSessionError),
-    /// The socket is there and does not let us in.
+    /// The socket exists, but a connection fails.
     #[error("connect to the daemon at {}: {source}", socket.display())]
     Connect {
         /// The socket.
         socket: PathBuf,
-        /// The system's own words.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Another user's process listens on our socket.
-    #[error("trust the daemon at {}: it runs as another user (uid {uid})", socket.display())]
+    /// A process of another user listens on the socket.
+    #[error("trust the daemon at {}: it belongs to another user (uid {uid})", socket.display())]
     ForeignDaemon {
         /// The socket.
         socket: PathBuf,
-        /// Who runs it.
+        /// The user.
         uid: u32,
     },
-    /// Nobody listens, and nobody may be started.
-    #[error("reach the daemon: none is running")]
+    /// No daemon is running, and none may be started.
+    #[error("connect to the daemon: it is not running")]
     NotRunning {
         /// Whether `BD_NO_AUTOSTART` is the reason that none was started.
         forbidden: bool,
@@ -43,40 +43,40 @@ pub enum ClientError {
     /// No daemon could be started.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The daemon took the connection and said nothing.
+    /// The daemon accepted the connection and did not answer.
     #[error("get an answer from the daemon within {} s", waited.as_secs_f32().round())]
     Silent {
         /// For how long.
         waited: Duration,
     },
-    /// The connection ended before the answer came.
-    #[error("keep the connection: the daemon ended it")]
+    /// The daemon closed the connection before it answered.
+    #[error("get an answer: the daemon closed the connection")]
     Closed,
-    /// The daemon does not speak with us.
+    /// The daemon refused the connection.
     #[error("{failure}")]
     Refused {
-        /// Its reason.
+        /// Why.
         failure: Failure,
         /// Protocol versions it speaks.
         protocol: ProtocolRange,
         /// Its product version.
         version: String,
     },
-    /// The daemon did not do what it was asked.
+    /// The daemon did not do what the request asked for.
     #[error(transparent)]
     Failure(#[from] Failure),
-    /// A system call on the connection or on one of our files.
+    /// A system call on the connection or on a file.
     #[error("{operation}: {source}")]
     Io {
-        /// What was tried: "write to the daemon".
+        /// What failed: "write to the daemon".
         operation: &'static str,
-        /// The system's own words.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The daemon said something that we do not understand.
+    /// The daemon sent something that this version does not understand.
     #[error("understand the daemon's {what}: {detail}")]
     Protocol {
-        /// Part of the conversation: "hello", "reply", "event".
+        /// Which part of the protocol: "hello", "reply", "event".
         what: &'static str,
         /// What was wrong with it.
         detail: String,
@@ -87,26 +87,26 @@ pub enum ClientError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// There is no program to start.
-    #[error("start the daemon: no bdd was found (tried {})", tried.join(", "))]
+    /// The program bdd was not found.
+    #[error("start the daemon: bdd was not found (tried {})", tried.join(", "))]
     NoProgram {
-        /// Where it was looked for, in order.
+        /// Where it was searched for, in order.
         tried: Vec<String>,
     },
     /// Another client has been starting it for too long.
-    #[error("start the daemon: another bdctl holds {} for too long", path.display())]
+    #[error("start the daemon: another bdctl has been holding {} for too long", path.display())]
     LockHeld {
         /// The lock.
         path: PathBuf,
     },
-    /// A daemon lives, but neither listens nor ends.
-    #[error("start the daemon: one is alive (it holds {}) and does not listen", path.display())]
+    /// A daemon is running, but neither listens nor ends.
+    #[error("start the daemon: one is running (it holds {}) but does not listen", path.display())]
     Deaf {
         /// The lock.
         path: PathBuf,
     },
-    /// The new daemon ended before it said anything.
-    #[error("start the daemon: {} ended at once{}{}", program.display(), status_text(*status),
+    /// The new daemon ended before it answered.
+    #[error("start the daemon: {} exited at once{}{}", program.display(), status_text(*status),
         log_text(log_tail))]
     Died {
         /// The program that was started.
@@ -116,14 +116,14 @@ pub enum StartError {
         /// The last lines it wrote.
         log_tail: Vec<String>,
     },
-    /// The system said no.
+    /// A system call failed.
     #[error("start the daemon: cannot {operation} {}: {source}", path.display())]
     Io {
-        /// What was tried: "lock", "bind".
+        /// What failed: "lock", "bind".
         operation: &'static str,
-        /// On what.
+        /// On which path.
         path: PathBuf,
-        /// The system's own words.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -137,7 +137,7 @@ fn log_text(lines: &[String]) -> String {
 }
 
 impl ClientError {
-    /// The whole sentence, as shown to people.
+    /// The whole sentence, as shown to users.
     #[must_use]
     pub fn sentence(&self) -> String {
         match self {
@@ -146,7 +146,7 @@ impl ClientError {
         }
     }
 
-    /// What to do about it, where something can be done.
+    /// What to do about it, if something can be done.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let text = match self {
@@ -158,14 +158,16 @@ impl ClientError {
             }
             Self::NotRunning { forbidden: false } => "start it with `bdctl daemon start`",
             Self::Silent { .. } => {
-                "it may be stopped or stuck; `bdctl daemon stop` ends it, the next command starts a new one"
+                "it may be suspended or stuck; `bdctl daemon stop` ends it, and the next command starts a new one"
             }
-            Self::Closed => "`bdctl daemon logs` may tell why; asking again starts a new daemon",
-            Self::Connect { .. } => "`bdctl daemon restart` puts a new socket there",
+            Self::Closed => {
+                "`bdctl daemon logs` may say why; run the command again to start a new daemon"
+            }
+            Self::Connect { .. } => "`bdctl daemon restart` creates a new socket",
             Self::ForeignDaemon { .. } => "set BD_HOME to a directory of your own",
             Self::Session(_) => "write it KIND or KIND:ID, for instance agent:reviewer",
             Self::Protocol { .. } => {
-                "bdctl and bdd may be of different versions: `bdctl daemon restart`"
+                "the versions of bdctl and bdd may differ: run `bdctl daemon restart`"
             }
             Self::Io { .. } => return None,
         };
@@ -192,11 +194,13 @@ impl StartError {
                 "install bdd beside bdctl, or set BD_DAEMON to its path".to_owned()
             }
             Self::LockHeld { .. } => {
-                "look for a bdctl that hangs; when it ends, the lock is free".to_owned()
+                "find the bdctl that hangs; the lock is free when it ends".to_owned()
             }
-            Self::Deaf { .. } => "`bdctl daemon stop` ends it; then ask again".to_owned(),
+            Self::Deaf { .. } => {
+                "end it with `bdctl daemon stop`, then run the command again".to_owned()
+            }
             Self::Died { program, .. } => {
-                format!("run `{}` in a terminal to see what it says", program.display())
+                format!("run `{}` in a terminal to see what it prints", program.display())
             }
             Self::Io { .. } => {
                 "check free space and the permissions of that directory, or set BD_HOME".to_owned()

@@ -1,5 +1,5 @@
-//! A short cut for the command lines that programs type all day. Reads no more of them than it
-//! must; everything else is left to the whole command line.
+//! A fast path for the command lines that programs use most. Parses only those; all others are left
+//! to clap.
 
 use crate::cli::{Cli, Global};
 use crate::commands::Command;
@@ -9,8 +9,8 @@ use crate::render::paint::ColorChoice;
 use std::ffi::OsString;
 
 impl Cli {
-    /// The commands that are typed most often, or rather by programs, read without building the
-    /// whole command line: that takes a third of the time of such a call.
+    /// Parses the most frequent command lines without building the whole clap command, which takes a
+    /// third of the time of such a call. `None` for all others.
     pub(crate) fn fast(args: &[OsString]) -> Option<Self> {
         let is = |arg: &OsString, word: &str| arg == word;
         let command = match args {

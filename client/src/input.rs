@@ -1,4 +1,4 @@
-//! The standard input of a build, sent from here. Knows nothing of where the bytes come from.
+//! Sends the standard input of a build. Knows nothing of where the bytes come from.
 
 use crate::ClientError;
 use crate::connect::Connection;
@@ -13,23 +13,23 @@ pub struct Input {
 
 impl Input {
     pub(crate) fn new(connection: Connection) -> Result<Self, ClientError> {
-        // A command may take its time to read: that is no fault of the daemon.
+        // A command may read slowly; that is no failure of the daemon.
         let unbounded = connection.frames.stream().set_write_timeout(None);
         unbounded.map_err(ClientError::io("prepare the input channel"))?;
         Ok(Self { connection })
     }
 
-    /// Sends some input, waiting while the command does not read.
+    /// Sends input; waits while the command does not read.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::BrokenPipe`] when the command takes no more.
+    /// [`io::ErrorKind::BrokenPipe`] if the command reads no more.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // An empty frame would be the end.
+        // An empty frame would mean the end.
         bytes.chunks(limits::INPUT_MAX_BYTES).try_for_each(|chunk| self.frame(chunk))
     }
 
-    /// Says that there is no more.
+    /// Ends the input.
     ///
     /// # Errors
     ///

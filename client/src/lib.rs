@@ -1,6 +1,6 @@
-//! The client side of the build daemon, for `bdctl` and for whoever embeds it: finding the daemon
-//! or starting it, typed requests, the stream of events. Blocking throughout; knows nothing of
-//! command lines and prints nothing.
+//! The client side of the build daemon, for `bdctl` and other programs: finds or starts the daemon,
+//! sends typed requests, follows the stream of events. Blocking throughout; knows nothing of command
+//! lines and prints nothing.
 //!
 //! ```no_run
 //! use bd_client::{Client, StartPolicy, recognise};

@@ -22,7 +22,7 @@ fn main() {
     let code = match commands::dispatch(cli.command, &caller) {
         Ok(code) => code,
         Err(error) => {
-            // Whoever closed our output does not want to read about it.
+            // The reader that closed our output does not want to read about that.
             if !matches!(error, CommandError::OutputClosed) {
                 eprintln!("bdctl: {}", error.sentence());
                 if let Some(hint) = error.hint() {

@@ -1,5 +1,5 @@
-//! What is sent of this process's surroundings with a command: directory, environment, mask,
-//! parent; and with a question about a workspace.
+//! What requests say about this process: directory, environment, umask and parent build of a command,
+//! and the directory of a query about a workspace.
 
 use crate::args::{BuildOptions, CommandContext};
 use crate::command_error::CommandError;
@@ -11,8 +11,8 @@ use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// A request for `command` with everything this process passes on. To be called while there is
-/// one thread: the umask can only be read by setting it.
+/// A request for `command` with what this process passes on. Must be called while there is only one
+/// thread: the umask can only be read by setting it.
 pub(crate) fn submit(
     command: Vec<OsString>,
     context: CommandContext,
@@ -39,8 +39,8 @@ pub(crate) fn submit(
     })
 }
 
-/// The same request on these options.
-pub(crate) fn on_terms(request: Submit, options: &BuildOptions) -> Submit {
+/// The same request with these options.
+pub(crate) fn with_build_options(request: Submit, options: &BuildOptions) -> Submit {
     let join = match (options.join, options.no_join) {
         (true, _) => JoinPolicy::Always,
         (_, true) => JoinPolicy::Never,
@@ -49,13 +49,13 @@ pub(crate) fn on_terms(request: Submit, options: &BuildOptions) -> Submit {
     Submit { priority: options.priority, timeout_ms: options.timeout.map(millis), join, ..request }
 }
 
-/// The workspace that a directory is in, this one where none is given.
+/// The workspace that a directory is in; by default, the current directory.
 pub(crate) fn workspace(dir: Option<&Path>) -> Result<WorkspaceLocator, CommandError> {
     Ok(bd_client::workspace_at(directory(dir.unwrap_or(Path::new(".")))?))
 }
 
-/// An absolute path without links; one that does not exist is only made absolute, so that the
-/// daemon can say what is wrong with it.
+/// An absolute path without links. A path that does not exist is only made absolute, so that the
+/// daemon can report what is wrong with it.
 pub(crate) fn directory(given: &Path) -> Result<PathBuf, CommandError> {
     let here = || CommandError::io("find the current directory");
     if given == Path::new(".") {

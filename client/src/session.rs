@@ -1,11 +1,11 @@
-//! Recognises who asks, by option, `BD_SESSION` and the marks that agents, CI and git leave in the
-//! environment. Knows nothing of what the answer is used for.
+//! Determines the session: from an option, `BD_SESSION`, or the variables that agents, CI and git
+//! set. Knows nothing of what it is used for.
 
 use bd_protocol::session::{ParseSessionError, SESSION_ID_MAX_BYTES};
 use bd_protocol::{Session, SessionKind};
 use std::io::IsTerminal as _;
 
-/// The session of this process: `explicit` if given, else as the environment tells.
+/// The session of this process: `explicit` if given, else according to the environment.
 ///
 /// # Errors
 ///

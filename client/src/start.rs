@@ -1,6 +1,6 @@
-//! Starts a daemon when nobody listens, so that any number of clients start exactly one: whoever
-//! holds the start lock binds the socket and hands it to the new process; the others wait in its
-//! queue of connections. Knows nothing of what is said on a connection.
+//! Starts a daemon when none is running, and exactly one for any number of clients: the client that
+//! holds the start lock binds the socket and passes it to the new process; the others wait in the
+//! backlog of the socket. Knows nothing of what crosses a connection.
 
 use crate::connect::connect;
 use crate::{ClientError, StartError};
@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long others may take to start or to end a daemon.
+/// How long another client may take to start a daemon, and a daemon to end.
 const START_PATIENCE: Duration = Duration::from_secs(10);
-/// Between two looks at a daemon that is alive and does not listen (yet, or any more).
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// So much of what a failed daemon wrote is shown.
+/// Between two checks of a daemon that is running and does not listen (yet, or any more).
+const CHECK_EVERY: Duration = Duration::from_millis(5);
+/// Lines of the output of a failed daemon that are shown.
 const TAIL_LINES: usize = 10;
-/// So much of it is read at most.
+/// Most bytes of it that are read.
 const TAIL_MAX_BYTES: u64 = 64 * 1024;
 
 /// A daemon that this process started.
@@ -34,11 +34,11 @@ pub(crate) struct Started {
     offset: u64,
 }
 
-/// A connection to a daemon, started if there is none.
+/// Connects to a daemon; starts one if there is none.
 pub(crate) fn start(home: &Home) -> Result<(UnixStream, Option<Started>), ClientError> {
     home.prepare()?;
     let deadline = Instant::now() + START_PATIENCE;
-    // Released when it goes out of scope, after the connection was made.
+    // Released at the end of this function, when the connection exists.
     let _start_lock = hold(&home.start_lock(), deadline)?;
     let daemon_lock = open_lock(&home.daemon_lock())?;
     let socket = home.socket();
@@ -46,20 +46,20 @@ pub(crate) fn start(home: &Home) -> Result<(UnixStream, Option<Started>), Client
         if let Some(stream) = connect(&socket, deadline)? {
             return Ok((stream, None));
         }
-        // Held means alive: one that was started by hand and does not listen yet, or that drains.
+        // Held means running: it was started by hand and does not listen yet, or it drains.
         if try_lock(&daemon_lock, &home.daemon_lock())? {
             break;
         }
         if Instant::now() >= deadline {
             return Err(StartError::Deaf { path: home.daemon_lock() }.into());
         }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(CHECK_EVERY);
     }
     drop(daemon_lock);
 
     let program = find_program()?;
     let listener = bind(&socket)?;
-    // Our own copy is kept until we are in its queue: the connection then can not be refused.
+    // This copy is kept until the connection is in the backlog: then it cannot be refused.
     let kept = listener.try_clone().map_err(StartError::io("bind", &socket))?;
     let started = spawn(program, listener, home)?;
     let stream = connect(&socket, deadline)?;
@@ -71,13 +71,13 @@ pub(crate) fn start(home: &Home) -> Result<(UnixStream, Option<Started>), Client
 }
 
 impl Started {
-    /// Why it is not there any more.
+    /// Why it has ended.
     pub(crate) fn died(mut self) -> StartError {
-        // Its end shows on the socket a moment before it can be waited for.
+        // The socket shows its end a moment before `wait` does.
         let until = Instant::now() + Duration::from_millis(500);
         let status = loop {
             match self.child.try_wait() {
-                Ok(None) if Instant::now() < until => std::thread::sleep(LOOK_EVERY),
+                Ok(None) if Instant::now() < until => std::thread::sleep(CHECK_EVERY),
                 waited => break waited.ok().flatten(),
             }
         };
@@ -88,7 +88,7 @@ impl Started {
                 .open(&self.stderr)
                 .and_then(|mut file| file.write_all(b"\n"))
         {
-            // What keeps us from writing there kept it from telling why.
+            // What keeps this process from writing there kept the daemon from saying why.
             return StartError::Io { operation: "write to", path: self.stderr, source };
         }
         StartError::Died { program: self.program, status, log_tail }
@@ -157,7 +157,7 @@ fn find_program() -> Result<PathBuf, StartError> {
     found.ok_or(StartError::NoProgram { tried })
 }
 
-/// A new socket in the place of a stale one. Only called under the start lock, after the daemon
+/// Binds a new socket in place of a stale one. Only called with the start lock held, after the daemon
 /// lock was found free.
 fn bind(socket: &Path) -> Result<UnixListener, StartError> {
     match fs::remove_file(socket) {
@@ -182,11 +182,11 @@ fn spawn(program: PathBuf, listener: UnixListener, home: &Home) -> Result<Starte
         .arg("--socket-from-stdin")
         .stdin(Stdio::from(OwnedFd::from(listener)))
         .stdout(Stdio::null())
-        // A pipe of ours would keep whoever reads our output waiting for the daemon's end.
+        // With a pipe, whoever reads the output of bdctl would wait for the end of the daemon.
         .stderr(stderr)
         .current_dir("/")
         .process_group(0)
-        // These belong to one caller; the daemon serves all.
+        // These belong to one client; the daemon serves all.
         .env_remove("BD_SESSION")
         .env_remove("BD_BUILD")
         .spawn()

@@ -1,5 +1,5 @@
-//! Ends a daemon for certain: asks it, waits until its lock is free, and kills it when that takes
-//! too long. Knows nothing of starting one.
+//! Stops a daemon in every case: asks it to end, waits until its lock is free, and kills it if that
+//! takes too long. Knows nothing of starting one.
 
 use crate::upgrade::{self, ShutdownReply};
 use crate::{Client, ClientError};
@@ -11,22 +11,22 @@ use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long a daemon may take to end by itself. `bdctl daemon stop` promises to end it within
-/// five seconds; killing and looking again take the rest.
+/// How long a daemon may take to end by itself. `bdctl daemon stop` promises to end it within five
+/// seconds; killing it and checking again take the rest.
 const GRACE: Duration = Duration::from_millis(4500);
 /// How long the kernel may take to end a killed process.
 const KILL_PATIENCE: Duration = Duration::from_millis(450);
-/// Between two looks at the lock.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Between two checks of the lock.
+const CHECK_EVERY: Duration = Duration::from_millis(5);
 
-/// How a daemon came to its end.
+/// How a daemon ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// There was none.
+    /// None was running.
     NotRunning,
-    /// It ended as it was asked to.
+    /// It ended by itself.
     Ended,
-    /// It did not, and was killed.
+    /// It did not end in time and was killed.
     Killed {
         /// Its process id.
         pid: i32,
@@ -34,13 +34,13 @@ pub enum Stopped {
 }
 
 impl Client {
-    /// Ends the daemon and waits until it is gone. One that does not end in time is killed, unless
-    /// it was to end only when idle.
+    /// Stops the daemon and waits for its end. If it does not end in time it is killed, unless it was
+    /// to end only when idle.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Refused`] when it is not idle and was to end only then;
-    /// [`ClientError::Silent`] when it neither answers nor can be killed.
+    /// [`ClientError::Refused`] if it is not idle and was to end only then; [`ClientError::Silent`] if
+    /// it neither answers nor can be killed.
     pub fn stop(&self, when: ShutdownWhen) -> Result<Stopped, ClientError> {
         self.home().verify()?;
         let began = Instant::now();
@@ -50,7 +50,7 @@ impl Client {
         match upgrade::ask_to_end(self.home(), when, deadline, self.notes())? {
             ShutdownReply::NobodyListens if is_free(&lock)? => return Ok(Stopped::NotRunning),
             ShutdownReply::TimedOut if when == ShutdownWhen::Idle => return Err(silent()),
-            // One that drains is on its way already.
+            // A daemon that drains is about to end.
             ShutdownReply::Refused(failure) if failure.code != codes::DRAINING => {
                 let version = PRODUCT_VERSION.to_owned();
                 return Err(ClientError::Refused { failure, protocol: OUR_RANGE, version });
@@ -63,9 +63,9 @@ impl Client {
         if when == ShutdownWhen::Idle {
             return Err(silent());
         }
-        // The lock is held, so whoever wrote this id is alive: it can not be another process's.
+        // The lock is held, so the process that wrote this id lives: the id is not reused.
         let pid = fs::read_to_string(&lock)
-            .map_err(ClientError::io("read the daemon's process id"))?
+            .map_err(ClientError::io("read the process id of the daemon"))?
             .trim()
             .parse::<i32>()
             .ok()
@@ -82,11 +82,11 @@ impl Client {
     }
 
     /// Process id of the daemon that holds the lock of this home, whether it answers or not.
-    /// `None` when there is no daemon, or when it has not written its id yet.
+    /// `None` if there is no daemon, or if it has not written its id yet.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Io`] when the lock can not be looked at.
+    /// [`ClientError::Io`] if the lock cannot be checked.
     pub fn living_pid(&self) -> Result<Option<u32>, ClientError> {
         let lock = self.home().daemon_lock();
         if is_free(&lock)? {
@@ -97,9 +97,9 @@ impl Client {
     }
 }
 
-/// Whether no daemon lives.
+/// Whether no daemon is running.
 fn is_free(lock: &Path) -> Result<bool, ClientError> {
-    let failed = ClientError::io("look at the daemon's lock");
+    let failed = ClientError::io("check the lock of the daemon");
     let file = match File::open(lock) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
@@ -117,7 +117,7 @@ fn becomes_free(lock: &Path, deadline: Instant) -> Result<bool, ClientError> {
         if Instant::now() >= deadline {
             return Ok(false);
         }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(CHECK_EVERY);
     }
     Ok(true)
 }

@@ -1,12 +1,12 @@
-//! A subscription: frames of records become events, and a lost connection is taken up again at
-//! the position that was reached. Knows nothing of what events are for.
+//! A subscription: turns records into events, and resumes after a lost connection at the position
+//! that was reached. Knows nothing of what events are for.
 
 use crate::connect::{Connection, misunderstood};
 use crate::{Client, ClientError, Frames};
 use bd_protocol::Build;
 use bd_protocol::events::{Kind, Lagged, Record, Subscribe, records};
 
-/// One thing that happened.
+/// An event of a subscription.
 #[derive(Debug, PartialEq)]
 pub enum Event<'a> {
     /// The command wrote to its standard output, or to its terminal.
@@ -15,7 +15,7 @@ pub enum Event<'a> {
     Stderr(&'a [u8]),
     /// A build as it is now.
     Build(Box<Build>),
-    /// Something was left out.
+    /// Part of the stream is missing.
     Lagged(Lagged),
     /// The build has ended and all its output was sent.
     Done,
@@ -23,17 +23,17 @@ pub enum Event<'a> {
     Current,
 }
 
-/// How far a subscription has come. Pure: records in, events out.
+/// The position in a subscription. Pure: records in, events out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Position of the next byte of output that is wanted.
+    /// Position of the next byte of output.
     pub output: u64,
     /// Sequence number of the last change of a build.
     pub change: Option<u64>,
 }
 
 impl Cursor {
-    /// The event in a record; `None` for one that is known already or not understood.
+    /// The event in a record; `None` if it was delivered before or is not understood.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Cursor {
         })
     }
 
-    /// The part of some output that was not handed out before.
+    /// The part of the output that was not delivered before.
     fn unseen<'a>(&mut self, position: u64, payload: &'a [u8]) -> Option<&'a [u8]> {
         let seen = usize::try_from(self.output.saturating_sub(position)).unwrap_or(usize::MAX);
         let new = payload.get(seen..).filter(|new| !new.is_empty())?;
@@ -89,7 +89,7 @@ impl Events {
         Self { connection, subscription, cursor }
     }
 
-    /// Hands out what has been read already. `each` may end it early with an error of its own.
+    /// Delivers what has been read. `each` may end this early with its own error.
     ///
     /// # Errors
     ///
@@ -112,8 +112,7 @@ impl Events {
         Ok(())
     }
 
-    /// Reads once, waiting until something is there. `false` at the end of the stream, however
-    /// it came about.
+    /// Waits for data and reads once. `false` at the end of the stream or if it fails.
     pub fn read(&mut self) -> bool {
         matches!(self.connection.frames.fill(), Ok(read) if read > 0)
     }
@@ -124,7 +123,7 @@ impl Events {
         &self.connection.frames
     }
 
-    /// Subscribes again, on a new connection, to what has not been handed out.
+    /// Subscribes again, on a new connection, to what has not been delivered.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Asks a daemon to end, in the words every version understands. Knows nothing of why.
+//! Asks a daemon to end, with the request that every version understands.
 
 use crate::ClientError;
 use crate::connect::{self, Greeting, Notes};
@@ -10,11 +10,11 @@ use std::time::Instant;
 /// What became of a request to end.
 #[derive(Debug)]
 pub(crate) enum ShutdownReply {
-    /// It has closed the connection, as it does when it has ended.
+    /// It closed the connection, which it does at its end.
     Ended,
-    /// Nobody was there to be asked.
+    /// No daemon is running.
     NobodyListens,
-    /// It goes on.
+    /// It refused and keeps running.
     Refused(Failure),
     /// It did not answer, or did not end, in time.
     TimedOut,
@@ -41,14 +41,14 @@ pub(crate) fn ask_to_end(
                 Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
                     return Ok(ShutdownReply::TimedOut);
                 }
-                // However it ended, it did.
+                // In whatever way, it has ended.
                 Ok(None) | Err(_) => return Ok(ShutdownReply::Ended),
             }
         },
         Ok(Greeting::Closed) | Err(ClientError::Closed) => Ok(ShutdownReply::Ended),
         Ok(Greeting::Refused { failure, .. }) => Ok(ShutdownReply::Refused(failure)),
         Ok(Greeting::Welcome(_)) => {
-            Err(connect::misunderstood("hello", "it welcomes who asked it to end"))
+            Err(connect::misunderstood("hello", "it welcomes a client that asked it to end"))
         }
         Err(ClientError::Silent { .. }) => Ok(ShutdownReply::TimedOut),
         Err(error) => Err(error),

@@ -1,4 +1,4 @@
-//! Values of options: how durations, expressions and variables are typed. Pure.
+//! Parsers of option values: durations, regular expressions and variables. Pure.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;

@@ -26,7 +26,7 @@ pub enum OutcomeStatus {
     Ok,
     /// The command exited with another code, was killed by a signal, or could not be started.
     Failed,
-    /// Somebody withdrew it.
+    /// It was cancelled.
     Cancelled,
     /// Its time ran out.
     TimedOut,
@@ -34,7 +34,7 @@ pub enum OutcomeStatus {
     Interrupted,
     /// It was never started.
     NotRun,
-    /// The daemon could not do its part.
+    /// The daemon failed.
     Error,
     /// A status that this version does not know.
     #[serde(other)]
@@ -47,7 +47,7 @@ pub enum OutcomeStatus {
 pub enum OutcomeSource {
     /// An execution was started for this build.
     Executed,
-    /// An execution that was there already was shared.
+    /// An existing execution was shared.
     Joined,
     /// Outputs came from the cache.
     Restored,
@@ -65,9 +65,9 @@ pub struct Wait {
     pub reason: String,
     /// The same in one sentence.
     pub detail: String,
-    /// WorkspaceLocator in the queue, from 1; `null` where there is no queue.
+    /// Position in the queue, from 1; `null` where there is no queue.
     pub position: Option<u32>,
-    /// Expected time until it starts, in milliseconds; `null` where history does not tell.
+    /// Expected time until it starts, in milliseconds; `null` if the history does not say.
     pub estimate_ms: Option<u64>,
 }
 
@@ -81,7 +81,7 @@ pub struct Outcome {
     /// Number of the signal that ended the command.
     pub signal: Option<i32>,
     /// Paths, relative to the workspace root, that changed while the command ran; the outcome
-    /// then belongs to no single state. `null` where nothing changed or nobody looked, because
+    /// then belongs to no single state. `null` if nothing changed, or if it was not checked because
     /// the command is not shared. At most [`INPUTS_MOVED_MAX`] are listed.
     pub inputs_moved: Option<Vec<OsText>>,
     /// How long the command ran, in milliseconds.
@@ -92,8 +92,7 @@ pub struct Outcome {
     pub peak_rss_bytes: Option<u64>,
     /// Where the outcome comes from.
     pub source: OutcomeSource,
-    /// What the daemon has to say about it, for people: why it could not be started, which
-    /// output was lost.
+    /// A message of the daemon for users: why it could not be started, which output was lost.
     #[serde(default)]
     pub message: Option<String>,
 }
@@ -114,9 +113,9 @@ pub struct Build {
     pub tasks: Vec<String>,
     /// Directory the command runs in.
     pub cwd: OsText,
-    /// Who asked.
+    /// The session that submitted it.
     pub session: Session,
-    /// Priority class it has, its own or inherited from whoever joined the same execution.
+    /// Priority class: its own, or inherited from a build that joined the same execution.
     pub priority: Priority,
     /// When it was accepted (RFC 3339, UTC).
     pub submitted_at: String,

@@ -1,38 +1,38 @@
-//! What is asked and told of workspaces: which one, what it holds, what changed in it. Knows
-//! nothing of how a daemon learns of changes.
+//! Workspaces on the wire: which one, its contents, its changes. Knows nothing of how the daemon
+//! detects changes.
 
 use crate::OsText;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Longest wait of one `changes` request; longer ones are shortened to it. Whoever wants to wait
-/// longer asks again, so that a daemon that went away is noticed.
+/// Longest wait of one `changes` request; longer ones are shortened to it. A client that waits longer
+/// asks again, and so notices a daemon that has ended.
 pub const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// Which workspace is meant: the one that a directory is in.
+/// Identifies a workspace: the one that a directory is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkspaceLocator {
     /// A directory in the workspace, absolute.
     pub dir: OsText,
-    /// The asker's home directory: manifests in it or above it begin no workspace, as with the
+    /// The home directory of the client: manifests in it or above it mark no workspace, as with the
     /// `HOME` of a command. Absent means that there is none.
     #[serde(default)]
     pub home: Option<OsText>,
 }
 
-/// What to tell of changes.
+/// Which changes a client asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangesQuery {
     /// The workspace.
     pub place: WorkspaceLocator,
-    /// Since when: a clock that the daemon gave; absent for the clock alone.
+    /// Since when: a clock that the daemon returned; absent for the clock alone.
     #[serde(default)]
     pub since: Option<String>,
-    /// Where nothing has changed since, how long to wait for something that has, in
-    /// milliseconds; at most [`WAIT_MAX`], and less than the request's own deadline.
+    /// How long to wait for a change if there is none yet, in milliseconds; at most [`WAIT_MAX`], and
+    /// less than the deadline of the request.
     #[serde(default)]
     pub wait_ms: Option<u64>,
-    /// Only paths that sort behind this one: the next part of an answer that had `more`.
+    /// Only paths that sort after this one: the next part of an answer that had `more`.
     #[serde(default)]
     pub after: Option<OsText>,
 }
@@ -88,54 +88,54 @@ pub struct Change {
 pub struct Changes {
     /// The workspace.
     pub root: OsText,
-    /// The moment this is about: ask with it next time.
+    /// The clock of this answer, for the next query.
     pub clock: String,
-    /// The clock asked with is not known here, so everything there is is told, as added.
+    /// The clock of the query is unknown, so everything is listed, as added.
     pub fresh: bool,
     /// Sorted by path.
     pub changes: Vec<Change>,
-    /// Not all of them fit this answer; ask on with `after` the last one.
+    /// The list is incomplete; ask again with `after` set to the last path.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
 }
 
-/// A workspace that was forgotten.
+/// A workspace that was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forgotten {
     /// Its root.
     pub root: OsText,
 }
 
-/// Digest of those files of a workspace that somebody takes as inputs.
+/// Digest of a selection of files of a workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputsDigest {
     /// The workspace.
     pub root: OsText,
-    /// The moment.
+    /// The clock of this digest.
     pub clock: String,
     /// Digest of a tree with these files, the directories they are in, and nothing else.
     pub digest: String,
 }
 
-/// What a comparison of a workspace's state with the disk came to.
+/// The result of comparing the index of a workspace with the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
     /// The workspace.
     pub root: OsText,
-    /// Digest of the state as it was.
+    /// Digest of the index before the comparison.
     pub believed: String,
-    /// Digest of what is on disk, by reading all of it.
+    /// Digest of the files on disk, all of which were read.
     pub found: String,
     /// Files that were read.
     pub files: u64,
-    /// Paths at which the state was wrong, sorted; only the first where there are very many.
+    /// Paths at which the index was wrong, sorted; only the first ones if there are very many.
     pub differences: Vec<OsText>,
-    /// Whether the state was mended.
+    /// Whether the index was corrected.
     pub repaired: bool,
 }
 
 impl Verification {
-    /// Whether the state was what is on disk.
+    /// Whether the index matched the disk.
     #[must_use]
     pub fn equal(&self) -> bool {
         self.believed == self.found && self.differences.is_empty()

@@ -32,11 +32,11 @@ pub enum Kind {
     Stderr = 2,
     /// A build as it is now: JSON [`Build`](crate::Build).
     Build = 16,
-    /// Something was left out: JSON [`Lagged`].
+    /// Part of the stream is missing: JSON [`Lagged`].
     Lagged = 17,
     /// The last record: the build has ended and all its output was sent. Empty.
     Done = 18,
-    /// What existed when the subscription began was sent; changes follow. Empty.
+    /// Everything that existed at the start of the subscription was sent; changes follow. Empty.
     Current = 19,
     /// The last record: there is nothing to follow. JSON [`Failure`](crate::Failure).
     Refused = 20,
@@ -59,14 +59,14 @@ impl Kind {
     }
 }
 
-/// A marker in the place of what was left out.
+/// A marker in place of what is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lagged {
-    /// First position that is missing.
+    /// First position of the gap.
     pub from: u64,
-    /// First position that is there again.
+    /// First position after the gap.
     pub to: u64,
-    /// Why: `reader_too_slow`, `log_capped` or `log_unwritable`, or one that a newer daemon added.
+    /// The reason: `reader_too_slow`, `log_capped` or `log_unwritable`, or one that a newer daemon added.
     pub reason: String,
 }
 
@@ -144,7 +144,7 @@ pub fn push(frame: &mut Vec<u8>, kind: Kind, position: u64, payload: &[u8]) {
     frame.extend_from_slice(payload);
 }
 
-/// The records of a frame, in order. After a torn one there is nothing more.
+/// The records of a frame, in order. They end at a truncated one.
 pub fn records(frame: &[u8]) -> impl Iterator<Item = Result<Record<'_>, TornFrame>> {
     let mut rest = frame;
     std::iter::from_fn(move || {

@@ -1,18 +1,18 @@
-//! Why the daemon did not do what it was asked: a stable code, whose fault, a sentence and a
-//! remedy. A command that fails is not a failure but an [`Outcome`](crate::Outcome).
+//! Why the daemon did not do what a client asked for: a stable code, a tier, a message and a hint. A
+//! command that fails is not a failure but an [`Outcome`](crate::Outcome).
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Whose move it is when something was refused.
+/// Who can do something about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
-    /// The request was wrong; asking again the same way fails again.
+    /// The user: the request is wrong, and fails again when it is repeated.
     User,
-    /// The machine or the daemon's state stood in the way: a full disk, a drain, a full queue.
+    /// The environment: a full disk, a daemon that is stopping, a full queue.
     Environment,
-    /// A defect of bd.
+    /// Nobody: a defect of bd.
     Internal,
     /// A tier that this version does not know.
     #[serde(other)]
@@ -22,13 +22,13 @@ pub enum Tier {
 /// A refusal or an error of the daemon, as sent to clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Stable, for programs: one of [`codes`] or one that a newer daemon added.
+    /// Stable, for programs: one of [`codes`], or one that a newer daemon added.
     pub code: String,
-    /// Whose move it is.
+    /// Who can do something about it.
     pub tier: Tier,
-    /// One sentence: what was not done and why.
+    /// One sentence: what failed and why.
     pub message: String,
-    /// One sentence: what to do about it, where something can be done.
+    /// One sentence: what to do about it, if something can be done.
     pub hint: Option<String>,
 }
 
@@ -36,13 +36,13 @@ pub struct Failure {
 pub mod codes {
     /// The request could not be understood.
     pub const BAD_REQUEST: &str = "bad_request";
-    /// The daemon does not know the method asked for.
+    /// The daemon does not know the method.
     pub const UNSUPPORTED: &str = "unsupported";
     /// No build, execution, log or workspace of that name.
     pub const NOT_FOUND: &str = "not_found";
-    /// An abbreviated id fits several builds.
+    /// An abbreviated id matches several builds.
     pub const AMBIGUOUS: &str = "ambiguous";
-    /// The daemon is stopping and takes no new work.
+    /// The daemon is stopping and accepts no new builds.
     pub const DRAINING: &str = "draining";
     /// More builds wait than the queue holds.
     pub const QUEUE_FULL: &str = "queue_full";
@@ -52,13 +52,13 @@ pub mod codes {
     pub const STORE: &str = "store";
     /// The directory to run in is missing or not a directory.
     pub const BAD_CWD: &str = "bad_cwd";
-    /// The directory asked about is missing or not a directory.
+    /// The directory that names a workspace is missing or not a directory.
     pub const BAD_DIR: &str = "bad_dir";
-    /// The directory can not be a workspace.
+    /// The directory cannot be a workspace.
     pub const BAD_ROOT: &str = "bad_root";
-    /// What was given as a clock is none.
+    /// A clock is malformed.
     pub const BAD_CLOCK: &str = "bad_clock";
-    /// What a workspace holds could not be found out.
+    /// The files of a workspace cannot be determined.
     pub const NO_STATE: &str = "no_state";
     /// Client and daemon share no protocol version.
     pub const PROTOCOL_MISMATCH: &str = "protocol_mismatch";
@@ -73,13 +73,13 @@ pub mod codes {
 }
 
 impl Failure {
-    /// A failure that the asker can mend.
+    /// A failure that the user can correct.
     #[must_use]
     pub fn user(code: &str, message: impl Into<String>) -> Self {
         Self::new(code, Tier::User, message)
     }
 
-    /// A failure of the surroundings.
+    /// A failure of the environment.
     #[must_use]
     pub fn environment(code: &str, message: impl Into<String>) -> Self {
         Self::new(code, Tier::Environment, message)
@@ -91,7 +91,7 @@ impl Failure {
         Self::new(codes::INTERNAL, Tier::Internal, message)
     }
 
-    /// The same failure with a remedy.
+    /// The same failure with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -103,8 +103,8 @@ impl Failure {
     }
 }
 
-/// Longest sentence of a failure, in bytes. It often repeats what the asker said, which may be
-/// megabytes long; and the refusal of a hello, all of it escaped, must fit a hello.
+/// Longest message of a failure, in bytes. It often quotes the request, which may be megabytes long;
+/// and the refusal of a hello, all of it escaped, must fit a hello.
 const MESSAGE_MAX_BYTES: usize = 512;
 
 fn brief(mut message: String) -> String {

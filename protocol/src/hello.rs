@@ -1,5 +1,5 @@
-//! The first frame of each side. It stays JSON, and its fields keep their meaning, for ever: it
-//! is how two versions that share nothing else tell each other so.
+//! The first frame of each side. It stays JSON, and its fields keep their meaning, forever: with it,
+//! two versions that have nothing else in common find that out.
 
 use crate::{Failure, Session};
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ pub enum ClientHello {
         version: String,
         /// What the connection is for.
         channel: Channel,
-        /// Who asks.
+        /// The session of the client.
         session: Session,
         /// Optional abilities of the client; unknown ones are ignored.
         #[serde(default)]
@@ -71,7 +71,7 @@ pub enum ClientHello {
     },
 }
 
-/// When a daemon that was asked to end does so.
+/// When a daemon that is asked to end ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShutdownWhen {
@@ -110,7 +110,7 @@ pub enum ServerHello {
         /// Product version of the daemon.
         version: String,
     },
-    /// The daemon is ending, as asked. The connection closes when it has ended.
+    /// The daemon is stopping, as requested. The connection closes when it has ended.
     Ending,
 }
 

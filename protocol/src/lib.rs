@@ -8,7 +8,7 @@
 //! - **events**: one subscription, then frames of binary [records](events);
 //! - **input**: bytes for the standard input of one build.
 //!
-//! `docs/protocol.md` says the same for writers of clients in other languages.
+//! `docs/protocol.md` describes the same for authors of clients in other languages.
 
 pub mod build;
 pub mod changes;

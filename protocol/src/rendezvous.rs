@@ -31,7 +31,7 @@ pub struct Home {
     config: PathBuf,
 }
 
-/// Why there is no trustworthy place to meet.
+/// Why there is no directory that can be trusted.
 #[derive(Debug)]
 pub enum HomeError {
     /// Neither `BD_HOME` nor a home directory is known.
@@ -56,13 +56,13 @@ pub enum HomeError {
         /// Its permission bits.
         mode: u32,
     },
-    /// The system said no.
+    /// A system call failed.
     Io {
-        /// What was tried: "create", "look at".
+        /// What failed: "create", "access".
         operation: &'static str,
         /// The path.
         path: PathBuf,
-        /// The system's own words.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -80,7 +80,7 @@ impl std::fmt::Display for HomeError {
                 path.display()
             ),
             Self::NotADirectory(path) => {
-                write!(f, "{} is not a directory of its own (a link or a file)", path.display())
+                write!(f, "{} is not a directory but a link or a file", path.display())
             }
             Self::ForeignOwner { path, owner } => {
                 write!(f, "{} belongs to another user (uid {owner})", path.display())
@@ -117,7 +117,7 @@ impl HomeError {
             }
             Self::ForeignOwner { .. } => "set BD_HOME to a directory of your own".into(),
             Self::TooOpen { path, .. } => format!(
-                "if you trust what is in it: chmod 700 {}; else set BD_HOME elsewhere",
+                "if you trust its contents, run chmod 700 {}; otherwise set BD_HOME to another directory",
                 path.display()
             ),
             Self::Io { .. } => "check the path and its permissions, or set BD_HOME".into(),
@@ -126,7 +126,7 @@ impl HomeError {
 }
 
 impl Home {
-    /// The home that the environment names. Touches nothing but to look at `XDG_RUNTIME_DIR`.
+    /// The home that the environment names. Changes nothing; reads only `XDG_RUNTIME_DIR`.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl Home {
     fn of_user() -> Result<Self, HomeError> {
         let dirs = directories::ProjectDirs::from("", "", "bd").ok_or(HomeError::Unknown)?;
         let state = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_path_buf();
-        // A runtime directory that is not ours alone is no better than none.
+        // A runtime directory that others may enter is not used.
         let runtime = dirs
             .runtime_dir()
             .filter(|bd| {
@@ -185,13 +185,13 @@ impl Home {
         self.runtime.join("bdd.sock")
     }
 
-    /// The lock that the daemon holds while it lives. Held means alive; nothing else does.
+    /// The lock that the daemon holds while it runs. Held means running; nothing else does.
     #[must_use]
     pub fn daemon_lock(&self) -> PathBuf {
         self.runtime.join("bdd.lock")
     }
 
-    /// The lock of whoever starts the daemon.
+    /// The lock of the process that starts the daemon.
     #[must_use]
     pub fn start_lock(&self) -> PathBuf {
         self.runtime.join("start.lock")
@@ -228,12 +228,12 @@ impl Home {
     }
 
     /// Checks the directories that hold the socket, without creating anything. A directory that
-    /// does not exist is no error: there is just nobody to meet.
+    /// does not exist is no error: no daemon is running.
     ///
     /// # Errors
     ///
-    /// [`HomeError`] when a link, another user's directory or one that is open to others stands
-    /// where the socket would be looked for.
+    /// [`HomeError`] if a link, a directory of another user or one that is open to others is in the
+    /// path of the socket.
     pub fn verify(&self) -> Result<(), HomeError> {
         let checks =
             [(self.base.as_deref(), OTHERS_MAY_WRITE), (Some(&*self.runtime), OTHERS_MAY_ANYTHING)];
@@ -272,7 +272,7 @@ impl Home {
 /// `lstat`, so that a link is seen as what it is.
 fn verify(path: &Path, forbidden: u32) -> Result<(), HomeError> {
     let found = fs::symlink_metadata(path).map_err(|source| HomeError::Io {
-        operation: "look at",
+        operation: "access",
         path: path.to_path_buf(),
         source,
     })?;
@@ -290,7 +290,7 @@ fn verify(path: &Path, forbidden: u32) -> Result<(), HomeError> {
 }
 
 fn create(path: &Path) -> Result<(), HomeError> {
-    // One that is there already is left as it is, link or not: `verify` has the say.
+    // An existing one is left as it is, link or not: `verify` decides.
     if fs::symlink_metadata(path).is_ok() {
         return Ok(());
     }

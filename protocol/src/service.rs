@@ -16,8 +16,8 @@ pub const HISTORY_MAX: u32 = 10_000;
 /// abbreviated to any prefix that fits one build only.
 #[tarpc::service(derive = [Serialize, Deserialize])]
 pub trait Bd {
-    /// Asks for one command to be run. The build belongs to this connection: when that ends, so
-    /// does the interest in the build, unless it was detached.
+    /// Submits a command. The build belongs to this connection: when the connection ends, the build
+    /// is cancelled, unless it was detached.
     async fn submit(request: Submit) -> Result<Submitted, Failure>;
     /// The daemon, its workspaces and the builds that have not ended.
     async fn status() -> Result<Status, Failure>;
@@ -32,33 +32,33 @@ pub trait Bd {
     async fn history(query: HistoryQuery) -> Result<Vec<Build>, Failure>;
     /// What a command would be, without running it.
     async fn explain(request: Submit) -> Result<Explanation, Failure>;
-    /// Tells the pseudo-terminal of a build its new size.
+    /// Gives the pseudo-terminal of a build a new size.
     async fn resize(id: String, size: TerminalSize) -> Result<(), Failure>;
-    /// What changed in a workspace. Everything written before the request has been seen.
+    /// What changed in a workspace. Everything written before the request is included.
     async fn changes(query: ChangesQuery) -> Result<Changes, Failure>;
-    /// A workspace, with its digest. Everything written before the request has been seen.
+    /// A workspace, with its digest. Everything written before the request is included.
     async fn workspace(place: WorkspaceLocator) -> Result<Workspace, Failure>;
-    /// A workspace as it was last seen, without a look at the disk.
+    /// A workspace as it was last seen, without reading the disk.
     async fn inspect(place: WorkspaceLocator) -> Result<Workspace, Failure>;
     /// The workspaces the daemon knows, as they were last seen, sorted by root.
     async fn workspaces() -> Result<Vec<Workspace>, Failure>;
-    /// Makes a workspace known, and tells of it. With `exact`, the directory itself is its root,
-    /// whatever lies in it or around it.
+    /// Adds a workspace and returns it. With `exact`, the directory itself is its root, whatever is in
+    /// it or around it.
     async fn register(place: WorkspaceLocator, exact: bool) -> Result<Workspace, Failure>;
-    /// Forgets a workspace, until somebody asks for it again. The directory need not exist.
+    /// Removes a workspace, until it is asked for again. The directory need not exist.
     async fn forget(place: WorkspaceLocator) -> Result<Forgotten, Failure>;
-    /// Compares what is believed of a workspace with the disk, all of which is read; with
-    /// `repair`, what was wrong is mended.
+    /// Reads the whole workspace and compares its index with the disk; with `repair`, corrects the
+    /// index.
     async fn verify(place: WorkspaceLocator, repair: bool) -> Result<Verification, Failure>;
-    /// Digest of a part of a workspace, synchronised: of the files that these lines, as in a
-    /// `.gitignore` in the root, match; of all, where there are none.
+    /// Digest of a selection of files, synchronised: those that these lines, as in a `.gitignore` in
+    /// the root, match; all files if there are no lines.
     async fn digest(place: WorkspaceLocator, on: Vec<OsText>) -> Result<InputsDigest, Failure>;
-    /// Runs a command whenever files change, until the connection ends.
+    /// Adds a trigger: runs a command whenever files change, until the connection ends.
     async fn watch(request: Watch) -> Result<Watching, Failure>;
-    /// What a watch of this connection did next: waits for it up to so many milliseconds, and is
-    /// `null` when nothing happened in that time. Everything it does is told once, in order.
+    /// What a trigger of this connection did next. Waits up to so many milliseconds, and returns `null`
+    /// if it did nothing in that time. Everything it does is reported once, in order.
     async fn watched(watch: String, wait_ms: u64) -> Result<Option<Triggered>, Failure>;
-    /// Not a request on the wire: what a request becomes that this daemon does not understand.
+    /// Not a request on the wire: stands for a request that this daemon does not understand.
     async fn not_understood(failure: Failure) -> Result<(), Failure>;
 }
 
@@ -82,14 +82,14 @@ pub struct DaemonStatus {
     pub version: String,
     /// When it started (RFC 3339, UTC).
     pub started_at: String,
-    /// For how long it has been running, in milliseconds.
+    /// How long it has been running, in milliseconds.
     pub uptime_ms: u64,
     /// Its resident memory, in bytes.
     pub rss_bytes: u64,
     /// Most executions at once.
     #[serde(default)]
     pub max_executions: u32,
-    /// What the operator should know: a store that was set aside, logs that can not be written.
+    /// Warnings for the operator: a store that was set aside, logs that cannot be written.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
@@ -109,15 +109,15 @@ pub struct Workspace {
     pub dirs: u64,
     /// Watches held in the operating system.
     pub watches: u64,
-    /// How changes are learned: `inotify`, `notify`, `poll` or `mixed`.
+    /// How changes are detected: `inotify`, `notify`, `poll` or `mixed`.
     pub source: String,
-    /// Logical time of its changes; `null` where it has none.
+    /// Logical time of its changes; `null` if it has none.
     pub clock: Option<String>,
     /// Digest of all that is not ignored.
     pub tree_digest: Option<String>,
     /// How long the last synchronisation took, in milliseconds.
     pub last_sync_ms: Option<u64>,
-    /// What limits the trust in the above.
+    /// What limits how far the above can be trusted.
     pub warnings: Vec<String>,
 }
 

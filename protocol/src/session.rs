@@ -1,10 +1,10 @@
-//! Who asks, and how urgent that makes it.
+//! Who submits builds, and how urgent they are.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// What kind of client asks.
+/// The kind of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionKind {
@@ -36,7 +36,7 @@ pub enum Priority {
     Editor,
     /// A person waits for it.
     User,
-    /// A class that this version does not know; never asked for, so its place here means nothing.
+    /// A class that this version does not know; never requested, so its position here means nothing.
     #[serde(other)]
     Unknown,
 }
@@ -45,10 +45,10 @@ pub enum Priority {
 /// `KIND` or `KIND:ID`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Session {
-    /// What kind of client asks.
+    /// The kind of a client.
     pub kind: SessionKind,
-    /// Which one of that kind; absent where the kind is all that is known. Of a kind that is not
-    /// known, the whole of what was written.
+    /// Which client of that kind; absent if only the kind is known. For an unknown kind, the whole
+    /// text.
     pub id: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What a client sends to get a build.
+//! What a client sends to submit a build.
 
 use crate::{OsText, Priority};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinPolicy {
-    /// Commands of known build tools join, others run as often as they are asked.
+    /// Commands of known build tools join; others run once for each request.
     #[default]
     Auto,
     /// Join whatever the command is.
@@ -66,8 +66,8 @@ pub struct Submit {
     /// Keep the build when this connection ends.
     #[serde(default)]
     pub detach: bool,
-    /// The build inside which this one is asked for (from `BD_BUILD`). It runs in its parent's
-    /// place in the queue, so that a full queue can not block its own work.
+    /// The build inside which this one is submitted (from `BD_BUILD`). It uses the slot of its parent,
+    /// so that a full queue cannot block its own work.
     #[serde(default)]
     pub parent: Option<String>,
 }

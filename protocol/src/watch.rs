@@ -1,4 +1,4 @@
-//! Builds that are run whenever files change.
+//! Triggers: commands that run whenever files change. The wire calls a trigger a watch.
 
 use crate::OsText;
 use crate::submit::Submit;
@@ -10,7 +10,7 @@ pub const CHANGED_MAX: usize = 100;
 /// Longest wait of one `watched` request, in milliseconds.
 pub const WATCHED_WAIT_MAX_MS: u64 = 20_000;
 
-/// A command to run whenever files change. It belongs to the connection, and so do its builds.
+/// A trigger to add. It belongs to the connection, and so do its builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watch {
     /// The command. An argument that is `{changed}` is replaced by the paths that changed, and a
@@ -28,13 +28,13 @@ pub struct Watch {
 /// Answer to a [`Watch`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watching {
-    /// Id of the watch, on this connection.
+    /// Id of the trigger, on this connection.
     pub watch: String,
     /// Root of the workspace.
     pub root: OsText,
 }
 
-/// What a watch did.
+/// What a trigger did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Triggered {
     /// What it did.
@@ -49,12 +49,12 @@ pub struct Triggered {
     /// How many there are.
     #[serde(default)]
     pub changed_count: u64,
-    /// What there is to say, in one sentence.
+    /// An explanation, in one sentence.
     #[serde(default)]
     pub message: Option<String>,
 }
 
-/// What a watch did, in a word.
+/// What a trigger did, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
@@ -62,9 +62,9 @@ pub enum News {
     Started,
     /// It does not run again for changes that its own runs make; other changes start it again.
     Loop,
-    /// It could not start a build.
+    /// A build could not be started.
     Refused,
-    /// The workspace can not be observed any more; the watch is over.
+    /// The workspace cannot be observed any more; the trigger is removed.
     Ended,
     /// Something that this version does not know.
     #[serde(other)]

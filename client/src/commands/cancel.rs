@@ -8,14 +8,14 @@ use crate::render::paint::Paint;
 use bd_client::{ClientError, StartPolicy};
 use clap::Args;
 
-/// Withdraw builds; returns when their processes are gone
+/// Cancel builds; returns when their processes are gone
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bdctl cancel b04k2m\n  bdctl cancel b04k2m b04k2n")]
 pub(crate) struct CancelArgs {
-    /// The builds; the beginning of an id is enough
+    /// The builds: their ids, or the first characters of them
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<String>,
-    /// Print the build as JSON; one document a build
+    /// Print the builds as JSON, one document each
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -31,7 +31,7 @@ pub(super) fn run(args: &CancelArgs, caller: &Caller) -> Result<u8, CommandError
                 let ending = build.outcome.as_ref().map(|outcome| summary(outcome, paint));
                 print(&format!("{}: {}\n", build.id, ending.unwrap_or_default()))?;
             }
-            // One wrong id does not save the others.
+            // One wrong id does not keep the others from being cancelled.
             Err(ClientError::Failure(failure)) if args.ids.len() > 1 => {
                 eprintln!("bdctl: {failure}");
                 code = DAEMON_FAILED;

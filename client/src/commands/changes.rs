@@ -1,4 +1,4 @@
-//! `bdctl changes`: asks, and asks again while a wait lasts.
+//! `bdctl changes`: asks once, or again and again while it waits.
 
 use crate::caller::{Caller, EXPIRED, print};
 use crate::command_error::CommandError;
@@ -14,11 +14,11 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Show what changed in a workspace since a moment
+/// Show what changed in a workspace since a given clock
 ///
-/// The last line is the clock to ask with next time. Everything written before the question has
-/// been seen; what is ignored is not told. A clock that the daemon does not know, because it is of
-/// another daemon or too old, gets a list of everything there is.
+/// The last line is the clock for the next call. Everything written before the call is included;
+/// ignored files are not. If the daemon does not know the clock, because it is too old or came from
+/// another daemon, all files are listed.
 #[derive(Debug, Args)]
 #[command(after_help = "Lines: A added, M modified, D removed, R renamed.\n\nExamples:\n  \
                   bdctl changes                                # only the clock\n  \
@@ -26,22 +26,22 @@ use std::time::{Duration, Instant};
                   bdctl changes --wait                         # until something changes\n  \
                   bdctl changes --since c:51f0c9a40d6e7b32:17 --wait=30s --json   # 124 if nothing does")]
 pub(crate) struct ChangesArgs {
-    /// Since this moment; without it, only the clock is shown
+    /// Show changes since this clock; without it, only the clock is shown
     #[arg(long, value_name = "CLOCK")]
     pub(crate) since: Option<String>,
-    /// Wait until something changed, from now on without --since; leave after DURATION with exit
-    /// code 124
+    /// Wait until something changes, from now on without --since; after DURATION, exit with code
+    /// 124
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
         value_parser = values::duration)]
     pub(crate) wait: Option<Option<Duration>>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// A directory in the workspace [default: this one]
+    /// A directory in the workspace [default: the current one]
     pub(crate) dir: Option<PathBuf>,
 }
 
-/// Between two questions where the daemon does not wait: it must not be asked in circles.
+/// Least time between two requests, should the daemon not wait: a bound on how often it is asked.
 const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) fn run(args: ChangesArgs, caller: &Caller) -> Result<u8, CommandError> {
@@ -51,7 +51,7 @@ pub(super) fn run(args: ChangesArgs, caller: &Caller) -> Result<u8, CommandError
     let query = ChangesQuery { place, since: args.since, ..ChangesQuery::default() };
     let found = match args.wait {
         None => client.changes(&query)?,
-        // A duration that no clock can hold is as good as none.
+        // A duration that no clock can hold is no limit.
         Some(limit) => wait(&client, query, limit.and_then(|limit| begun.checked_add(limit)))?,
     };
     let expired = args.wait.is_some() && is_nothing(&found);
@@ -63,7 +63,7 @@ pub(super) fn run(args: ChangesArgs, caller: &Caller) -> Result<u8, CommandError
     Ok(if expired { EXPIRED } else { 0 })
 }
 
-/// Asks until something changed, or until it is time to leave.
+/// Asks until something has changed or the time is over.
 fn wait(
     client: &Client,
     mut query: ChangesQuery,
@@ -88,7 +88,7 @@ fn wait(
     }
 }
 
-/// Whether nothing changed. A clock that is not known is news in itself.
+/// Whether nothing changed. An unknown clock counts as a change.
 fn is_nothing(found: &Changes) -> bool {
     found.changes.is_empty() && !found.fresh
 }

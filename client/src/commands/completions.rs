@@ -11,7 +11,7 @@ use clap::Args;
     after_help = "Examples:\n  bdctl completions bash > ~/.local/share/bash-completion/completions/bdctl"
 )]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// The shell to complete for
     pub(crate) shell: clap_complete::Shell,
 }
 

@@ -13,7 +13,7 @@ use bd_protocol::service::DaemonStatus;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-/// Start, stop and look at the daemon
+/// Start, stop and inspect the daemon
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bdctl daemon status\n  bdctl daemon stop --when-idle\n  bdctl daemon logs --follow"
@@ -25,25 +25,25 @@ pub(crate) struct DaemonArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DaemonCommand {
-    /// Start it, if it is not running
+    /// Start the daemon if it is not running
     Start {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// End it and its builds within five seconds
+    /// Stop the daemon and its builds within five seconds
     Stop {
         /// Only if no build is waiting or running
         #[arg(long)]
         when_idle: bool,
     },
-    /// End it and start it again
+    /// Stop the daemon and start it again
     Restart {
         /// Only if no build is waiting or running
         #[arg(long)]
         when_idle: bool,
     },
-    /// Show whether it runs; does not start it
+    /// Show whether the daemon is running; does not start it
     Status {
         /// Print JSON
         #[arg(long)]
@@ -52,12 +52,11 @@ pub(crate) enum DaemonCommand {
     Logs(DaemonLogsArgs),
 }
 
-/// Body of `bd.daemon/1`. All but the first, the socket and the directory are `null` where no
-/// daemon says otherwise.
+/// Body of `bd.daemon/1`. What only a daemon that answers can say is `null` where none does.
 #[derive(Serialize)]
 struct Daemon {
     running: bool,
-    /// Whether it answers; one that runs may be stopped, starting or ending.
+    /// Whether it answers; a running daemon may be suspended, starting or stopping.
     answering: bool,
     pid: Option<u32>,
     version: Option<String>,
@@ -95,10 +94,12 @@ impl Daemon {
         let socket = self.socket.as_path().display();
         let mut text = match (self.running, self.pid) {
             (false, _) => format!("not running (socket {socket})\n"),
-            (true, Some(pid)) if !self.answering => format!("pid {pid} runs and does not answer\n"),
-            (true, _) if !self.answering => "runs and does not answer\n".to_owned(),
+            (true, Some(pid)) if !self.answering => {
+                format!("pid {pid} is running and does not answer\n")
+            }
+            (true, _) if !self.answering => "running and does not answer\n".to_owned(),
             (true, pid) => format!(
-                "bdd {} runs · pid {} · up {} · {} · socket {socket}\n",
+                "bdd {} is running · pid {} · up {} · {} · socket {socket}\n",
                 self.version.as_deref().unwrap_or("?"),
                 pid.unwrap_or_default(),
                 duration(self.uptime_ms.unwrap_or_default()),

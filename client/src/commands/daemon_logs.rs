@@ -9,16 +9,16 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Between two looks at a log that is followed.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often a log that is followed is read.
+const READ_EVERY: Duration = Duration::from_millis(200);
 
-/// Show its own log
+/// Show the log of the daemon
 #[derive(Debug, Args)]
 pub(crate) struct DaemonLogsArgs {
-    /// Go on as it grows
+    /// Follow the log as it grows
     #[arg(long, short)]
     follow: bool,
-    /// Only the last lines
+    /// Show only the last lines
     #[arg(long, short = 'n', value_name = "LINES")]
     tail: Option<usize>,
 }
@@ -41,7 +41,7 @@ pub(super) fn run(args: &DaemonLogsArgs, caller: &Caller) -> Result<u8, CommandE
         return Ok(0);
     }
     loop {
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(READ_EVERY);
         copy(&mut file, &path, &mut stdout)?;
         if let Some(newer) = newest(home.log_dir())?.filter(|newer| *newer != path) {
             (file, path) = (open(&newer)?, newer);
@@ -50,8 +50,8 @@ pub(super) fn run(args: &DaemonLogsArgs, caller: &Caller) -> Result<u8, CommandE
     }
 }
 
-/// The log that was written to last. What the daemon said before it had a log counts only where
-/// there is none.
+/// The log that was written to last. What the daemon printed before it had a log is used only where
+/// there is no log.
 fn newest(dir: &Path) -> Result<Option<PathBuf>, CommandError> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,

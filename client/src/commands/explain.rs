@@ -16,14 +16,14 @@ use bd_protocol::{Build, OsText};
 use clap::Args;
 use std::ffi::OsString;
 
-/// Explain a build, or what a command would be: root, program, identity, sharing
+/// Explain a build or a command: its workspace, program, identity, and whether it is shared
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bdctl explain                    # the newest build below this directory\n  \
                   bdctl explain b04k2m\n  bdctl explain -- cargo check     # without running it"
 )]
 pub(crate) struct ExplainArgs {
-    /// The build; the beginning of its id is enough
+    /// The build: its id, or the first characters of it
     #[arg(conflicts_with = "command")]
     pub(crate) id: Option<String>,
     #[command(flatten)]

@@ -12,19 +12,19 @@ use bd_protocol::service::{HISTORY_MAX, HistoryQuery};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Show what ran: why it ran or joined, how long, how it ended
+/// List past builds: what ran or was joined, for how long, and how it ended
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bdctl history\n  bdctl history --under . --limit 5\n  bdctl history --all --json"
 )]
 pub(crate) struct HistoryArgs {
-    /// At most so many [default: 20]
+    /// List at most this many [default: 20]
     #[arg(long, short = 'n', value_name = "NUMBER")]
     pub(crate) limit: Option<u32>,
-    /// Everything that is kept, in all directories
+    /// List all builds that are kept, of all directories
     #[arg(long, conflicts_with = "under")]
     pub(crate) all: bool,
-    /// Only what ran in this directory or below it
+    /// List only builds that ran in this directory or below it
     #[arg(long, value_name = "DIR")]
     pub(crate) under: Option<PathBuf>,
     /// Print JSON

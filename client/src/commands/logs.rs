@@ -15,30 +15,30 @@ use clap::Args;
 use serde::Serialize;
 use std::collections::VecDeque;
 
-/// Show what a build printed
+/// Show the output of a build
 ///
-/// What went to standard output goes to standard output, and likewise for standard error.
+/// Standard output and standard error of the command go to those of bdctl.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bdctl logs                          # the newest build below this directory\n  \
                   bdctl logs --follow b04k2m\n  bdctl logs --tail 20 --stderr\n  bdctl logs --grep '^error'"
 )]
 pub(crate) struct LogsArgs {
-    /// The build; the beginning of its id is enough
+    /// The build: its id, or the first characters of it
     pub(crate) id: Option<String>,
-    /// Go on until the build ends
+    /// Follow the output until the build ends
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) follow: bool,
-    /// Only the last lines
+    /// Show only the last lines
     #[arg(long, short = 'n', value_name = "LINES")]
     pub(crate) tail: Option<usize>,
-    /// Only lines in which this regular expression is found
+    /// Show only lines that match this regular expression
     #[arg(long, value_name = "REGEX", value_parser = values::regex)]
     pub(crate) grep: Option<regex_lite::Regex>,
-    /// Only standard output
+    /// Show only standard output
     #[arg(long, conflicts_with = "stderr")]
     pub(crate) stdout: bool,
-    /// Only standard error
+    /// Show only standard error
     #[arg(long)]
     pub(crate) stderr: bool,
     /// Print the build and its output as JSON
@@ -46,7 +46,7 @@ pub(crate) struct LogsArgs {
     pub(crate) json: bool,
 }
 
-/// A line that is longer is handled in pieces: it must fit in memory.
+/// Longer lines are handled in pieces, to bound the memory they take.
 const LINE_MAX_BYTES: usize = 1024 * 1024;
 
 /// One of a command's two streams.
@@ -73,7 +73,7 @@ pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> 
         kept: VecDeque::new(),
         caught_up: false,
         document: [Vec::new(), Vec::new()],
-        left_out: 0,
+        missing: 0,
         output: Output::new(Route::Apart).map_err(open_failed)?,
     };
     let ended = follow(&client, None, &mut events, None, &mut reader)?;
@@ -84,20 +84,20 @@ pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> 
     }
 }
 
-/// Picks what is wanted of the output.
+/// Selects the part of the output that is wanted.
 struct Reader<'a> {
     args: &'a LogsArgs,
     build: Build,
-    /// Whether single lines are looked at; else bytes go through as they are.
+    /// Whether the output is processed line by line; else it passes through as it is.
     lines: bool,
-    /// The begun line of each stream.
+    /// The incomplete last line of each stream.
     partial: [Vec<u8>; 2],
-    /// The last lines, until all that is old has been read.
+    /// The last lines, until all existing output has been read.
     kept: VecDeque<(Stream, Vec<u8>)>,
     caught_up: bool,
     /// Both streams, for `--json`.
     document: [Vec<u8>; 2],
-    left_out: u64,
+    missing: u64,
     output: Output,
 }
 
@@ -160,7 +160,7 @@ impl Reader<'_> {
         Ok(self.output.take(&event)?)
     }
 
-    /// All that was there before has been read.
+    /// All output that existed at the start has been read.
     fn catch_up(&mut self) -> Result<(), CommandError> {
         self.caught_up = true;
         std::mem::take(&mut self.kept)
@@ -177,8 +177,8 @@ impl Reader<'_> {
         }
         self.catch_up()?;
         self.output.flush()?;
-        if self.left_out > 0 {
-            eprintln!("bdctl: warning: {} of output were left out", size(self.left_out));
+        if self.missing > 0 {
+            eprintln!("bdctl: warning: {} of output are missing", size(self.missing));
         }
         if self.args.json {
             let [stdout, stderr] = &self.document;
@@ -191,7 +191,7 @@ impl Reader<'_> {
                     stdout_base64: stdout.base64,
                     stderr: stderr.text,
                     stderr_base64: stderr.base64,
-                    left_out_bytes: self.left_out,
+                    left_out_bytes: self.missing,
                 },
             ))?;
         }
@@ -205,7 +205,7 @@ impl Follower for Reader<'_> {
             Event::Stdout(bytes) => self.bytes(Stream::Stdout, bytes)?,
             Event::Stderr(bytes) => self.bytes(Stream::Stderr, bytes)?,
             Event::Build(build) => self.build = (**build).clone(),
-            Event::Lagged(lagged) => self.left_out += lagged.to.saturating_sub(lagged.from),
+            Event::Lagged(lagged) => self.missing += lagged.to.saturating_sub(lagged.from),
             Event::Done => return Ok(Next::Enough),
             Event::Current if self.args.follow => self.catch_up()?,
             Event::Current => return Ok(Next::Enough),

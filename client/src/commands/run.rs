@@ -20,10 +20,10 @@ use clap::Args;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-/// Run a command, or share the run of somebody who asked for the same
+/// Run a command, or join a run of the same command on the same files
 ///
-/// Standard output and standard error are the command's, byte for byte, and so is the exit code.
-/// Ctrl-C withdraws: the command dies when nobody else wants it.
+/// Standard output, standard error and the exit code are those of the command, byte for byte.
+/// Ctrl-C withdraws the build; the command is stopped unless somebody else waits for it.
 #[derive(Debug, Default, Args)]
 #[command(
     after_help = "Examples:\n  bdctl run -- cargo check\n  bdctl run --timeout 10m -- cargo test\n  \
@@ -36,25 +36,25 @@ pub(crate) struct RunArgs {
     pub(crate) context: CommandContext,
     #[command(flatten)]
     pub(crate) options: BuildOptions,
-    /// Print the id of the build and leave; it goes on
+    /// Print the id of the build and exit; the build continues
     #[arg(long, conflicts_with_all = ["wait", "stdin", "tty", "events"])]
     pub(crate) detach: bool,
-    /// Leave after so long with exit code 124; the build goes on
+    /// Wait at most this long, then exit with code 124; the build continues
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) wait: Option<Duration>,
-    /// Pass our standard input on to the command
+    /// Forward standard input to the command
     #[arg(long)]
     pub(crate) stdin: bool,
-    /// Run the command under a terminal of its own, connected to ours
+    /// Run the command in a pseudo-terminal that is connected to this terminal
     #[arg(long, conflicts_with_all = ["json", "events"])]
     pub(crate) tty: bool,
-    /// Print what happens as JSON lines
+    /// Print events as JSON lines
     #[arg(long, conflicts_with = "json")]
     pub(crate) events: bool,
-    /// Print the build as JSON at the end; the command's own output goes to standard error
+    /// Print the build as JSON at the end; the output of the command goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
-    /// Say nothing of our own but errors
+    /// Print no messages of bdctl except errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Program and arguments
@@ -62,7 +62,7 @@ pub(crate) struct RunArgs {
     pub(crate) command: Vec<OsString>,
 }
 
-/// How long a daemon that ends is waited for, to ask its successor.
+/// How long to wait for a daemon that is stopping, to ask its successor.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError> {
@@ -88,7 +88,7 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
     let interrupted = signals::start(reaction)?;
     let result = stream(&client, &mut control, &id, until, &args, caller, &interrupted);
     if let Err(CommandError::OutputClosed) = result {
-        // Nobody wants it any more; leaving would withdraw it too, this is sooner.
+        // Nobody reads the output any more. Exiting would withdraw the build too; this is sooner.
         let _ = control.sender().map(|mut sender| sender.cancel(&id));
     }
     drop(raw);
@@ -101,11 +101,11 @@ fn with_options(request: Submit, args: &RunArgs) -> Submit {
         stdin,
         tty: args.tty.then(terminal::size),
         detach: args.detach,
-        ..request::on_terms(request, &args.options)
+        ..request::with_build_options(request, &args.options)
     }
 }
 
-/// Asks once the daemon takes work; one that is ending is waited for and replaced.
+/// Sends a request once a daemon accepts work: waits for one that is stopping, and starts the next.
 pub(super) fn ask<T>(
     client: &Client,
     mut question: impl FnMut(&mut Control) -> Result<T, ClientError>,
@@ -137,7 +137,7 @@ fn stream(
 ) -> Result<u8, CommandError> {
     let mut events = client.events(Subscribe::Build { build: id.to_owned(), from: 0 })?;
     if args.stdin || args.tty {
-        // Where the build has ended already, there is nobody to read it.
+        // A build that has ended already reads nothing.
         if let Ok(input) = client.input(id) {
             terminal::forward(input)?;
         }
@@ -147,7 +147,7 @@ fn stream(
         (true, _) => Route::Stderr,
         _ => Route::Apart,
     };
-    // A terminal that is lent away is not ours to draw on.
+    // The command draws on the terminal; we must not.
     let mode = if args.tty {
         ProgressMode::Silent
     } else {
@@ -167,7 +167,7 @@ fn stream(
             followed.leave();
             control.detach(id)?;
             if !args.quiet {
-                eprintln!("bdctl: build {id} goes on; `bdctl wait {id}` waits for its end");
+                eprintln!("bdctl: build {id} continues; `bdctl wait {id}` waits for its end");
             }
             if args.json {
                 print_build(&followed)?;

@@ -10,7 +10,7 @@ use crate::request;
 use bd_client::StartPolicy;
 use clap::{Args, Subcommand};
 
-/// Look at what the daemon believes of a workspace, and compare it with the disk
+/// Inspect the index of a workspace, and compare it with the disk
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bdctl state inspect\n  bdctl state verify\n  bdctl state verify --repair ~/project"
@@ -22,19 +22,19 @@ pub(crate) struct StateArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateCommand {
-    /// Show what is believed of a workspace, without a look at the disk
+    /// Show a workspace as it was last seen, without reading the disk
     #[command(
         after_help = "Examples:\n  bdctl state inspect\n  bdctl state inspect --json ~/project"
     )]
     Inspect(WorkspaceArgs),
-    /// Read the whole workspace and tell where the state differs from it
+    /// Read the whole workspace and show where the index differs from it
     ///
-    /// Exit code 0: they are equal, or the state was repaired. 1: they differ.
+    /// Exit code 0: they are equal, or the index was repaired. 1: they differ.
     #[command(
         after_help = "Examples:\n  bdctl state verify\n  bdctl state verify --repair --json ~/project"
     )]
     Verify {
-        /// Mend what is wrong in the state; files are not touched
+        /// Correct the index where it is wrong; files are not touched
         #[arg(long)]
         repair: bool,
         #[command(flatten)]
@@ -42,7 +42,7 @@ pub(crate) enum StateCommand {
     },
 }
 
-/// The state is not what is on disk, and was left so.
+/// The index differs from the disk and was not repaired.
 const DIFFERS: u8 = 1;
 
 pub(super) fn run(args: StateArgs, caller: &Caller) -> Result<u8, CommandError> {

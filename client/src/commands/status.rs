@@ -22,15 +22,15 @@ use std::time::Duration;
     after_help = "Examples:\n  bdctl status\n  bdctl status --watch\n  bdctl status --json | jq .builds"
 )]
 pub(crate) struct StatusArgs {
-    /// Keep showing it; as lines where standard output is no terminal
+    /// Keep showing changes; as lines if standard output is not a terminal
     #[arg(long, short)]
     pub(crate) watch: bool,
-    /// Print JSON; JSON lines with --watch
+    /// Print JSON; with --watch, JSON lines
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Elapsed times are drawn anew so often.
+/// How often elapsed times are redrawn.
 const REDRAW: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &StatusArgs, caller: &Caller) -> Result<u8, CommandError> {
@@ -96,20 +96,20 @@ fn page(status: &Status, paint: Paint) -> String {
 
 /// How changes are shown.
 enum FeedMode {
-    /// A table that is drawn over, of so many lines.
+    /// A table of so many lines that is redrawn in place.
     Screen { drawn: usize },
-    /// A line a change.
+    /// One line for each change.
     Lines,
-    /// A JSON line a change.
+    /// One JSON line for each change.
     Json,
 }
 
 struct Feed {
     mode: FeedMode,
     paint: Paint,
-    /// Those that have not ended.
+    /// Builds that have not ended.
     builds: BTreeMap<String, Build>,
-    /// Whether what existed at the start is known.
+    /// Whether all builds that existed at the start have been received.
     current: bool,
     /// Lines to be written.
     lines: String,
@@ -124,7 +124,7 @@ impl Feed {
         if !shown.is_empty() {
             text.push_str(&builds::active(&shown, self.paint, table::width_of(stdout())));
         }
-        // What does not fit on the screen can not be drawn over.
+        // What does not fit on the screen cannot be redrawn in place.
         let rows = terminal_size::terminal_size_of(stdout()).map_or(24, |(_, rows)| rows.0.into());
         let text: String = text.split_inclusive('\n').take(usize::max(rows, 2) - 1).collect();
         let up = if *drawn > 0 { format!("\x1b[{drawn}A") } else { String::new() };

@@ -13,19 +13,19 @@ use clap::Args;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Wait for a build and exit as its command did
+/// Wait for a build and exit with the code of its command
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bdctl wait b04k2m\n  bdctl wait --timeout 45s --json b04k2m")]
 pub(crate) struct WaitArgs {
-    /// The build; the beginning of its id is enough
+    /// The build: its id, or the first characters of it
     pub(crate) id: String,
-    /// Leave after so long with exit code 124
+    /// Wait at most this long, then exit with code 124
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) timeout: Option<Duration>,
     /// Print the build as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Say nothing of our own but errors
+    /// Print no messages of bdctl except errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
@@ -34,7 +34,7 @@ pub(super) fn run(args: &WaitArgs, caller: &Caller) -> Result<u8, CommandError> 
     let until = args.timeout.map(|timeout| Instant::now() + timeout);
     let client = caller.client(StartPolicy::IfNeeded)?;
     let mut followed = FollowedBuild::new(caller, progress_mode(&client, args.quiet, None), None)?;
-    // The whole id, and the answer if there is nothing to wait for.
+    // For the whole id, and for the outcome if the build has ended.
     let build = client.build(&args.id)?;
     let id = build.id.clone();
     let over = build.state == BuildState::Ended;
@@ -42,7 +42,7 @@ pub(super) fn run(args: &WaitArgs, caller: &Caller) -> Result<u8, CommandError> 
     let ended = if over {
         Ended::Enough
     } else {
-        // From the end of all positions: the output is not wanted.
+        // The largest position: no output is wanted.
         let subscribe = Subscribe::Build { build: id.clone(), from: u64::MAX };
         let mut events = client.events(subscribe)?;
         follow(&client, None, &mut events, until, &mut followed)?
@@ -52,7 +52,7 @@ pub(super) fn run(args: &WaitArgs, caller: &Caller) -> Result<u8, CommandError> 
         Ended::Expired => {
             followed.leave();
             if !args.quiet {
-                eprintln!("bdctl: build {id} goes on");
+                eprintln!("bdctl: build {id} continues");
             }
             EXPIRED
         }

@@ -1,5 +1,5 @@
-//! `bdctl watch`: hears from the daemon what it started, and follows one build after the other.
-//! Knows nothing of when a build is started; that is the daemon's to decide.
+//! `bdctl watch`: learns from the daemon which builds it started, and follows one after the other.
+//! When a build is started, the daemon decides.
 
 use super::run;
 use crate::args::{BuildOptions, CommandContext};
@@ -31,9 +31,9 @@ use std::time::{Duration, Instant};
 
 /// Run a command now, and again whenever files change
 ///
-/// What is ignored does not count. A change while the command runs ends that run, and another one
-/// starts with the newest files. An argument that is {changed} becomes the paths that changed;
-/// BD_CHANGED_FILES names a file that lists them. Ctrl-C ends it all.
+/// Ignored files do not count. A change while the command runs stops that run and starts another
+/// one with the newest files. An argument {changed} is replaced by the paths that changed;
+/// BD_CHANGED_FILES names a file that lists them. Ctrl-C stops the run and exits.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Patterns are lines of a .gitignore in the root: `src/`, `*.rs`, `src/**/*.ts`, `!*.snap`.\n\n\
@@ -44,29 +44,29 @@ use std::time::{Duration, Instant};
                   bdctl watch --exit-on-failure -- ./check.sh   # exits with its code"
 )]
 pub(crate) struct WatchArgs {
-    /// Only files that fit this pattern count; may be repeated, `!PATTERN` leaves out
+    /// Only files that match this pattern count; may be repeated, `!PATTERN` excludes
     #[arg(long, value_name = "GLOB")]
     pub(crate) on: Vec<OsString>,
-    /// Do not run before something has changed
+    /// Do not run before something changes
     #[arg(long)]
     pub(crate) no_initial: bool,
     /// Clear the screen before each run, on a terminal
     #[arg(long, conflicts_with = "events")]
     pub(crate) clear: bool,
-    /// Ring the bell and show a notification when a run ends, on a terminal
+    /// Ring the terminal bell and show a notification when a run ends
     #[arg(long)]
     pub(crate) notify: bool,
-    /// Exit with the command's code when a run fails
+    /// Exit with the code of the command when a run fails
     #[arg(long)]
     pub(crate) exit_on_failure: bool,
     #[command(flatten)]
     pub(crate) context: CommandContext,
     #[command(flatten)]
     pub(crate) options: BuildOptions,
-    /// Print what happens as JSON lines
+    /// Print events as JSON lines
     #[arg(long, visible_alias = "json-lines")]
     pub(crate) events: bool,
-    /// Say nothing of our own but warnings and errors
+    /// Print no messages of bdctl except warnings and errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Program and arguments
@@ -74,21 +74,21 @@ pub(crate) struct WatchArgs {
     pub(crate) command: Vec<OsString>,
 }
 
-/// Between two questions where the daemon does not wait: it must not be asked in circles.
+/// Least time between two requests, should the daemon not wait: a bound on how often it is asked.
 const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) fn run(mut args: WatchArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
     let place = std::mem::take(&mut args.context);
     let submit = request::submit(std::mem::take(&mut args.command), place)?;
-    let submit = request::on_terms(submit, &args.options);
+    let submit = request::with_build_options(submit, &args.options);
     let on = std::mem::take(&mut args.on).into_iter().map(Into::into).collect();
     let request = Watch { submit, on, initial: !args.no_initial };
     let (control, watching) = run::ask(&client, |control| control.watch(request.clone()))?;
     Watcher::new(&client, control, watching, &args, caller)?.run()
 }
 
-/// Somebody who sees one run after the other.
+/// Follows one run after the other.
 struct Watcher<'a> {
     client: &'a Client,
     control: Control,
@@ -142,7 +142,7 @@ impl<'a> Watcher<'a> {
             let asked = Instant::now();
             let news = self.control.watched(&self.watching.watch, self.stop.as_fd());
             let code = match news.map_err(|error| gone(error, &root))? {
-                Some(triggered) => self.hear(&triggered, &root)?,
+                Some(triggered) => self.react(&triggered, &root)?,
                 None => {
                     std::thread::sleep(PAUSE.saturating_sub(asked.elapsed()));
                     None
@@ -154,8 +154,8 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// The exit code, where this is the end.
-    fn hear(&mut self, triggered: &Triggered, root: &str) -> Result<Option<u8>, CommandError> {
+    /// Reacts to what a trigger did; returns the exit code if this is the end.
+    fn react(&mut self, triggered: &Triggered, root: &str) -> Result<Option<u8>, CommandError> {
         if triggered.news != News::Unknown {
             self.line(&EventLine::Watched { triggered })?;
         }
@@ -164,7 +164,7 @@ impl<'a> Watcher<'a> {
                 self.screen.clear();
                 let first = std::mem::take(&mut self.first);
                 self.say(&trigger(triggered, first));
-                let code = self.see(build, root);
+                let code = self.follow(build, root);
                 self.current.set(None);
                 return code;
             }
@@ -180,7 +180,7 @@ impl<'a> Watcher<'a> {
     }
 
     /// Follows one build to its end.
-    fn see(&mut self, build: &str, root: &str) -> Result<Option<u8>, CommandError> {
+    fn follow(&mut self, build: &str, root: &str) -> Result<Option<u8>, CommandError> {
         self.current.set(Some(build));
         if let Some(code) = self.interrupted.exit_code() {
             // The signal came before there was a build to withdraw.
@@ -206,7 +206,7 @@ impl<'a> Watcher<'a> {
             Err(CommandError::Client(ClientError::Failure(failure)))
                 if failure.code == codes::NOT_FOUND =>
             {
-                // So long ago that nothing of it is kept.
+                // It ended so long ago that nothing of it is kept.
                 followed.leave();
                 self.warn(&escape_control(&failure.message));
                 Ok(None)
@@ -221,7 +221,7 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Tells how a build ended; the answer is the exit code, where this is the end.
+    /// Shows how a build ended; returns the exit code if this is the end.
     fn conclude(&self, followed: &mut FollowedBuild) -> Result<Option<u8>, CommandError> {
         let (_, outcome) = followed.ended()?;
         let status = outcome.status;
@@ -233,7 +233,7 @@ impl<'a> Watcher<'a> {
         let (build, outcome) = followed.ended()?;
         let plain = Paint::new(ColorChoice::Never, &std::io::stderr());
         self.screen.notify(&build.command, &summary(outcome, plain));
-        // What the daemon's end did to it is not the command's failure; the daemon's end comes next.
+        // A run that the end of the daemon stopped is no failure of the command.
         let ended_by_daemon = [OutcomeStatus::Interrupted, OutcomeStatus::NotRun].contains(&status);
         Ok((self.args.exit_on_failure && code != 0 && !ended_by_daemon).then_some(code))
     }
@@ -244,7 +244,7 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Said even to those who want to hear little: nothing will run until something else is done.
+    /// Shown with --quiet as well: nothing runs until the user does something.
     fn warn(&self, text: &str) {
         eprintln!("bdctl: {} {text}", self.paint.apply(Style::Yellow, "warning:"));
     }
@@ -258,7 +258,7 @@ fn route(args: &WatchArgs) -> Route {
     if args.events { Route::Lines } else { Route::Apart }
 }
 
-/// The end of the daemon is told as what it is for a watch.
+/// For a watch, every way in which the daemon can end is the same.
 fn gone(error: ClientError, root: &str) -> CommandError {
     match error {
         ClientError::Closed | ClientError::NotRunning { .. } => {

@@ -15,12 +15,12 @@ use std::ffi::OsString;
 use std::io::stdout;
 use std::path::PathBuf;
 
-/// Show the workspaces the daemon knows, or one of them; make it know or forget one
+/// List, show, add and remove workspaces
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Without a command, the workspaces are listed. Builds and questions make a workspace known by \
-                  themselves.\n\nExamples:\n  bdctl ws\n  bdctl ws info\n  \
+    after_help = "Without a command, the workspaces are listed. A build or a query in a directory adds its \
+                  workspace.\n\nExamples:\n  bdctl ws\n  bdctl ws info\n  \
                   bdctl ws info --json ~/project | jq .tree_digest\n  bdctl ws remove ~/old-project"
 )]
 pub(crate) struct WsArgs {
@@ -33,16 +33,16 @@ pub(crate) struct WsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WsCommand {
-    /// Make a workspace known, so that it is watched
+    /// Add a workspace, so that it is watched
     ///
-    /// A directory that is given becomes the root of one, whatever lies in it or around it.
-    /// Without one, the workspace that this directory is in is meant.
+    /// DIR itself becomes the root of a workspace, whatever is in it or around it. Without DIR, the
+    /// workspace of the current directory is added.
     #[command(after_help = "Examples:\n  bdctl ws add\n  bdctl ws add ~/project/generated")]
     Add {
         /// Print JSON
         #[arg(long)]
         json: bool,
-        /// The root [default: that of the workspace this directory is in]
+        /// The root [default: that of the current workspace]
         dir: Option<PathBuf>,
     },
     /// List the workspaces, as they were last seen
@@ -54,20 +54,20 @@ pub(crate) enum WsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Forget a workspace, with its watches and what is stored of it; files are not touched
+    /// Remove a workspace, its watches and its saved index; files are not touched
     #[command(after_help = "Examples:\n  bdctl ws remove\n  bdctl ws remove ~/old-project")]
     Remove(WorkspaceArgs),
-    /// Show what a workspace holds: files, bytes, watches, clock and digest
+    /// Show a workspace: files, bytes, watches, clock and digest
     #[command(after_help = "Examples:\n  bdctl ws info\n  bdctl ws info --json ~/project")]
     Info(WorkspaceArgs),
-    /// Print the digest of those files that somebody takes as inputs
+    /// Print the digest of a selection of files
     ///
     /// Equal files at equal paths have equal digests, in any workspace.
     #[command(
         after_help = "Examples:\n  bdctl ws digest --on 'src/**' --on Cargo.lock\n  bdctl ws digest --on '*.ts' --json"
     )]
     Digest {
-        /// Which files: a line as in a .gitignore in the root, `!` leaves out; may be repeated
+        /// Which files: a line of a .gitignore in the root, `!` excludes; may be repeated
         #[arg(long, value_name = "GLOB")]
         on: Vec<OsString>,
         #[command(flatten)]
@@ -96,7 +96,7 @@ pub(super) fn run(args: WsArgs, caller: &Caller) -> Result<u8, CommandError> {
             let forgotten = client.forget(request::workspace(of.dir.as_deref())?)?;
             print(&match of.json {
                 true => document("bd.ws_remove/1", &forgotten),
-                false => format!("forgotten: {}\n", path(&forgotten.root)),
+                false => format!("removed: {}\n", path(&forgotten.root)),
             })?;
         }
         WsCommand::Info(of) => {

@@ -1,60 +1,60 @@
-//! The loop of every command that watches builds: waits for events, for the end of the daemon and
-//! for time, and takes up a lost subscription again. Knows nothing of what events are for.
+//! The event loop of every command that follows builds: waits for events, for the end of the daemon
+//! and for timeouts, and renews a lost subscription. Knows nothing of what events are for.
 
 use crate::command_error::CommandError;
 use bd_client::{Client, ClientError, Control, Event, Events, readable};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
-/// A subscription that is lost more often than this is not worth taking up.
+/// How often a lost subscription is renewed.
 const RESUMES: u32 = 5;
-/// Before each of them, times its number.
+/// Pause before each renewal, times its number.
 const RESUME_PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether a follower wants more.
+/// Whether a follower wants more events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     More,
     Enough,
 }
 
-/// What a daemon that ended may still have for us in its socket.
+/// How long events are still read after the daemon closed the control channel.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// How the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The follower had enough.
+    /// The follower needs no more events.
     Enough,
-    /// The time was up.
+    /// The time is over.
     Expired,
-    /// The daemon is gone.
+    /// The daemon ended.
     Gone,
 }
 
-/// Who gets the events.
+/// Receives the events.
 pub(crate) trait Follower {
     /// One event.
     fn event(&mut self, event: &Event<'_>) -> Result<Next, CommandError>;
 
-    /// All events that came together were handed out; the loop is about to wait.
+    /// All events that arrived together were delivered; the loop is about to wait.
     fn pause(&mut self) -> Result<(), CommandError> {
         Ok(())
     }
 
-    /// When to call [`Self::tick`], if nothing happens before.
+    /// After how long to call [`Self::tick`], if no event arrives before.
     fn next_tick(&self) -> Option<Duration> {
         None
     }
 
-    /// Time has passed, or something happened.
+    /// Time has passed, or an event has arrived.
     fn tick(&mut self) -> Result<(), CommandError> {
         Ok(())
     }
 }
 
-/// Hands events to `follower` until it has enough. Where the builds hang on a `control` channel,
-/// its end is the end of the daemon.
+/// Delivers events to `follower` until it needs no more. If the builds belong to a `control` channel,
+/// the end of that is the end of the daemon.
 pub(crate) fn follow(
     client: &Client,
     mut control: Option<&mut Control>,
@@ -63,7 +63,7 @@ pub(crate) fn follow(
     follower: &mut impl Follower,
 ) -> Result<Ended, CommandError> {
     let mut resumes = 0;
-    // When the control channel ended, the time until which its events are read.
+    // Once the control channel has ended: until when events are still read.
     let mut gone: Option<Instant> = None;
     loop {
         let mut next = Next::More;
@@ -106,7 +106,7 @@ pub(crate) fn follow(
     }
 }
 
-/// Subscribes again. `false` when the daemon is gone.
+/// Renews the subscription. `false` when the daemon has ended.
 fn resume(
     client: &Client,
     events: &mut Events,
@@ -117,7 +117,7 @@ fn resume(
     while *resumes < RESUMES {
         *resumes += 1;
         std::thread::sleep(RESUME_PAUSE * *resumes);
-        // A daemon that ends closes its connections one after the other.
+        // A daemon that stops closes its connections one after the other.
         if control.as_mut().is_some_and(|control| !control.drain()) {
             return Ok(false);
         }

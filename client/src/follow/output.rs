@@ -1,5 +1,5 @@
-//! Our standard output and standard error as plain descriptors: bytes go out as they came, in
-//! order, with as few system calls as that allows. Knows nothing of what they mean.
+//! Writes the output of a command to standard output and standard error: bytes as they came, in
+//! order, with few system calls. Knows nothing of what they mean.
 
 use crate::render::document::{Bytes, EventLine, event_line};
 use bd_client::Event;
@@ -8,24 +8,24 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::os::fd::AsFd;
 
-/// Payloads below this are gathered, larger ones are written from where they are.
+/// Smaller payloads are gathered; larger ones are written directly.
 const GATHER_BELOW: usize = 16 * 1024;
-/// So much is gathered at most.
+/// Most bytes that are gathered.
 const GATHER_MAX: usize = 256 * 1024;
 
-/// Size of a pipe that much goes through, as the daemon gives it to the command: each time that
-/// it is full or empty, one side has to wait for the other to be woken.
+/// Size of a pipe for much output, the same as the daemon gives the command: each time a pipe is full
+/// or empty, one side has to wait until the other is woken.
 #[cfg(target_os = "linux")]
 const PIPE_BYTES: i32 = 256 * 1024;
 
-/// Where the command's output goes.
+/// Where the output of the command goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// Each stream to its own.
+    /// Each stream to the same stream of bdctl.
     Apart,
-    /// All to standard error; standard output is kept for a document.
+    /// Both to standard error; standard output is for a JSON document.
     Stderr,
-    /// All to standard output, as JSON lines.
+    /// Both to standard output, as JSON lines.
     Lines,
 }
 
@@ -46,14 +46,14 @@ pub(crate) struct Output {
     target: Target,
     /// Whether each of our streams is a terminal.
     terminals: [bool; 2],
-    /// Whether each of them has been made ready for much.
+    /// Whether each of them has been enlarged, if it is a pipe.
     widened: [bool; 2],
     /// Whether the last byte that went to a terminal ended its line.
     line_free: bool,
 }
 
 impl Output {
-    /// Past the buffers of the standard library, which look for line ends.
+    /// Bypasses the buffers of the standard library, which search for line ends.
     pub(crate) fn new(route: Route) -> io::Result<Self> {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         Ok(Self {
@@ -90,7 +90,7 @@ impl Output {
         result
     }
 
-    /// Whether the terminal's line is free for something of our own.
+    /// Whether the cursor of the terminal is at the start of a line.
     pub(crate) fn line_free(&self) -> bool {
         self.line_free
     }
@@ -129,7 +129,7 @@ impl Output {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => bytes = &bytes[written..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Somebody else who has this terminal or pipe open set it so.
+                // Another process that has this terminal or pipe open made it non-blocking.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
                     match poll(&mut fds, PollTimeout::NONE) {
@@ -144,8 +144,8 @@ impl Output {
     }
 }
 
-/// Enlarges a pipe; what is none, or large already, stays as it is. Only for who has much to say:
-/// the kernel gives a user 64 MiB of pipes in all.
+/// Enlarges a pipe; other files and larger pipes stay as they are. Only for much output: the kernel
+/// gives a user 64 MiB of pipes in all.
 #[cfg(target_os = "linux")]
 fn widen(pipe: &File) {
     use nix::fcntl::{FcntlArg, fcntl};

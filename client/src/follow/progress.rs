@@ -1,5 +1,5 @@
-//! Watches one build for `run`, `wait` and `watch`: its output goes where it belongs, its state is kept
-//! and shown, its end told. Knows nothing of how events arrive.
+//! Follows one build for `run`, `wait` and `watch`: passes its output on, keeps and shows its state,
+//! and reports its end. Knows nothing of how events arrive.
 
 use super::event_loop::{Follower, Next};
 use super::output::{Output, Route};
@@ -14,17 +14,17 @@ use bd_protocol::{Build, Outcome, SessionKind};
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-/// One build that is followed.
+/// A build that is followed.
 pub(crate) struct FollowedBuild {
-    /// As last seen.
+    /// The build as last received.
     pub(crate) build: Option<Build>,
     output: Option<Output>,
     progress: Progress,
     paint: Paint,
-    left_out: u64,
+    missing: u64,
 }
 
-/// How much is said on standard error.
+/// How progress is shown on standard error.
 pub(crate) fn progress_mode(client: &Client, quiet: bool, route: Option<Route>) -> ProgressMode {
     if quiet || route == Some(Route::Lines) {
         return ProgressMode::Silent;
@@ -39,7 +39,7 @@ pub(crate) fn progress_mode(client: &Client, quiet: bool, route: Option<Route>) 
 }
 
 impl FollowedBuild {
-    /// Without a route, the output is not wanted.
+    /// A build to follow. Without a route, its output is not wanted.
     pub(crate) fn new(
         caller: &Caller,
         mode: ProgressMode,
@@ -52,11 +52,11 @@ impl FollowedBuild {
             output: route.map(Output::new).transpose().map_err(open_failed)?,
             progress: Progress::new(mode, paint),
             paint,
-            left_out: 0,
+            missing: 0,
         })
     }
 
-    /// The build at its end.
+    /// The build and its outcome, once it has ended.
     pub(crate) fn ended(&self) -> Result<(&Build, &Outcome), CommandError> {
         let build = self.build.as_ref();
         build
@@ -64,19 +64,19 @@ impl FollowedBuild {
             .ok_or(CommandError::Broken("the build ended without an outcome"))
     }
 
-    /// Tells how it ended; the answer is the exit code.
+    /// Reports how it ended; returns the exit code.
     pub(crate) fn conclude(&mut self) -> Result<u8, CommandError> {
-        self.tell_end(self.progress.is_live())
+        self.report_end(self.progress.is_live())
     }
 
-    /// The same for one of several runs: what tells them apart is told without a terminal, too.
+    /// The same for one of several runs: each is reported, with a terminal or without.
     pub(crate) fn conclude_one(&mut self) -> Result<u8, CommandError> {
-        self.tell_end(!self.progress.is_silent())
+        self.report_end(!self.progress.is_silent())
     }
 
-    /// Tells that it ended because another one takes its place.
+    /// Reports that it ended because another one takes its place.
     pub(crate) fn conclude_superseded(&mut self) -> Result<(), CommandError> {
-        self.tell_left_out();
+        self.report_missing_output();
         let (build, _) = self.ended()?;
         let after = elapsed(build);
         if !self.progress.is_silent() {
@@ -87,8 +87,8 @@ impl FollowedBuild {
         Ok(())
     }
 
-    fn tell_end(&mut self, with_summary: bool) -> Result<u8, CommandError> {
-        self.tell_left_out();
+    fn report_end(&mut self, with_summary: bool) -> Result<u8, CommandError> {
+        self.report_missing_output();
         let (_, outcome) = self.ended()?;
         let code = outcome.exit_status();
         let mut lines = Vec::new();
@@ -104,17 +104,17 @@ impl FollowedBuild {
         Ok(code)
     }
 
-    /// Tells what has to be told when it is left early.
+    /// Stops following before the end; reports what is missing.
     pub(crate) fn leave(&mut self) {
-        self.tell_left_out();
+        self.report_missing_output();
         self.progress.make_way();
     }
 
-    fn tell_left_out(&mut self) {
-        let bytes = std::mem::take(&mut self.left_out);
+    fn report_missing_output(&mut self) {
+        let bytes = std::mem::take(&mut self.missing);
         if bytes > 0 {
             let all = if bytes < 1024 { String::new() } else { format!(" ({bytes} bytes)") };
-            let line = format!("bdctl: warning: {}{all} of output were left out", size(bytes));
+            let line = format!("bdctl: warning: {}{all} of output are missing", size(bytes));
             self.progress.say(&line);
         }
     }
@@ -128,7 +128,7 @@ impl Follower for FollowedBuild {
                 self.progress.changed(build);
             }
             Event::Lagged(lagged) => {
-                self.left_out += lagged.to.saturating_sub(lagged.from);
+                self.missing += lagged.to.saturating_sub(lagged.from);
             }
             Event::Stdout(_) | Event::Stderr(_) => self.progress.make_way(),
             Event::Done | Event::Current => {}

@@ -1,5 +1,4 @@
-//! Our terminal as somebody sees it who looks at it now and then: cleared before a run, ringing
-//! after it. Does nothing where there is none.
+//! Clears the terminal before a run and notifies after it. Does nothing without a terminal.
 
 use crate::render::watch::notification;
 use bd_protocol::OsText;
@@ -10,28 +9,28 @@ use std::io::{IsTerminal as _, Write as _};
 pub(crate) struct Screen {
     clears: bool,
     notifies: bool,
-    /// Whether it takes sequences at all.
+    /// Whether it understands no escape sequences.
     dumb: bool,
 }
 
 impl Screen {
-    /// One that does what is wanted of it and possible.
+    /// Does what is wanted and possible on this terminal.
     pub(crate) fn new(clear: bool, notify: bool) -> Self {
         let here = std::io::stderr().is_terminal();
-        // Where the output goes elsewhere, a cleared screen would be an empty one.
+        // If the output goes elsewhere, a cleared screen would stay empty.
         let whole = here && std::io::stdout().is_terminal();
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self { clears: clear && whole && !dumb, notifies: notify && here, dumb }
     }
 
-    /// Before a run. What was scrolled away stays there.
+    /// Clears the screen before a run; the scrollback stays.
     pub(crate) fn clear(self) {
         if self.clears {
             show("\x1b[H\x1b[2J");
         }
     }
 
-    /// After a run of `command`.
+    /// Notifies after a run of `command`.
     pub(crate) fn notify(self, command: &[OsText], ending: &str) {
         match (self.notifies, self.dumb) {
             (true, false) => show(&notification(command, ending)),
@@ -42,6 +41,6 @@ impl Screen {
 }
 
 fn show(bytes: &str) {
-    // A terminal that is gone is told of by a signal.
+    // If the terminal is gone, a signal says so.
     let _ = std::io::stderr().write_all(bytes.as_bytes());
 }

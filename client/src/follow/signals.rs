@@ -1,6 +1,5 @@
-//! What signals do to a `bdctl` that runs builds: the first one withdraws the build, the second
-//! ends us at once. A thread of its own does it, because the main one may be stuck writing to somebody
-//! who does not read.
+//! Reacts to signals while builds run: the first one withdraws the build, the second one exits at
+//! once. This has its own thread, because the main thread may be blocked writing to a full pipe.
 
 use super::terminal::{self, Saved};
 use crate::command_error::CommandError;
@@ -11,7 +10,7 @@ use std::io::{PipeReader, PipeWriter, Write as _};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The signal that asked us to end, or 0.
+/// The signal that asked this process to end, or 0.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupted(Arc<AtomicI32>);
 
@@ -23,19 +22,19 @@ impl Interrupted {
     }
 }
 
-/// The build that is ours at the moment, if one is.
+/// The build that this process waits for now, if any.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CurrentBuild(Arc<Mutex<Option<String>>>);
 
 impl CurrentBuild {
-    /// For good.
+    /// This build, from start to end.
     pub(crate) fn of(build: &str) -> Self {
         let current = Self::default();
         current.set(Some(build));
         current
     }
 
-    /// From now on.
+    /// Another build, or none, from now on.
     pub(crate) fn set(&self, build: Option<&str>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = build.map(str::to_owned);
     }
@@ -45,7 +44,7 @@ impl CurrentBuild {
     }
 }
 
-/// What can be read from as soon as a signal came, for whoever waits.
+/// A pipe that becomes readable when a signal arrives, to wait for.
 pub(crate) fn stop_pipe() -> Result<(PipeWriter, PipeReader), CommandError> {
     let (reader, writer) = std::io::pipe().map_err(CommandError::io("make a pipe"))?;
     Ok((writer, reader))
@@ -57,11 +56,11 @@ pub(crate) struct Reaction {
     pub(crate) sender: Sender,
     /// The build that is withdrawn.
     pub(crate) build: CurrentBuild,
-    /// Whether to pass on the size of the terminal.
+    /// Whether to forward the size of the terminal.
     pub(crate) tty: bool,
-    /// What the terminal is set to before we end in haste.
+    /// The settings of the terminal to restore before exiting at once.
     pub(crate) saved: Option<Saved>,
-    /// Where to tell that a signal came.
+    /// Written to when a signal arrives.
     pub(crate) stop: Option<PipeWriter>,
 }
 
@@ -71,7 +70,7 @@ pub(crate) fn start(reaction: Reaction) -> Result<Interrupted, CommandError> {
     // What the caller had ignored (nohup, a background job) stays ignored.
     let ending = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !ignored(*signal));
     let wanted: Vec<_> = ending.chain(reaction.tty.then_some(SIGWINCH)).collect();
-    // Here and not in the thread: from the first byte of output on, signals mean what they should.
+    // Here and not in the thread, so that it is done before the first byte of output.
     let signals = Signals::new(wanted).map_err(CommandError::io("watch for signals"))?;
     let interrupted = Interrupted::default();
     let seen = interrupted.clone();
@@ -89,7 +88,7 @@ impl Reaction {
                 let build = self.build.get();
                 let _ = build.map(|build| self.sender.resize(&build, terminal::size()));
             } else if interrupted.0.swap(signal, Ordering::SeqCst) == 0 {
-                // If it can not be sent, the daemon is gone, and the main thread sees that too.
+                // If this fails, the daemon has ended, and the main thread notices that too.
                 let _ = self.build.get().map(|build| self.sender.cancel(&build));
                 let _ = self.stop.as_mut().map(|stop| stop.write_all(b"!"));
             } else {
@@ -104,7 +103,7 @@ fn code(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 
-/// Tells which signals were ignored when we were started; none where the system does not say.
+/// Which signals were ignored when this process started; none if the system does not say.
 fn ignored_signals() -> impl Fn(i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status

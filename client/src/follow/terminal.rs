@@ -1,5 +1,5 @@
-//! Our terminal, when it is lent to a command: raw while it runs, put right again however we end,
-//! its keys sent on. Knows nothing of the build.
+//! The terminal while a command uses it: raw mode, restored in every case, and its keys forwarded.
+//! Knows nothing of the build.
 
 use crate::command_error::CommandError;
 use bd_client::Input;
@@ -8,10 +8,10 @@ use bd_protocol::submit::TerminalSize;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use std::io::{self, IsTerminal as _, Read as _};
 
-/// What a terminal is taken to be that does not tell its size.
+/// Assumed where the terminal does not report its size.
 const USUAL: TerminalSize = TerminalSize { rows: 24, columns: 80 };
 
-/// The size of the terminal we are on.
+/// The size of the terminal.
 pub(crate) fn size() -> TerminalSize {
     match terminal_size::terminal_size() {
         Some((columns, rows)) if columns.0 > 0 && rows.0 > 0 => {
@@ -21,18 +21,18 @@ pub(crate) fn size() -> TerminalSize {
     }
 }
 
-/// How the terminal was.
+/// Settings of the terminal.
 #[derive(Clone, Debug)]
 pub(crate) struct Saved(Termios);
 
 impl Saved {
-    /// Puts it back.
+    /// Restores them.
     pub(crate) fn restore(&self) {
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.0);
     }
 }
 
-/// While it lives, our terminal passes every key on.
+/// Raw mode while it lives: every key is forwarded.
 #[derive(Debug)]
 pub(crate) struct Raw(Saved);
 
@@ -43,8 +43,9 @@ impl Raw {
         if !stdin.is_terminal() {
             return Ok(None);
         }
-        let failed =
-            |errno: nix::errno::Errno| CommandError::io("prepare the terminal")(errno.into());
+        let failed = |errno: nix::errno::Errno| {
+            CommandError::io("set the terminal to raw mode")(errno.into())
+        };
         let saved = tcgetattr(&stdin).map_err(failed)?;
         let mut raw = saved.clone();
         cfmakeraw(&mut raw);
@@ -52,7 +53,7 @@ impl Raw {
         Ok(Some(Self(Saved(saved))))
     }
 
-    /// How it was before.
+    /// The settings from before.
     pub(crate) fn saved(&self) -> Saved {
         self.0.clone()
     }
@@ -64,11 +65,11 @@ impl Drop for Raw {
     }
 }
 
-/// Sends our standard input until its end, from a thread that nobody waits for.
+/// Forwards standard input until its end, on a thread that nobody waits for.
 pub(crate) fn forward(mut input: Input) -> Result<(), CommandError> {
     let pump = move || {
         let mut buffer = vec![0; limits::INPUT_MAX_BYTES];
-        // Past the buffer of the standard library.
+        // Bypasses the buffer of the standard library.
         let mut stdin = match std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned() {
             Ok(stdin) => std::fs::File::from(stdin),
             Err(_) => return,
@@ -77,7 +78,7 @@ pub(crate) fn forward(mut input: Input) -> Result<(), CommandError> {
             match stdin.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(read) => {
-                    // A command that reads no more is no error: it may not need the rest.
+                    // A command that stops reading is no error: it may not need the rest.
                     if input.send(&buffer[..read]).is_err() {
                         return;
                     }

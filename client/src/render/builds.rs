@@ -1,5 +1,5 @@
-//! Builds as people read them: one word for how they are, one line for how they ended, rows of a
-//! table. Knows nothing of where they come from.
+//! Builds as text: a word for their state, a line for their outcome, rows of a table. Knows nothing
+//! of where they come from.
 
 use super::paint::{Paint, Style};
 use super::table::{Cell, table};
@@ -7,10 +7,10 @@ use super::text::{command, count, duration, elapsed_ms, escape_control, shorten,
 use bd_protocol::{Build, BuildState, Outcome, OutcomeSource, OutcomeStatus};
 use nix::sys::signal::Signal;
 
-/// So many moved inputs are named; the rest is counted.
+/// Moved inputs that are named; the rest is counted.
 const MOVED_SHOWN: usize = 2;
 
-/// One word (or two) for how a build is.
+/// The state of a build in one or two words.
 pub(crate) fn state(build: &Build) -> Cell {
     let (text, style) = match (build.state, &build.outcome) {
         (BuildState::Waiting, _) => ("waiting".to_owned(), Style::Yellow),
@@ -65,7 +65,7 @@ pub(crate) fn summary(outcome: &Outcome, paint: Paint) -> String {
     text
 }
 
-/// That the tree changed under the command, if it did.
+/// A note that inputs changed while the command ran, if they did.
 pub(crate) fn moved_inputs(outcome: &Outcome) -> Option<String> {
     let moved = outcome.inputs_moved.as_ref().filter(|moved| !moved.is_empty())?;
     let named: Vec<_> = moved

@@ -1,4 +1,4 @@
-//! Changes of a workspace as people and scripts read them: a line a change. Knows nothing of
+//! Changes of a workspace as text for users and scripts: one line for each change. Knows nothing of
 //! where they come from.
 
 use super::paint::{Paint, Style};
@@ -6,11 +6,11 @@ use super::text::escape_control;
 use super::workspaces::path;
 use bd_protocol::changes::{Change, ChangeKind, Changes};
 
-/// A line a change, a word where everything is listed, and the clock on the last line.
+/// One line for each change, a note if everything is listed, and the clock on the last line.
 pub(crate) fn lines(changes: &Changes, paint: Paint) -> String {
     let mut text: String = changes.changes.iter().map(|change| line(change, paint)).collect();
     if changes.fresh {
-        let word = "everything is listed: that clock is of another daemon or too old";
+        let word = "everything is listed: the clock is too old or came from another daemon";
         text.push_str(&paint.apply(Style::Yellow, word));
         text.push('\n');
     }

@@ -1,5 +1,4 @@
-//! Facts as lines of a name and what is to be said of it, aligned. Knows nothing of what they
-//! are about.
+//! Aligned lines of a name and a value. Knows nothing of what they are about.
 
 use super::paint::{Paint, Style};
 

@@ -1,6 +1,5 @@
-//! What a person or an agent sees on standard error while a build waits or is silent: a line that
-//! is drawn over and over on a terminal, a few plain lines elsewhere. Never writes into the
-//! middle of the command's own output.
+//! Progress on standard error while a build waits or prints nothing: a line that is redrawn on a
+//! terminal, a few plain lines elsewhere. Never writes into a line of the output of the command.
 
 use super::paint::{Paint, Style};
 use super::text::{command, elapsed_ms, escape_control, millis, shorten, whole_seconds};
@@ -8,11 +7,11 @@ use bd_protocol::{Build, BuildState};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-/// After so long without output the live line appears.
+/// After how long without output the live line appears.
 const QUIET: Duration = Duration::from_secs(1);
-/// Between two drawings of it.
+/// How often it is redrawn.
 const REDRAW: Duration = Duration::from_millis(200);
-/// After so long in the queue a plain line says so: nobody waits for nothing they know of.
+/// After how long in the queue a plain line says so: nobody shall wait without knowing why.
 const TELL_WAITING: Duration = Duration::from_secs(2);
 
 /// How progress is shown.
@@ -26,7 +25,7 @@ pub(crate) enum ProgressMode {
     Silent,
 }
 
-/// Shows how a build goes.
+/// Shows the progress of a build.
 #[derive(Debug)]
 pub(crate) struct Progress {
     mode: ProgressMode,
@@ -35,7 +34,7 @@ pub(crate) struct Progress {
     last_output: Instant,
     /// Whether the live line is on the screen.
     shown: bool,
-    /// Whether the command's output has ended its last line, so that the screen's line is free.
+    /// Whether the last line of output is complete, so that the cursor is at the start of a line.
     line_free: bool,
     told_joined: bool,
     told_waiting: bool,
@@ -67,7 +66,7 @@ impl Progress {
         }
     }
 
-    /// Shows what time has made worth showing.
+    /// Redraws or reports what is due by now.
     pub(crate) fn tick(&mut self, build: Option<&Build>) {
         let Some(build) = build else { return };
         match self.mode {
@@ -75,7 +74,7 @@ impl Progress {
                 self.draw(build);
             }
             ProgressMode::Plain if !self.told_waiting && self.began.elapsed() >= TELL_WAITING => {
-                // Told once; a build that starts in time needs no word.
+                // Reported once; a build that starts soon needs no line.
                 self.told_waiting = true;
                 if build.state == BuildState::Waiting {
                     eprintln!("bdctl: {} ({})", waiting(build), build.id);
@@ -85,7 +84,7 @@ impl Progress {
         }
     }
 
-    /// Tells what a change of the build makes worth telling.
+    /// Reports a change of the build, if it matters.
     pub(crate) fn changed(&mut self, build: &Build) {
         if self.mode == ProgressMode::Plain && build.joined.is_some() && !self.told_joined {
             self.told_joined = true;
@@ -96,14 +95,14 @@ impl Progress {
         }
     }
 
-    /// Clears the screen for what is written next.
+    /// Removes the live line before something else is written.
     pub(crate) fn make_way(&mut self) {
         if std::mem::take(&mut self.shown) {
             let _ = std::io::stderr().write_all(b"\r\x1b[2K");
         }
     }
 
-    /// Notes that the command wrote; `ends_line` if nothing of its line is left open.
+    /// Notes that the command wrote; `ends_line` if its last line is complete.
     pub(crate) fn wrote(&mut self, ends_line: bool) {
         if self.mode == ProgressMode::Live {
             self.last_output = Instant::now();
@@ -111,7 +110,7 @@ impl Progress {
         }
     }
 
-    /// A line of our own, on a line of its own.
+    /// Prints a message of bdctl on its own line.
     pub(crate) fn say(&mut self, line: &str) {
         self.make_way();
         let start = if self.mode == ProgressMode::Live && !self.line_free { "\n" } else { "" };
@@ -119,12 +118,12 @@ impl Progress {
         eprintln!("{start}{line}");
     }
 
-    /// Whether a person watches.
+    /// Whether a live line is shown.
     pub(crate) fn is_live(&self) -> bool {
         self.mode == ProgressMode::Live
     }
 
-    /// Whether nobody is to be told anything but what went wrong.
+    /// Whether only errors are shown.
     pub(crate) fn is_silent(&self) -> bool {
         self.mode == ProgressMode::Silent
     }

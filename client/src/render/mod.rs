@@ -1,4 +1,4 @@
-//! How things look: text, colours, tables, the live line, JSON documents. Asks nobody anything.
+//! Presentation: text, colours, tables, the live line, JSON documents. Sends no requests.
 
 pub(crate) mod builds;
 pub(crate) mod changes;

@@ -1,4 +1,4 @@
-//! Colours, where they are wanted. Knows nothing of what is painted.
+//! Colours, where they are wanted. Knows nothing of what is coloured.
 
 use std::io::IsTerminal;
 
@@ -24,7 +24,7 @@ pub(crate) enum Style {
     Cyan,
 }
 
-/// Paints, or does not.
+/// Applies colours, or leaves text as it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint {
     on: bool,

@@ -1,4 +1,4 @@
-//! Durations, sizes, times and command lines as people read them. Pure.
+//! Durations, sizes, times and command lines as text. Pure.
 
 use bd_protocol::OsText;
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
-/// The same without fractions, for what changes while it is looked at.
+/// The same without fractions, for values that are redrawn.
 pub(crate) fn whole_seconds(ms: u64) -> String {
     if ms < 60_000 { format!("{} s", ms / 1000) } else { duration(ms) }
 }
@@ -52,7 +52,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A command as it could be typed, without anything that would steer a terminal.
+/// A command as it could be typed, with control characters escaped.
 pub(crate) fn command(words: &[OsText]) -> String {
     let quoted: Vec<_> = words.iter().map(|word| quote(&word.0.to_string_lossy())).collect();
     quoted.join(" ")

@@ -1,11 +1,11 @@
-//! What a watch did, as people read it. Knows nothing of where it comes from.
+//! What a trigger did, as text. Knows nothing of where it comes from.
 
 use super::text::{command, escape_control};
 use super::workspaces::path;
 use bd_protocol::OsText;
 use bd_protocol::watch::Triggered;
 
-/// So many paths are named where there are several; the rest is counted.
+/// Paths that are named if several changed; the rest is counted.
 const NAMED: usize = 2;
 
 /// Why a run starts: "src/main.rs changed", "3 files changed: a, b, …", "first run".
@@ -25,12 +25,12 @@ pub(crate) fn trigger(triggered: &Triggered, first: bool) -> String {
     }
 }
 
-/// What a watch has to say, with what it is known by where it says nothing.
+/// The message of a trigger, or `otherwise` if it has none.
 pub(crate) fn message(triggered: &Triggered, otherwise: &str) -> String {
     triggered.message.as_deref().map_or_else(|| otherwise.to_owned(), escape_control)
 }
 
-/// Bytes that make a terminal ring, and show `ending` as a notification where it knows how.
+/// Rings the terminal, and shows `ending` as a notification if the terminal supports that.
 pub(crate) fn notification(words: &[OsText], ending: &str) -> String {
     // The name in front keeps a text that begins with a number and a semicolon from being read as
     // one of the other commands that some terminals have under this number.

@@ -1,5 +1,5 @@
-//! Workspaces as people read them: what they hold, and whether what is believed of them is so.
-//! Knows nothing of where they come from.
+//! Workspaces as text: their contents, and how their index compares with the disk. Knows nothing of
+//! where they come from.
 
 use super::facts::Facts;
 use super::paint::{Paint, Style};
@@ -9,18 +9,18 @@ use bd_protocol::OsText;
 use bd_protocol::changes::Verification;
 use bd_protocol::service::Workspace;
 
-/// A path without anything that would steer a terminal.
+/// A path with control characters escaped.
 pub(crate) fn path(text: &OsText) -> String {
     escape_control(&text.0.to_string_lossy())
 }
 
-/// One workspace, a line a fact.
+/// One workspace, one line for each fact.
 pub(crate) fn one(workspace: &Workspace, paint: Paint) -> String {
     let mut facts = Facts::new(paint);
     facts.add("root", path(&workspace.root));
     facts.add("files", format!("{} · {}", workspace.files, size(workspace.bytes)));
     facts.add("directories", workspace.dirs.to_string());
-    facts.add("changes", learned(workspace));
+    facts.add("changes", detection(workspace));
     facts.add_some("clock", workspace.clock.as_deref().map(escape_control));
     facts.add_some("tree", workspace.tree_digest.as_deref().map(escape_control));
     facts.add_some("last sync", workspace.last_sync_ms.map(duration));
@@ -30,8 +30,8 @@ pub(crate) fn one(workspace: &Workspace, paint: Paint) -> String {
     facts.into_text()
 }
 
-/// How its changes are learned.
-fn learned(workspace: &Workspace) -> String {
+/// How changes are detected.
+fn detection(workspace: &Workspace) -> String {
     let source = escape_control(&workspace.source);
     match usize::try_from(workspace.watches).unwrap_or(usize::MAX) {
         0 => format!("by {source}"),
@@ -74,13 +74,13 @@ pub(crate) fn list(workspaces: &[Workspace], paint: Paint, width: Option<usize>)
     text
 }
 
-/// What a comparison with the disk came to.
+/// The result of a comparison with the disk.
 pub(crate) fn verification(verified: &Verification, paint: Paint) -> String {
     let mut facts = Facts::new(paint);
     let differences = verified.differences.len();
     let places = match differences {
         // Paths can be equal where the digest is not: it was computed wrongly.
-        0 => "its digest is another".to_owned(),
+        0 => "its digest differs".to_owned(),
         _ => count(differences, "path"),
     };
     let state = match (verified.equal(), verified.repaired) {

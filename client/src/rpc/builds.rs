@@ -1,4 +1,4 @@
-//! Builds that were submitted: what became of them, and what is still done about them.
+//! Builds that were submitted: their state and outcome, cancelling, detaching, resizing.
 
 use super::SLOW;
 use crate::control::answer;

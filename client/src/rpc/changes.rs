@@ -1,4 +1,4 @@
-//! What a workspace holds: its changes, its digests, and whether the daemon's index is right.
+//! The contents of a workspace: its changes, its digests, and whether the index of the daemon is right.
 
 use super::READ_ALL;
 use crate::connect::{self, Notes};
@@ -10,8 +10,8 @@ use bd_protocol::{OsText, limits};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a list in several parts is begun anew because the workspace changed meanwhile.
-const BEGINNINGS: u32 = 4;
+/// How often a list in several parts is started again because the workspace changed meanwhile.
+const MOST_STARTS: u32 = 4;
 
 impl Client {
     /// What changed in a workspace: all of it, however long the list is. A wait is as long as
@@ -22,20 +22,20 @@ impl Client {
     /// As [`Client::status`].
     pub fn changes(&self, query: &ChangesQuery) -> Result<Changes, ClientError> {
         let mut changes = self.changes_part(query)?;
-        let mut beginnings = 1;
+        let mut starts = 1;
         while changes.more {
             let after = changes.changes.last().map(|change| change.path.clone());
             let rest = ChangesQuery { wait_ms: None, after, ..query.clone() };
             let part = self.changes_part(&rest)?;
-            // What changed after the first part would be missing in it. The clock of the first
-            // part would tell it next time, so in the end that is good enough.
+            // The first part lacks what changed after it. Its clock would return those changes next
+            // time, so in the end the first part is good enough.
             let moved = part.clock != changes.clock;
-            if part.fresh != changes.fresh || moved && beginnings < BEGINNINGS {
-                if beginnings == BEGINNINGS {
-                    let detail = "the workspace is begun anew all the time";
+            if part.fresh != changes.fresh || moved && starts < MOST_STARTS {
+                if starts == MOST_STARTS {
+                    let detail = "the workspace starts a new instance all the time";
                     return Err(connect::misunderstood("list of changes", detail));
                 }
-                beginnings += 1;
+                starts += 1;
                 changes = self.changes_part(&ChangesQuery { wait_ms: None, ..query.clone() })?;
                 continue;
             }
@@ -48,7 +48,7 @@ impl Client {
     fn changes_part(&self, query: &ChangesQuery) -> Result<Changes, ClientError> {
         let wait = Duration::from_millis(query.wait_ms.unwrap_or(0)).min(limits::MAX_DEADLINE / 2);
         let request = BdRequest::Changes { query: query.clone() };
-        // That it takes long is the purpose of a wait.
+        // A wait is expected to take long.
         let silent: Notes = Arc::new(|_| {});
         let notes = if wait.is_zero() { self.notes().clone() } else { silent };
         answer!(self.query_with_notes(&request, READ_ALL + wait, notes)?, Changes)
@@ -67,7 +67,7 @@ impl Client {
         answer!(self.query(&BdRequest::Digest { place, on }, READ_ALL)?, Digest)
     }
 
-    /// Compares what is believed of a workspace with the disk; mends it with `repair`.
+    /// Compares the index of a workspace with the disk; with `repair`, corrects it.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Typed requests, one file a subject, as the daemon has them. Each knows its arguments, its answer
-//! and how long to wait for it; how it crosses the socket, [`control`](crate::control) knows.
+//! Typed requests, one file for each subject. A request knows its arguments, its answer and how long
+//! to wait for it; [`control`](crate::control) knows how it crosses the socket.
 
 mod builds;
 mod changes;

@@ -1,4 +1,4 @@
-//! Builds that are to run, and what one would be.
+//! Submitting a build, and explaining what a command would be.
 
 use super::SLOW;
 use crate::control::answer;

@@ -1,4 +1,4 @@
-//! Triggers: commands that run whenever files change. Knows nothing of what is done with their events.
+//! Triggers: commands that run whenever files change. Knows nothing of how their events are used.
 
 use crate::connect::misunderstood;
 use crate::control::{answer, reply_to};
@@ -8,25 +8,24 @@ use bd_protocol::watch::{Triggered, WATCHED_WAIT_MAX_MS, Watch, Watching};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// For the first look at a workspace: a million files take minutes on a cold disk.
-const FIRST_LOOK: Duration = Duration::from_secs(600);
+/// For the first scan of a workspace: a million files take minutes on a cold disk.
+const FIRST_SCAN: Duration = Duration::from_secs(600);
 
-/// What the daemon may take on top of the wait that it was asked for, on a machine that is busy
-/// with the very builds it was asked to start.
+/// Time for the daemon on top of the wait, on a machine that is busy with the builds that it starts.
 const SLACK: Duration = Duration::from_secs(60);
 
 impl Control {
-    /// Has a command run whenever files change, until this channel ends.
+    /// Runs a command whenever files change, until this channel ends.
     ///
     /// # Errors
     ///
     /// As [`Control::submit`].
     pub fn watch(&mut self, request: Watch) -> Result<Watching, ClientError> {
-        answer!(self.call(&BdRequest::Watch { request }, FIRST_LOOK)?, Watch)
+        answer!(self.call(&BdRequest::Watch { request }, FIRST_SCAN)?, Watch)
     }
 
-    /// What a watch did next; `None` if nothing in as long a wait as the daemon permits, and as
-    /// soon as `stop` can be read. News that come after a stop are lost.
+    /// What a trigger did next; `None` if it did nothing for as long as the daemon waits, and as soon
+    /// as `stop` can be read. An event that comes after a stop is lost.
     ///
     /// # Errors
     ///
@@ -56,7 +55,7 @@ impl Control {
         }
     }
 
-    /// The answer to a request, if it has been read. Those to others are dropped.
+    /// The answer to a request, if it has been read. Answers to other requests are discarded.
     fn answer_here(&mut self, id: u64) -> Result<Option<BdResponse>, ClientError> {
         let broken = |error| misunderstood("reply", error);
         while let Some(frame) = self.frames_mut().buffered().map_err(broken)? {
@@ -67,7 +66,7 @@ impl Control {
         Ok(None)
     }
 
-    /// Reads what has come.
+    /// Reads what has arrived.
     fn read(&mut self) -> Result<(), ClientError> {
         match self.frames_mut().fill() {
             Ok(0) => Err(ClientError::Closed),

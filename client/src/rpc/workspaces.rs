@@ -1,4 +1,4 @@
-//! Workspaces: which there are, and which the daemon shall know.
+//! Workspaces: listing, inspecting, adding and removing them.
 
 use super::READ_ALL;
 use crate::control::answer;
@@ -43,7 +43,7 @@ impl Client {
         answer!(self.query(&BdRequest::Workspaces {}, limits::DEFAULT_DEADLINE)?, Workspaces)
     }
 
-    /// Makes a workspace known; with `exact`, the directory itself.
+    /// Adds a workspace; with `exact`, the directory itself.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl Client {
         answer!(self.control()?.call(&BdRequest::Register { place, exact }, READ_ALL)?, Register)
     }
 
-    /// Forgets a workspace.
+    /// Removes a workspace.
     ///
     /// # Errors
     ///

@@ -83,7 +83,7 @@ fn moved_inputs_messages_and_lost_output_are_told() {
     let text = stderr(&output);
     assert_eq!(output.stdout, b"rest\n");
     for part in
-        ["2.0 KiB (2048 bytes) of output were left out", "a message", "while it ran: src/a.rs;"]
+        ["2.0 KiB (2048 bytes) of output are missing", "a message", "while it ran: src/a.rs;"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }

@@ -1,4 +1,4 @@
-//! One connection: who is it, what does it speak, which channel does it want.
+//! One connection: checks the user, the protocol version and the channel, and opens the channel.
 
 use super::failure::RefusedConnection;
 use super::state::{OpenChannel, Server};
@@ -21,8 +21,8 @@ use std::sync::atomic::Ordering;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::codec::LengthDelimitedCodec;
 
-/// What a connection has of buffers, each way, before it needs more: a hello and a request. A
-/// thousand clients are served at once, and what they took is not given back to the system.
+/// Size of the buffers of a connection, each way, before it needs more: a hello and a request. A
+/// thousand clients are served at once, and their memory is not returned to the system.
 const BUFFER_BYTES: usize = 1024;
 
 impl Server {
@@ -30,7 +30,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The socket's own.
+    /// The error of the socket.
     pub async fn run(self: Arc<Self>, listener: Listener) -> io::Result<()> {
         loop {
             let stream = listen::accept(&listener).await?;
@@ -57,7 +57,7 @@ impl Server {
             return refuse(&mut frames, RefusedConnection::TooMany).await;
         };
         match tokio::time::timeout(HELLO_TIMEOUT, frames.next()).await {
-            // It left, or said nothing: there is nobody to answer.
+            // It disconnected or sent nothing: there is nobody to answer.
             Err(_) | Ok(None) => Ok(()),
             Ok(Some(Err(error))) => {
                 refuse(&mut frames, RefusedConnection::NoHello(error.to_string())).await
@@ -112,7 +112,7 @@ impl Server {
             Channel::Control => {
                 codec.set_max_frame_length(CONTROL_MAX_BYTES);
                 let (session, client) = (opened.session, opened.client);
-                // Boxed: it would make every connection's future large, and those are moved.
+                // Boxed, because it would make the future of every connection large, and those are moved.
                 Box::pin(control::serve(&self, Wire::new(opened.frames), session, client)).await;
                 drop(opened.permit);
                 Ok(())
@@ -130,7 +130,7 @@ impl Server {
             return refuse(&mut frames, RefusedConnection::Busy).await;
         }
         send(&mut frames, &ServerHello::Ending).await?;
-        // A second request changes nothing, so a full channel is as good as a sent word.
+        // A second request changes nothing, so a full channel is fine.
         let _ = self.parts.shutdown.try_send(());
         // The end of the connection is the end of the daemon.
         while let Some(Ok(_)) = frames.next().await {}

@@ -1,5 +1,5 @@
-//! The control channel: carries requests to [`rpc`](super::rpc) and withdraws what a connection
-//! wanted when it ends. Knows no request.
+//! The control channel: passes requests to [`rpc`](super::rpc) and withdraws the interest in builds
+//! when the connection ends. Knows no request.
 
 use super::rpc::Service;
 use super::state::Server;
@@ -15,11 +15,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use tarpc::server::{BaseChannel, Channel as _, Config};
 
-/// Serves one control channel to its end, and then withdraws what it asked for.
+/// Serves one control channel to its end, then withdraws the interest in its builds.
 pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, client: ClientId) {
     let service = Service { server: server.clone(), session, client };
     let mut requests = pin!(BaseChannel::new(Config::default(), wire).requests());
-    // Not spawned: handlers end with the connection, which tarpc alone does not see to.
+    // Not spawned, so that handlers end with the connection; tarpc alone does not do that.
     let mut handlers = FuturesUnordered::new();
     loop {
         tokio::select! {

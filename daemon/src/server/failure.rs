@@ -1,6 +1,6 @@
-//! What clients are told of errors: the one place where each becomes a code, a tier (whose move it
-//! is), a sentence and a hint that fits its cause. The texts of these errors are whole sentences,
-//! because that is how they are shown.
+//! Maps every error of the server to the failure that clients get: a code, a tier (who can do something
+//! about it), a message and a hint that fits the cause. The texts of these errors are whole sentences,
+//! because they are shown as they are.
 
 use super::builds::FindBuildError;
 use super::convert::GlobsError;
@@ -17,7 +17,7 @@ use bd_protocol::hello::{OUR_RANGE, PRODUCT_VERSION, ProtocolRange};
 use std::io;
 use std::path::PathBuf;
 
-/// For whoever comes while the daemon stops.
+/// Hint for requests that arrive while the daemon stops.
 const ASK_AGAIN: &str = "run the command again; it starts a new daemon";
 
 /// Why a connection is not served.
@@ -27,7 +27,7 @@ pub(super) enum RefusedConnection {
     ForeignPeer,
     #[error("the daemon serves {MOST_CONNECTIONS} connections already")]
     TooMany,
-    /// What came first is not understood.
+    /// The first frame is not understood.
     #[error("no hello: {0}")]
     NoHello(String),
     #[error(
@@ -45,7 +45,7 @@ pub(super) enum RefusedConnection {
 #[error("the standard input of the build cannot be connected: {0}")]
 pub(super) struct NoPipe(pub(super) io::Error);
 
-/// What was given as a clock is none.
+/// A clock is malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("'{0}' is not a clock")]
 pub(super) struct NoClock(pub(super) String);
@@ -53,18 +53,18 @@ pub(super) struct NoClock(pub(super) String);
 /// A directory is in no workspace that the daemon knows.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UnknownWorkspace {
-    /// It could be one; it was never read.
+    /// It could be one, but was not read yet.
     #[error("no workspace is known at {}", .0.display())]
     NotSeen(PathBuf),
-    /// There is nothing to forget.
+    /// There is nothing to remove.
     #[error("no workspace is known at {}", .0.display())]
     NotKnown(PathBuf),
 }
 
-/// Why nothing is run on change.
+/// Why there is no trigger.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TriggerError {
-    /// Nobody could type into it.
+    /// Nobody could provide its input.
     #[error("a command that is run on change has no terminal and no standard input")]
     Interactive,
     /// The workspace can not be observed.

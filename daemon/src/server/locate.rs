@@ -16,23 +16,25 @@ pub(super) enum LocateError {
     NotADirectory(PathBuf),
     #[error("cannot access {}: {source}", dir.display())]
     Inaccessible { dir: PathBuf, source: io::Error },
-    /// The kernel's files, or all there are.
+    /// It holds files of the kernel, or all files there are.
     #[error("{} cannot be a workspace: it belongs to the system", .0.display())]
     System(PathBuf),
     #[error("{} is a home directory, which cannot be a workspace as a whole", .0.display())]
     Home(PathBuf),
 }
 
-/// What the kernel makes up when it is read: never the same twice, and without an end.
-const MADE_UP: &[&str] = &["/proc", "/sys"];
+/// What the kernel generates when it is read: never the same twice, and without an end.
+const GENERATED: &[&str] = &["/proc", "/sys"];
 
-/// Root of the workspace that `dir`, without links, is in, as builds have it. `home` is the asker's.
+/// Root of the workspace that `dir`, a path without links, is in; the same for builds and queries.
+/// `home` is the home directory of the client.
 pub(super) fn root(dir: &Path, home: Option<&Path>) -> PathBuf {
     let home = home.map(real);
     root_of(dir, home.as_deref())
 }
 
-/// The root that is meant: a directory that is known as a root is one, whatever lies around it.
+/// Root of the workspace that a request names: a directory that is known as a root is one, whatever
+/// is around it.
 ///
 /// # Errors
 ///
@@ -49,16 +51,16 @@ pub(super) fn workspace(
     Ok(root)
 }
 
-/// Root of the workspace that `dir`, without links, is in for whoever asks.
+/// Root of the workspace that `dir`, a path without links, is in for this client.
 pub(super) fn root_around(dir: &Path, place: &WorkspaceLocator) -> PathBuf {
     root(dir, place.home.as_ref().map(OsText::as_path))
 }
 
-/// Where a directory is that is there, without links.
+/// The path without links of a directory that exists.
 ///
 /// # Errors
 ///
-/// [`LocateError`] when it is not there or is no directory.
+/// [`LocateError`] if it does not exist or is not a directory.
 pub(super) fn directory(place: &WorkspaceLocator) -> Result<PathBuf, LocateError> {
     let dir = absolute(place)?;
     let found = fs::canonicalize(dir).and_then(|real| Ok((fs::metadata(&real)?, real)));
@@ -69,21 +71,21 @@ pub(super) fn directory(place: &WorkspaceLocator) -> Result<PathBuf, LocateError
     }
 }
 
-/// The same for a directory that may be gone.
+/// The same for a directory that need not exist.
 pub(super) fn perhaps_gone(place: &WorkspaceLocator) -> Result<PathBuf, LocateError> {
     absolute(place).map(real)
 }
 
-/// Whether the workspace that a directory is in can be one.
+/// Checks that a root can be a workspace.
 fn check(root: &Path) -> Result<(), LocateError> {
-    let made_up = MADE_UP.iter().any(|place| root.starts_with(place));
-    if made_up || root.parent().is_none() || root == Path::new("/dev") {
+    let generated = GENERATED.iter().any(|place| root.starts_with(place));
+    if generated || root.parent().is_none() || root == Path::new("/dev") {
         return Err(LocateError::System(root.to_path_buf()));
     }
     Ok(())
 }
 
-/// Whether a directory can be made a workspace by its name alone.
+/// Checks that a directory can be added as a workspace by its path.
 ///
 /// # Errors
 ///
@@ -103,8 +105,8 @@ fn absolute(place: &WorkspaceLocator) -> Result<&Path, LocateError> {
     if dir.is_absolute() { Ok(dir) } else { Err(LocateError::NotAbsolute(dir.to_path_buf())) }
 }
 
-/// A path without links, as far as it exists. What is not absolute stays as it is: the daemon's
-/// own directory is nobody's.
+/// A path without links, as far as it exists. A relative path stays as it is, because the current
+/// directory of the daemon means nothing to clients.
 pub(super) fn real(path: &Path) -> PathBuf {
     let known = |ancestor: &Path| {
         let real = fs::canonicalize(ancestor).ok()?;

@@ -1,11 +1,11 @@
-//! How much memory the daemon has, for `status`.
+//! How much memory the daemon uses, for `status`.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// How long a figure is good for. Asking takes forty system calls, `/proc/stat` among them: more
-/// than all the rest of an answer, and a thousand clients may ask at once.
+/// How long a measurement is valid. It takes forty system calls, `/proc/stat` among them: more than the
+/// rest of an answer, and a thousand clients may ask at once.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// See the [module](self).
@@ -13,7 +13,7 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(super) struct Memory(Mutex<Option<(Instant, u64)>>);
 
 impl Memory {
-    /// Resident bytes, now or a moment ago; 0 where the system does not tell.
+    /// Resident bytes, now or a moment ago; 0 if the system does not report them.
     pub(super) fn resident_bytes(&self) -> u64 {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match *last {
@@ -29,7 +29,7 @@ impl Memory {
 
 fn measure() -> u64 {
     let us = Pid::from_u32(std::process::id());
-    // Where the system does not tell, the figure is missing, not the answer.
+    // If the system does not report it, only this value is missing.
     let Ok(mut system) = System::new() else { return 0 };
     system.refresh_processes_specifics(
         ProcessesToUpdate::Some(&[us]),

@@ -1,6 +1,6 @@
 //! The socket side: accepts connections, checks whose they are, and serves the three channels.
-//! Decides nothing: what builds and triggers do is the engine's, and whatever is only to be known is
-//! asked of the handle that owns the answer.
+//! Decides nothing: the engine decides about builds and triggers, and queries go to the handle that
+//! owns the answer.
 
 mod builds;
 mod connection;

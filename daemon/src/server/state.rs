@@ -1,5 +1,5 @@
-//! What all connections share: the handles of those who own the answers, and what the server keeps
-//! of its own.
+//! What all connections share: the handles that own the answers to requests, and the state of the
+//! server itself.
 
 use super::memory::Memory;
 use super::wire::Frames;
@@ -23,15 +23,15 @@ pub(super) const MOST_CONNECTIONS: usize = 4096;
 /// What the server is made from.
 #[derive(Debug)]
 pub struct ServerParts {
-    /// The engine: what decides about builds and triggers.
+    /// The engine, which decides about builds and triggers.
     pub engine: Engine,
     /// The workspaces.
     pub registry: WorkspaceRegistry,
     /// The builds of the past.
     pub history: HistoryReader,
-    /// What builds printed.
+    /// The output of builds.
     pub output: OutputStore,
-    /// What the operator should know.
+    /// Warnings for the operator.
     pub warnings: Warnings,
     /// When the daemon started, in milliseconds since 1970.
     pub started_ms: u64,
@@ -50,22 +50,23 @@ pub struct Server {
     pub(super) parts: ServerParts,
     pub(super) begun: Instant,
     pub(super) memory: Memory,
-    /// Ends of pipes into builds that read from their clients, until the client comes for them.
+    /// Write ends of the pipes into builds that read from their clients, until the client opens its
+    /// input channel.
     stdin_pipes: Mutex<HashMap<BuildId, OwnedFd>>,
     pub(super) connections: Arc<Semaphore>,
     pub(super) next: AtomicU64,
     /// Events channels that are open.
     pub(super) following: AtomicUsize,
-    /// When somebody last came or went.
+    /// When a connection was last opened or closed.
     active: Mutex<Instant>,
 }
 
-/// A channel behind its hello.
+/// A channel after its hello.
 pub(super) struct OpenChannel {
     pub(super) frames: Frames,
     pub(super) session: Session,
     pub(super) client: ClientId,
-    /// Given back when the connection ends.
+    /// Released when the connection ends.
     pub(super) permit: OwnedSemaphorePermit,
 }
 
@@ -97,18 +98,18 @@ impl Server {
         self.following.load(Ordering::Relaxed)
     }
 
-    /// Notes that somebody is there.
+    /// Notes that a client is connected.
     pub fn touch(&self) {
         *self.active.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// For how long nobody has been there.
+    /// For how long no client has been connected.
     #[must_use]
     pub fn quiet_for(&self) -> Duration {
         self.active.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    /// The pipe into a build, once.
+    /// Takes the pipe into a build; there is one.
     pub(super) fn take_stdin(&self, build: BuildId) -> Option<OwnedFd> {
         self.stdin_pipes.lock().unwrap_or_else(PoisonError::into_inner).remove(&build)
     }
@@ -130,6 +131,6 @@ impl Server {
 
 /// Waits for the end of a build, or of the daemon.
 pub(super) async fn wait_for_end(follower: &mut watch::Receiver<Arc<BuildView>>) {
-    // The sender goes with either; what it sent last is there all the same.
+    // The sender is dropped with either; the last value stays readable.
     let _ = follower.wait_for(|view| view.outcome().is_some()).await;
 }

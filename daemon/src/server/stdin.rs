@@ -1,4 +1,4 @@
-//! The input channel: bytes from a client into the standard input of its build.
+//! The input channel: copies bytes from a client into the standard input of its build.
 
 use super::state::{OpenChannel, Server};
 use bd_protocol::events::Feed;
@@ -7,8 +7,8 @@ use std::io;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe;
 
-/// Copies frames into the pipe until an empty one, the end of the connection, or of the command.
-/// A command that does not read holds up this channel only.
+/// Copies frames into the pipe until an empty frame, the end of the connection, or the end of the
+/// command. A command that does not read blocks this channel only.
 pub(super) async fn serve(server: &Server, mut opened: OpenChannel) -> io::Result<()> {
     let Some(first) = opened.frames.next().await else { return Ok(()) };
     let feed: Feed = serde_json::from_slice(&first?)?;

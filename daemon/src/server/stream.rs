@@ -1,6 +1,6 @@
 //! The events channel: follows one build, or all of them, at the pace of its reader.
 //!
-//! Output is read from the log as the reader takes it, states are kept as the latest only: a
+//! Output is read from the log as the reader takes it, and of the states only the latest is kept: a
 //! reader that never reads costs one buffer and delays nobody.
 
 use super::convert;
@@ -22,10 +22,10 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
-/// A subscription is a build id and a number.
+/// Largest subscription, in bytes: it is a build id and a number.
 const SUBSCRIBE_MAX_BYTES: usize = 4096;
 
-/// Moves a connection to where streams are served.
+/// Moves a connection to the runtime that serves streams.
 pub(super) fn hand_over(server: Arc<Server>, opened: OpenChannel) -> io::Result<()> {
     let parts = opened.frames.into_parts();
     let Stream::UdSocket(socket) = parts.io;
@@ -84,7 +84,7 @@ async fn read_subscribe(from: &mut OwnedReadHalf, got: &mut Vec<u8>) -> io::Resu
     }
 }
 
-/// Ends when the client does; what it says meanwhile means nothing here.
+/// Ends when the client disconnects; what it sends meanwhile is ignored.
 async fn hung_up(from: &mut OwnedReadHalf) {
     let mut ignored = [0; 256];
     while !matches!(from.read(&mut ignored).await, Ok(0) | Err(_)) {}
@@ -140,7 +140,7 @@ async fn follow_build(server: &Server, sender: &mut Sender, id: &str, from: u64)
         let view = follower.borrow_and_update().clone();
         output.open(&view).await;
         if let Some(outcome) = view.outcome() {
-            // A build that left an execution which goes on for others does not wait for its end.
+            // A build that left an execution which continues for others does not wait for its end.
             output.send_rest(sender, outcome.result.is_some()).await?;
             sender.build(seq, &view).await?;
             return sender.record(Kind::Done, 0, &[]).await;
@@ -148,12 +148,12 @@ async fn follow_build(server: &Server, sender: &mut Sender, id: &str, from: u64)
         sender.build(seq, &view).await?;
         seq += 1;
         loop {
-            // Only the waiting is dropped when the other comes first, never half a frame.
+            // Only a wait is dropped when the other branch is ready first, never half a frame.
             let next = tokio::select! {
                 biased;
                 changed = follower.changed() => match changed {
                     Ok(()) => break,
-                    // The daemon is going, without an outcome for this build.
+                    // The daemon is stopping, without an outcome for this build.
                     Err(_) => return Ok(()),
                 },
                 next = output.next(&mut sender.frame) => next?,
@@ -163,32 +163,34 @@ async fn follow_build(server: &Server, sender: &mut Sender, id: &str, from: u64)
     }
 }
 
-/// What is still to be sent of a build's output.
+/// The output of a build that is still to be sent.
 struct Output<'a> {
     server: &'a Server,
     from: u64,
-    source: Source,
-    /// Whether all that was there at one moment has been sent.
+    source: OutputSource,
+    /// Whether all output that existed at one moment has been sent.
     caught_up: bool,
 }
 
-enum Source {
-    /// It has not started.
+enum OutputSource {
+    /// The execution has not started.
     Unopened,
     Open(Reader),
-    /// All was sent, or nothing was wanted.
+    /// All output was sent, or none is wanted.
     Done,
 }
 
 impl<'a> Output<'a> {
     fn new(server: &'a Server, from: u64) -> Self {
-        let source = if from == u64::MAX { Source::Done } else { Source::Unopened };
+        let source = if from == u64::MAX { OutputSource::Done } else { OutputSource::Unopened };
         Self { server, from, source, caught_up: false }
     }
 
-    /// Opens the log once there is one.
+    /// Opens the log, if there is one by now.
     async fn open(&mut self, view: &BuildView) {
-        let (Source::Unopened, Some(execution)) = (&self.source, view.execution) else { return };
+        let (OutputSource::Unopened, Some(execution)) = (&self.source, view.execution) else {
+            return;
+        };
         let started = match &view.phase {
             Phase::Waiting(_) => false,
             Phase::Running { .. } => true,
@@ -198,22 +200,22 @@ impl<'a> Output<'a> {
             return;
         }
         self.source = match self.server.parts.output.open(execution).await {
-            Some(log) => Source::Open(log.reader(self.from)),
-            None => Source::Done,
+            Some(log) => OutputSource::Open(log.reader(self.from)),
+            None => OutputSource::Done,
         };
     }
 
     /// Waits for output, and puts it in `frame`.
     async fn next(&mut self, frame: &mut Vec<u8>) -> io::Result<Next> {
         match &mut self.source {
-            Source::Open(reader) => reader.next(frame).await.map_err(io::Error::other),
-            Source::Unopened | Source::Done => std::future::pending().await,
+            OutputSource::Open(reader) => reader.next(frame).await.map_err(io::Error::other),
+            OutputSource::Unopened | OutputSource::Done => std::future::pending().await,
         }
     }
 
-    /// Sends what there is: all until the end of the log where the command `ended` with the build.
+    /// Sends the remaining output: all until the end of the log, if the command `ended` with the build.
     async fn send_rest(&mut self, sender: &mut Sender, ended: bool) -> io::Result<()> {
-        while matches!(self.source, Source::Open(_)) && (ended || !self.caught_up) {
+        while matches!(self.source, OutputSource::Open(_)) && (ended || !self.caught_up) {
             let next = self.next(&mut sender.frame).await?;
             self.deliver(sender, next).await?;
         }
@@ -229,7 +231,7 @@ impl<'a> Output<'a> {
                 sender.record(Kind::Current, 0, &[]).await
             }
             Next::End => {
-                self.source = Source::Done;
+                self.source = OutputSource::Done;
                 Ok(())
             }
         }

@@ -1,4 +1,5 @@
-//! Makes a submission of what a client sent: finds root and program, decides whether it shares.
+//! Turns the request of a client into a submission: finds the root and the program, and decides
+//! whether the command may be shared.
 
 use crate::engine::{Join, Submission};
 use crate::model::command::Program;
@@ -14,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-/// Where programs are looked for when the environment does not say (as `execvp` has it).
+/// Where programs are searched for if the environment does not say (as with `execvp`).
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Why a request is no build that could be run.
+/// Why a request cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SubmitError {
     #[error("the priority class is not one of user, editor, agent and background")]
@@ -91,7 +92,7 @@ fn command(asked: Submit) -> Result<Command, SubmitError> {
         }
         environment.insert(name.0, value.0);
     }
-    // Shells and tools trust it, so it must say where the command runs.
+    // Shells and tools trust it, so it must be the directory that the command runs in.
     if let Some(pwd) = environment.get_mut(OsStr::new("PWD")) {
         *pwd = cwd.clone().into();
     }

@@ -1,4 +1,4 @@
-//! Frames of JSON on the control channel, made into what tarpc wants and back. Knows no method.
+//! The JSON frames of the control channel, converted to the messages of tarpc and back. Knows no method.
 
 use bd_protocol::Failure;
 use bd_protocol::envelope::{RawRequest, Reply};
@@ -18,8 +18,8 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 /// Frames on a connection.
 pub(super) type Frames = Framed<interprocess::local_socket::tokio::Stream, LengthDelimitedCodec>;
 
-/// Requests of one connection that are answered at once; the rest wait in its socket. Each may
-/// hold a long answer for a peer that does not read.
+/// Requests of one connection that are processed at once; the rest wait in its socket. Each may hold a
+/// long answer for a peer that does not read.
 const CONCURRENT_REQUESTS: usize = 16;
 
 /// Why a request is answered with a failure before it reaches any method.
@@ -31,7 +31,7 @@ pub(super) enum RequestError {
     Malformed(serde_json::Error),
     #[error("this daemon ({PRODUCT_VERSION}) does not know '{0}'")]
     UnknownMethod(String),
-    /// A defect: requests are not given up before their deadline, and then without an answer.
+    /// A defect: a request is only given up at its deadline, and then without an answer.
     #[error("the request was given up: {0}")]
     GivenUp(tarpc::ServerError),
 }
@@ -63,7 +63,7 @@ impl Stream for Wire {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.is_full() {
-            // Asked again after every answer that is sent and every deadline that passes.
+            // Polled again after every answer that is sent and every deadline that passes.
             return Poll::Pending;
         }
         let Some(frame) = ready!(Pin::new(&mut self.frames).poll_next(cx)) else {
@@ -105,8 +105,8 @@ impl Sink<Response<BdResponse>> for Wire {
     }
 }
 
-/// Reads one request. What is no envelope ends the connection, since there is no id to answer to;
-/// what is no request that this version knows becomes one that is answered with a failure.
+/// Reads one request. A malformed envelope ends the connection, because there is no id to answer to; a
+/// request that this version does not know is answered with a failure.
 fn read(frame: &[u8]) -> io::Result<ClientMessage<BdRequest>> {
     let raw: RawRequest<'_> = serde_json::from_slice(frame)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
@@ -128,7 +128,7 @@ fn read(frame: &[u8]) -> io::Result<ClientMessage<BdRequest>> {
     Ok(ClientMessage::Request(Request { context, id: raw.id, message }))
 }
 
-/// Bounded, because adding what a peer says to the time overflows, and tarpc's timers panic on
+/// Bounded, because adding an unbounded value to the time overflows, and the timers of tarpc panic on
 /// spans of years.
 fn deadline(asked_ms: Option<u64>) -> Duration {
     asked_ms.map_or(DEFAULT_DEADLINE, |ms| Duration::from_millis(ms).min(MAX_DEADLINE))
@@ -136,7 +136,7 @@ fn deadline(asked_ms: Option<u64>) -> Duration {
 
 fn not_understood(call: &str, error: serde_json::Error) -> RequestError {
     let known = |name: &str| {
-        // A method this version has, with arguments it has not.
+        // A known method with unknown arguments.
         serde_json::from_value::<BdRequest>(serde_json::json!({ name: null }))
             .is_err_and(|error| !error.to_string().contains("unknown variant"))
     };

@@ -1,5 +1,5 @@
-//! Waits for an answer of the registry of workspaces, which comes by a call on whatever thread has
-//! it. Knows no question.
+//! Waits for an answer of the registry of workspaces, which arrives as a call on another thread. Knows
+//! no query.
 
 use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;

@@ -95,7 +95,7 @@ fn each_of_the_news_is_a_line_and_the_output_is_passed_on() {
          bdctl: warning: log\\n changes by its own runs\n\
          bdctl: warning: the queue is full\n\
          bdctl: 3 files changed: a, b, …\nerr\nbdctl: exit 3 in 1.2 s\n\
-         bdctl: failed to go on watching /r\\u{1b}oot: the root is gone\n"
+         bdctl: failed to continue watching /r\\u{1b}oot: the root is gone\n"
     );
 }
 
@@ -109,7 +109,7 @@ fn who_wants_quiet_hears_of_what_went_wrong() {
         said,
         "err\nbdctl: warning: log\\n changes by its own runs\n\
          bdctl: warning: the queue is full\nerr\n\
-         bdctl: failed to go on watching /r\\u{1b}oot: the root is gone\n"
+         bdctl: failed to continue watching /r\\u{1b}oot: the root is gone\n"
     );
 }
 

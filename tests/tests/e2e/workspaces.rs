@@ -153,16 +153,16 @@ fn what_cannot_be_a_workspace_is_refused_with_a_way_out() {
     let home = sandbox.outside().to_str().expect("UTF-8");
     for (arguments, says) in [
         (&["ws", "add", "file"][..], "is not a directory"),
-        (&["ws", "add", "no/such"], "cannot look at"),
+        (&["ws", "add", "no/such"], "cannot access"),
         (&["ws", "add", "/"], "cannot be a workspace"),
         (&["ws", "add", "/proc"], "cannot be a workspace"),
         (&["ws", "add", home], "home directory"),
         (&["ws", "info", "file"], "is not a directory"),
-        (&["ws", "info", "no/such"], "cannot look at"),
-        (&["changes", "no/such"], "cannot look at"),
+        (&["ws", "info", "no/such"], "cannot access"),
+        (&["changes", "no/such"], "cannot access"),
         (&["changes", "file"], "is not a directory"),
         (&["changes", "/"], "cannot be a workspace"),
-        (&["state", "verify", "no/such"], "cannot look at"),
+        (&["state", "verify", "no/such"], "cannot access"),
     ] {
         let output = sandbox.run(arguments);
         let text = stderr(&output);
@@ -180,7 +180,7 @@ fn what_is_no_clock_is_wrong_usage() {
         let output = sandbox.run(&["changes", "--since", clock]);
         let text = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{clock:?}: {text}");
-        assert!(text.contains("is no clock") && text.contains("hint: give a clock"), "{text}");
+        assert!(text.contains("is not a clock") && text.contains("hint: give a clock"), "{text}");
     }
     let output = sandbox.run(&["changes", "--wait=soon"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");

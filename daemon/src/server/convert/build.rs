@@ -46,7 +46,7 @@ pub(in crate::server) fn build(view: &BuildView) -> Build {
         command: shown(&view.command.argv),
         tasks: Vec::new(),
         cwd: OsText(view.command.cwd.clone().into()),
-        // It was rendered from a session, or read from a store that was checked.
+        // It was written by a session, or read from a store that was checked.
         session: Session::lenient(&view.session)
             .unwrap_or(Session { kind: SessionKind::User, id: None }),
         priority: priority_out(view.priority),
@@ -65,10 +65,10 @@ pub(in crate::server) fn build(view: &BuildView) -> Build {
     }
 }
 
-/// Most bytes of a command that are shown: builds are told in frames, many in one.
+/// Most bytes of a command that are shown: a frame holds many builds.
 const COMMAND_SHOWN_BYTES: usize = 8 << 10;
 
-/// A command as far as it is of use to somebody who reads it; what is left out is marked.
+/// A command, cut off with a mark where it is too long to be read.
 fn shown(argv: &[OsString]) -> Vec<OsText> {
     let mut left = COMMAND_SHOWN_BYTES;
     let mut words = Vec::new();
@@ -102,7 +102,7 @@ fn some_of(paths: &[PathBuf]) -> Vec<OsText> {
 pub(in crate::server) fn listed<'a>(
     views: impl ExactSizeIterator<Item = &'a BuildView>,
 ) -> (Vec<Build>, usize) {
-    // The rest is for what else a reply holds.
+    // The rest of the frame is for the other fields of a reply.
     const MOST_BYTES: usize = CONTROL_MAX_BYTES / 2;
     let (all, mut bytes, mut builds) = (views.len(), 0, Vec::new());
     for view in views {
@@ -121,20 +121,20 @@ fn wait(reason: &WaitReason) -> Wait {
     match reason {
         WaitReason::Resolving => Wait {
             reason: "resolving".into(),
-            detail: "looking at the files of the workspace".into(),
+            detail: "checking the files of the workspace".into(),
             position: None,
             estimate_ms: None,
         },
         WaitReason::Predecessor(execution) => Wait {
             reason: "predecessor".into(),
-            detail: format!("{execution}, the same work, was cancelled and is still ending"),
+            detail: format!("{execution}, the same command, was cancelled and is still stopping"),
             position: None,
             estimate_ms: None,
         },
         WaitReason::Workers { position, running, limit, estimate_ms } => Wait {
             reason: "workers".into(),
             detail: format!(
-                "{running} of {limit} executions are running, number {position} in the queue"
+                "{running} of {limit} executions are running; position {position} in the queue"
             ),
             position: Some(*position),
             estimate_ms: *estimate_ms,
@@ -145,18 +145,18 @@ fn wait(reason: &WaitReason) -> Wait {
 /// Why a build shares its execution or does not, in one sentence.
 pub(in crate::server) fn join_reason(reason: &JoinReason) -> String {
     match reason {
-        JoinReason::KnownTool(tool) => format!("shared: {tool} is known to build"),
-        JoinReason::Asked => "shared: asked for with --join".into(),
+        JoinReason::KnownTool(tool) => format!("shared: {tool} is a known build tool"),
+        JoinReason::Asked => "shared: requested with --join".into(),
         JoinReason::NotABuild => {
-            "not shared: the command is not known to be a build (--join shares it)".into()
+            "not shared: the command is not a known build tool (--join shares it)".into()
         }
-        JoinReason::Refused => "not shared: asked for with --no-join".into(),
+        JoinReason::Refused => "not shared: requested with --no-join".into(),
         JoinReason::Interactive => "not shared: it reads from its client".into(),
         JoinReason::NoState(why) => {
-            format!("not shared: the state of its files is not known ({why})")
+            format!("not shared: the state of its files cannot be determined ({why})")
         }
         JoinReason::WouldWaitForItself => {
-            "not shared: the same work waits for the build this one was asked for in".into()
+            "not shared: the same command waits for the build that this one is part of".into()
         }
     }
 }
@@ -203,7 +203,7 @@ mod tests {
     use crate::output;
     use bd_protocol::events as wire;
 
-    /// What lies in a log is sent as it is: should one of the two change, convert here.
+    /// Records of a log are sent as they are: if one of the two formats changes, convert here.
     #[test]
     fn a_record_in_a_log_is_a_record_on_the_wire() {
         for (stored, sent) in [

@@ -8,37 +8,37 @@ use std::io;
 use std::path::Path;
 
 /// Most bytes of changes in one answer, in JSON: some ten thousand paths, written in a few
-/// milliseconds, during which nobody else is answered.
+/// milliseconds, during which no other request is answered.
 const MOST_BYTES: u64 = 2 << 20;
 
-/// The changes behind `after`, as many as fit one answer. They are sorted by the bytes of their
-/// paths, as whoever reads them would sort them; not by directories first, as paths are compared.
+/// The changes after the path `after`, as many as fit one answer. They are sorted by the bytes of
+/// their paths, as a client would sort them, not by components as `Path` compares.
 pub(in crate::server) fn changes(
     root: &Path,
     mut found: model::Changes,
     after: Option<&Path>,
 ) -> Changes {
     found.changes.sort_unstable_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
-    let told = |change: &model::Change| {
+    let sent = |change: &model::Change| {
         after.is_some_and(|after| change.path.as_os_str() <= after.as_os_str())
     };
-    let rest = &found.changes[found.changes.partition_point(told)..];
-    let (mut bytes, mut told) = (Bytes(0), Vec::new());
+    let rest = &found.changes[found.changes.partition_point(sent)..];
+    let (mut bytes, mut listed) = (Bytes(0), Vec::new());
     for change in rest {
         let change = self::change(change);
-        // Counting bytes can not fail.
+        // Counting bytes cannot fail.
         let _ = serde_json::to_writer(&mut bytes, &change);
         if bytes.0 > MOST_BYTES {
             break;
         }
-        told.push(change);
+        listed.push(change);
     }
     Changes {
         root: root.to_path_buf().into(),
         clock: found.clock.to_string(),
         fresh: found.fresh,
-        more: told.len() < rest.len(),
-        changes: told,
+        more: listed.len() < rest.len(),
+        changes: listed,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Build`: one build as it is now.
+//! `Build`: returns one build as it is now.
 
 use crate::server::convert;
 use crate::server::state::Server;

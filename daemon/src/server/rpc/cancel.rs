@@ -1,4 +1,4 @@
-//! `Cancel`: nobody wants a build any more. Answered when it has ended.
+//! `Cancel`: withdraws the interest in a build. Answers when the build has ended.
 
 use crate::engine::Input;
 use crate::server::convert;

@@ -1,4 +1,4 @@
-//! `Changes`: what changed in a workspace, and waiting for something to change.
+//! `Changes`: lists what changed in a workspace, or waits for a change.
 
 use crate::index::Clock;
 use crate::server::failure::NoClock;
@@ -10,11 +10,11 @@ use bd_protocol::changes::{Changes, ChangesQuery, WAIT_MAX};
 use bd_protocol::{Failure, OsText};
 use std::time::{Duration, Instant};
 
-/// What is left of a request's time for the answer itself when it has waited: without it, a wait
-/// as long as the deadline would never be answered.
+/// Time that a wait leaves for the answer itself: without it, a wait as long as the deadline would never
+/// be answered.
 const FOR_THE_ANSWER: Duration = Duration::from_secs(1);
 
-/// What changed; nobody waits for the answer after `deadline`.
+/// What changed. Nobody waits for the answer after `deadline`.
 pub(super) async fn changes(
     server: &Server,
     query: ChangesQuery,

@@ -1,4 +1,4 @@
-//! `Detach`: a build stays when the connection that submitted it ends.
+//! `Detach`: keeps a build when the connection that submitted it ends.
 
 use crate::engine::Input;
 use crate::server::state::Server;

@@ -1,4 +1,4 @@
-//! `Digest`: the digest of those files of a workspace that somebody takes as inputs.
+//! `Digest`: computes the digest of a selection of files.
 
 use crate::server::state::Server;
 use crate::server::workspace_query::query;

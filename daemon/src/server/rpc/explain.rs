@@ -1,4 +1,5 @@
-//! `Explain`: what a command would be: its workspace, its identity, and whether it is shared.
+//! `Explain`: describes a command without running it: its workspace, its identity, and whether it is
+//! shared.
 
 use crate::engine::Join;
 use crate::model::environment::matters;
@@ -44,7 +45,7 @@ pub(super) async fn explain(server: &Server, request: Submit) -> Result<Explanat
     })
 }
 
-/// The files of the command's workspace, now.
+/// The state of the workspace of a command, now.
 async fn tree_of(server: &Server, command: &Command) -> Result<TreeVersion, WorkspaceQueryError> {
     let registry = &server.parts.registry;
     let state = query(&command.root, |reply| registry.state(&command.root, reply)).await?;

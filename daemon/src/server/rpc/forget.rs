@@ -1,4 +1,4 @@
-//! `Forget`: a workspace is no longer observed, and nothing is kept of it.
+//! `Forget`: removes a workspace, its watches and its saved index.
 
 use crate::runtime::Question;
 use crate::server::failure::UnknownWorkspace;
@@ -7,7 +7,7 @@ use crate::server::state::Server;
 use bd_protocol::Failure;
 use bd_protocol::changes::{Forgotten, WorkspaceLocator};
 
-/// Forgets the workspace that is this directory, else the one it is in.
+/// Removes the workspace whose root is this directory, else the one that the directory is in.
 pub(super) async fn forget(
     server: &Server,
     place: &WorkspaceLocator,
@@ -17,7 +17,7 @@ pub(super) async fn forget(
     for root in [&dir, &around] {
         let question = |reply| Question::Forget { root: root.clone(), reply };
         if server.ask(question).await? {
-            tracing::info!(root = %root.display(), "a workspace is forgotten");
+            tracing::info!(root = %root.display(), "workspace removed");
             return Ok(Forgotten { root: root.clone().into() });
         }
     }

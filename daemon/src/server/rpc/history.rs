@@ -1,4 +1,4 @@
-//! `History`: builds of the past and present, newest first.
+//! `History`: lists builds, newest first.
 
 use crate::server::convert;
 use crate::server::state::Server;
@@ -13,6 +13,6 @@ pub(super) async fn history(server: &Server, query: HistoryQuery) -> Result<Vec<
     let limit = query.limit.unwrap_or(HISTORY_DEFAULT).min(HISTORY_MAX);
     let under = query.under.map(|dir| PathBuf::from(dir.0));
     let stored = server.parts.history.newest(limit as usize, under).await?;
-    // Older ones than fit are asked for with `under`, or not at all.
+    // Older ones that do not fit can only be reached with `under`.
     Ok(convert::listed(stored.iter()).0)
 }

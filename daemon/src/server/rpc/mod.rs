@@ -1,5 +1,5 @@
-//! The requests of the control channel, one file each; here is only which function answers which.
-//! A function gets what the request says, and who asks where that matters.
+//! The requests of the control channel, one file for each. Here is only which function answers which
+//! request; a function gets the arguments, and the [`Service`] if it matters who asks.
 
 mod build;
 mod cancel;

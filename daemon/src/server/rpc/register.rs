@@ -1,4 +1,4 @@
-//! `Register`: a workspace is to be known, and what it has run on change may be run.
+//! `Register`: adds a workspace, and allows it to run commands on change.
 
 use super::workspace;
 use crate::runtime::Question;
@@ -17,7 +17,7 @@ pub(super) async fn register(
     let root = if exact { dir } else { locate::root_around(&dir, place) };
     locate::check_exact(&root, place)?;
     let found = workspace::info_of(server, &root).await?;
-    // Somebody wants it, so what it has run on change may be run.
+    // The user added it by name, so the commands of its bd.toml may run on change.
     server.parts.engine.question(Question::Trust(root)).await?;
     Ok(found)
 }

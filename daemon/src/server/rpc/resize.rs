@@ -1,4 +1,4 @@
-//! `Resize`: the pseudo-terminal of a build has a new size.
+//! `Resize`: gives the pseudo-terminal of a build a new size.
 
 use crate::runtime::Question;
 use crate::server::state::Server;

@@ -1,4 +1,4 @@
-//! `Submit`: a build is asked for.
+//! `Submit`: accepts a build.
 
 use super::Service;
 use crate::engine::Submission;
@@ -19,7 +19,7 @@ pub(super) async fn submit(asker: &Service, request: Submit) -> Result<Submitted
     let build = server.parts.engine.submit(submission, from_client).await??;
     if let Some(pipe) = to_build {
         server.keep_stdin(build, pipe);
-        tokio::spawn(drop_stdin_in_the_end(server.clone(), build));
+        tokio::spawn(drop_stdin_at_the_end(server.clone(), build));
     }
     tracing::info!(%build, %session, "submitted");
     Ok(Submitted { build: build.to_string() })
@@ -29,14 +29,14 @@ fn reads_from_its_client(submission: &Submission) -> bool {
     submission.command.stdin || submission.command.tty.is_some()
 }
 
-/// Both ends of a pipe: the one written to, the one read from.
+/// Both ends of a pipe: the one to write to, the one to read from.
 fn pipe() -> Result<(Option<OwnedFd>, Option<OwnedFd>), NoPipe> {
     let (reader, writer) = std::io::pipe().map_err(NoPipe)?;
     Ok((Some(writer.into()), Some(reader.into())))
 }
 
-/// Closes the pipe into a build that has ended without anybody coming for it.
-async fn drop_stdin_in_the_end(server: Arc<Server>, build: BuildId) {
+/// Closes the pipe into a build that ended before its client opened the input channel.
+async fn drop_stdin_at_the_end(server: Arc<Server>, build: BuildId) {
     if let Ok(Some(mut follower)) = server.parts.engine.follow(build).await {
         wait_for_end(&mut follower).await;
     }

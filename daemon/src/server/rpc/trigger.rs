@@ -1,5 +1,5 @@
-//! `Watch` and `Watched`: a command is run whenever files change, and what came of that. Whom a
-//! trigger belongs to, the runtime knows.
+//! `Watch` and `Watched`: add a trigger, and report what it did. The runtime knows to whom a trigger
+//! belongs.
 
 use super::Service;
 use crate::model::TriggerId;
@@ -41,7 +41,7 @@ pub(super) async fn watched(
     let came = match tokio::time::timeout(wait, &mut update).await {
         Ok(came) => came.map_err(|_| unknown())?,
         Err(_) => {
-            // What comes from now on is kept; what came just now is here.
+            // Later updates are kept for the next request; one that came just now is here.
             update.close();
             match update.try_recv() {
                 Ok(came) => came,

@@ -1,4 +1,4 @@
-//! `Verify`: whether what is believed of a workspace is on disk.
+//! `Verify`: compares the index of a workspace with the disk.
 
 use crate::server::state::Server;
 use crate::server::workspace_query::query;

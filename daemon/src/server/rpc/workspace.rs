@@ -1,4 +1,4 @@
-//! `Workspace`, `Inspect` and `Workspaces`: what workspaces hold, now or when they were last seen.
+//! `Workspace`, `Inspect` and `Workspaces`: return workspaces, as they are now or were last seen.
 
 use crate::server::failure::UnknownWorkspace;
 use crate::server::state::Server;
@@ -10,19 +10,19 @@ use bd_protocol::changes::WorkspaceLocator;
 use bd_protocol::service::Workspace;
 use std::path::Path;
 
-/// What a workspace holds, now.
+/// A workspace as it is now.
 pub(super) async fn info(server: &Server, place: &WorkspaceLocator) -> Result<Workspace, Failure> {
     let root = locate::workspace(&server.parts.registry, place)?;
     info_of(server, &root).await
 }
 
-/// What the workspace at a root holds, now.
+/// The workspace at a root as it is now.
 pub(super) async fn info_of(server: &Server, root: &Path) -> Result<Workspace, Failure> {
     let found = query(root, |reply| server.parts.registry.info(root, reply)).await?;
     Ok(convert::workspace(&found))
 }
 
-/// What a workspace held when it was last seen. The disk is not read.
+/// A workspace as it was last seen. The disk is not read.
 pub(super) fn inspect(server: &Server, place: &WorkspaceLocator) -> Result<Workspace, Failure> {
     let known = server.parts.registry.known();
     let dir = locate::perhaps_gone(place)?;
@@ -31,7 +31,7 @@ pub(super) fn inspect(server: &Server, place: &WorkspaceLocator) -> Result<Works
     Ok(found.map(convert::workspace).ok_or(UnknownWorkspace::NotSeen(dir))?)
 }
 
-/// All that are known, as they were last seen.
+/// All known workspaces, as they were last seen.
 pub(super) fn list(server: &Server) -> Vec<Workspace> {
     server.parts.registry.known().iter().map(convert::workspace).collect()
 }
