@@ -1,184 +1,178 @@
-//! Sharing: which execution a build takes part in, and what becomes of an execution whose files
-//! have changed while it waited.
+//! Single flight: which execution a node takes part in, and what becomes of an execution whose
+//! inputs have changed while it waited.
 
-use super::build::State;
-use super::execution::Phase;
-use super::input::{Effect, Now, Target};
+use super::build::NodeState;
+use super::effect::Effect;
+use super::execution::{Phase, Step};
+use super::input::{NoVersion, NodeRef, Now, Target};
 use super::state_machine::Core;
-use crate::model::{ActionKey, BuildId, ExecutionId, JoinReason, TreeVersion};
+use crate::model::{ActionKey, ExecutionId, JoinReason, TreeVersion};
+use crate::scheduler::Lease;
 
 impl Core {
-    pub(super) fn build_resolved(
+    pub(super) fn node_resolved(
         &mut self,
         now: Now,
-        id: BuildId,
-        state: Result<TreeVersion, String>,
+        at: NodeRef,
+        version: Result<TreeVersion, NoVersion>,
     ) {
-        let Some(build) = self.builds.get_mut(&id).filter(|b| b.state == State::Resolving) else {
-            self.effects.push(Effect::Forget(Target::Build(id)));
+        let build = self.builds.get_mut(&at.build);
+        let resolving = build.filter(|build| *build.node(at.node).state() == NodeState::Resolving);
+        let Some(build) = resolving else {
+            self.effects.push(Effect::ReleaseSnapshot(Target::Node(at)));
             return;
         };
-        let key = match state {
-            Ok(state) => ActionKey::new(build.asked.command.identity(), state),
-            Err(reason) => {
-                build.join_reason = JoinReason::NoState(reason);
-                return self.execute(now, id, None);
+        let key = match version {
+            Ok(version) => {
+                ActionKey::new(build.asked.plan.node(at.node).action.identity(), version)
+            }
+            Err(NoVersion(why)) => {
+                build.node_mut(at.node).join_reason = JoinReason::NoState(why);
+                return self.execute(now, at, None);
             }
         };
         match self.open_execution(key) {
-            Some(execution) if self.would_wait_for_itself(id, execution) => {
-                self.effects.push(Effect::Forget(Target::Build(id)));
-                if let Some(build) = self.builds.get_mut(&id) {
-                    build.join_reason = JoinReason::WouldWaitForItself;
+            Some(execution) if self.would_wait_for_itself(at.build, execution) => {
+                self.effects.push(Effect::ReleaseSnapshot(Target::Node(at)));
+                if let Some(build) = self.builds.get_mut(&at.build) {
+                    build.node_mut(at.node).join_reason = JoinReason::WouldWaitForItself;
                 }
-                self.execute(now, id, None);
+                self.execute(now, at, None);
             }
             Some(execution) => {
-                self.effects.push(Effect::Forget(Target::Build(id)));
-                self.attach(now, id, execution);
+                self.effects.push(Effect::ReleaseSnapshot(Target::Node(at)));
+                self.attach(now, at, execution);
             }
-            None => self.execute(now, id, Some(key)),
+            None => self.execute(now, at, Some(key)),
         }
     }
 
-    /// Tells the builds of an execution why nobody else will share it.
+    /// Records for the nodes of an execution why nobody else will share it.
     fn stand_alone(&mut self, id: ExecutionId, reason: &JoinReason) {
-        for build in &self.executions[&id].builds {
-            if let Some(build) = self.builds.get_mut(build) {
-                build.join_reason = reason.clone();
+        for at in &self.executions.all[&id].wanted_by {
+            if let Some(build) = self.builds.get_mut(&at.build) {
+                build.node_mut(at.node).join_reason = reason.clone();
             }
         }
     }
 
     fn open_execution(&self, key: ActionKey) -> Option<ExecutionId> {
-        self.by_key.get(&key).copied().filter(|id| self.executions[id].open())
+        let id = self.executions.by_key.get(&key).copied();
+        id.filter(|id| self.executions.all[id].is_open())
     }
 
-    /// Lets a build take part in an execution of its key, established just now.
-    fn attach(&mut self, now: Now, build: BuildId, id: ExecutionId) {
-        let joining = self.builds.get_mut(&build).expect("BUG: attaching no build");
-        joining.state = State::Attached { execution: id, joined: true, withdrawn: None };
-        let inside = joining.inside.is_some();
-        let execution = self.executions.get_mut(&id).expect("BUG: joining no execution");
-        execution.builds.insert(build);
-        if matches!(execution.phase, Phase::Queued) && execution.after.is_none() {
-            if inside {
-                // It may be waiting for the very place that this build's parent holds.
-                execution.nested = true;
-                self.queue.remove(id);
-                self.start(now, id);
+    /// Lets a node take part in an execution of its key, established just now.
+    fn attach(&mut self, now: Now, at: NodeRef, id: ExecutionId) {
+        let build = self.builds.get_mut(&at.build).expect("BUG: attaching no build");
+        build.set(at.node, NodeState::Attached { execution: id, joined: true, withdrawn: None });
+        let execution = self.executions.all.get_mut(&id).expect("BUG: joining no execution");
+        execution.wanted_by.insert(at);
+        if execution.is_queued() {
+            if self.is_inside_a_live_one(at.build) {
+                // It may be waiting for the very lease that this build's parent holds.
+                self.scheduler.remove(id);
+                self.start(now, id, Some(Lease::Inherited));
             } else {
                 self.enqueue(now, id);
             }
         }
-        self.effects.push(Effect::Changed(build));
-    }
-
-    pub(super) fn revalidate(&mut self, id: ExecutionId) {
-        let execution = self.executions.get_mut(&id).expect("BUG: admitted no execution");
-        execution.set(Phase::Revalidating);
-        let command = execution.command.clone();
-        self.effects.push(Effect::DigestInputs { target: Target::Execution(id), command });
+        self.effects.push(Effect::Changed(at.build));
     }
 
     pub(super) fn execution_resolved(
         &mut self,
         now: Now,
         id: ExecutionId,
-        state: Result<TreeVersion, String>,
+        version: Result<TreeVersion, NoVersion>,
     ) {
-        let Some(execution) = self.executions.get(&id) else {
-            self.effects.push(Effect::Forget(Target::Execution(id)));
+        let Some(execution) = self.executions.all.get(&id) else {
+            self.effects.push(Effect::ReleaseSnapshot(Target::Execution(id)));
             return;
         };
-        if !matches!(execution.phase, Phase::Revalidating) {
+        if !matches!(execution.phase(), Phase::Revalidating { .. }) {
             return;
         }
         let old = execution.key;
-        let identity = execution.command.identity();
-        let new = match state {
-            Ok(state) => Some(ActionKey::new(identity, state)),
-            Err(reason) => {
-                self.stand_alone(id, &JoinReason::NoState(reason));
+        let identity = execution.action.identity();
+        let new = match version {
+            Ok(version) => Some(ActionKey::new(identity, version)),
+            Err(NoVersion(why)) => {
+                self.stand_alone(id, &JoinReason::NoState(why));
                 None
             }
         };
         if new != old {
             self.drop_key(id);
         }
-        let other = new.and_then(|key| self.by_key.get(&key).copied()).filter(|other| *other != id);
-        match other {
+        let other = new.and_then(|key| self.executions.by_key.get(&key).copied());
+        match other.filter(|other| *other != id) {
             Some(other) if self.merge_would_deadlock(id, other) => {
                 self.stand_alone(id, &JoinReason::WouldWaitForItself);
                 self.set_key(id, None);
-                self.start(now, id);
+                self.start(now, id, None);
             }
-            Some(other) if self.executions[&other].open() => self.merge(now, id, other),
+            Some(other) if self.executions.all[&other].is_open() => self.merge(now, id, other),
             Some(other) => {
                 self.set_key(id, new);
-                self.queue.release(id);
-                let execution = self.executions.get_mut(&id).expect("BUG: lost while rekeying");
-                execution.set(Phase::Queued);
-                execution.after = Some(other);
+                self.advance(id, Step::Block { on: other });
             }
             None => {
                 self.set_key(id, new);
-                if self.has_to_queue(id) {
+                if self.has_lost_its_parent(id) {
+                    self.advance(id, Step::Queue);
                     self.enqueue(now, id);
-                    self.admit(now, Some(id));
+                    self.settling.fresh.insert(id);
                 } else {
-                    self.start(now, id);
+                    self.start(now, id, None);
                 }
             }
         }
     }
 
-    /// Takes an execution out of the place of one that asked for it and does not want it any more.
-    /// Returns whether it was there, and so has to queue.
-    fn has_to_queue(&mut self, id: ExecutionId) -> bool {
-        let lost = self.executions[&id].nested && !self.is_wanted_inside(id);
-        if lost {
-            let execution = self.executions.get_mut(&id).expect("BUG: lost while rekeying");
-            execution.nested = false;
-            execution.set(Phase::Queued);
-        }
-        lost
+    /// Whether it was to run inside the lease of one that asked for it and does not want it any
+    /// more.
+    fn has_lost_its_parent(&self, id: ExecutionId) -> bool {
+        let inherited = matches!(
+            self.executions.all[&id].phase(),
+            Phase::Revalidating { lease: Lease::Inherited }
+        );
+        inherited && !self.is_wanted_inside(id)
     }
 
     fn merge_would_deadlock(&self, id: ExecutionId, other: ExecutionId) -> bool {
-        let mut builds = self.executions[&id].builds.iter();
-        self.executions[&other].open()
-            && builds.any(|build| self.would_wait_for_itself(*build, other))
+        let mut wanted_by = self.executions.all[&id].wanted_by.iter();
+        self.executions.all[&other].is_open()
+            && wanted_by.any(|at| self.would_wait_for_itself(at.build, other))
     }
 
-    /// Moves the builds of an execution that has not started to one of the same key.
+    /// Moves the nodes of an execution that has not started to one of the same key.
     fn merge(&mut self, now: Now, id: ExecutionId, other: ExecutionId) {
-        self.queue.release(id);
-        let builds = std::mem::take(
-            &mut self.executions.get_mut(&id).expect("BUG: merging no execution").builds,
-        );
-        for build in builds {
-            self.attach(now, build, other);
+        let execution = self.executions.all.get_mut(&id).expect("BUG: merging no execution");
+        for at in std::mem::take(&mut execution.wanted_by) {
+            self.attach(now, at, other);
         }
         self.close(now, id);
     }
 
     fn set_key(&mut self, id: ExecutionId, key: Option<ActionKey>) {
-        self.executions.get_mut(&id).expect("BUG: key of no execution").key = key;
+        self.executions.all.get_mut(&id).expect("BUG: key of no execution").key = key;
         if let Some(key) = key {
-            self.by_key.insert(key, id);
+            self.executions.by_key.insert(key, id);
         }
     }
 
     /// Lets go of an execution's key; one with the same key that is being stopped has it again.
     pub(super) fn drop_key(&mut self, id: ExecutionId) {
-        let execution = &self.executions[&id];
-        let Some(key) = execution.key.filter(|key| self.by_key.get(key) == Some(&id)) else {
+        let execution = &self.executions.all[&id];
+        let by_key = &mut self.executions.by_key;
+        let Some(key) = execution.key.filter(|key| by_key.get(key) == Some(&id)) else {
             return;
         };
-        match execution.after.filter(|before| self.executions.contains_key(before)) {
-            Some(before) => self.by_key.insert(key, before),
-            None => self.by_key.remove(&key),
+        match execution.phase() {
+            Phase::Blocked { on } if self.executions.all.contains_key(on) => {
+                by_key.insert(key, *on)
+            }
+            _ => by_key.remove(&key),
         };
     }
 }

@@ -1,6 +1,8 @@
 //! One execution inside the core, and the only place where its phase changes.
 
-use crate::model::{ActionKey, AttemptId, AttemptResult, BuildId, Command, ExecutionId};
+use super::input::NodeRef;
+use crate::model::{Action, ActionKey, AttemptId, AttemptResult, ExecutionId};
+use crate::scheduler::Lease;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -10,76 +12,159 @@ pub(super) struct Execution {
     pub(super) id: ExecutionId,
     /// What it may be shared by; `None` where it may not.
     pub(super) key: Option<ActionKey>,
-    pub(super) command: Arc<Command>,
-    /// The build it was made for, whose command is run.
-    pub(super) owner: BuildId,
-    /// The builds that want it, and those that gave it up while it is being stopped.
-    pub(super) builds: BTreeSet<BuildId>,
-    /// An execution of the same key that is being stopped: this one enters the queue when that
-    /// one is gone, so that the same work never runs twice at once.
-    pub(super) after: Option<ExecutionId>,
-    /// Whether it runs in the place of the execution that asked for it, outside the queue.
-    pub(super) nested: bool,
-    /// What of the output of its attempt is missing, and why.
-    pub(super) lost: Option<String>,
-    pub(super) phase: Phase,
+    pub(super) action: Arc<Action>,
+    /// The node it was made for, whose action is run.
+    pub(super) owner: NodeRef,
+    /// The nodes that want it, and those that gave it up while it is being stopped.
+    pub(super) wanted_by: BTreeSet<NodeRef>,
+    phase: Phase,
 }
 
 /// Where an execution is.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// In the queue.
+    /// One with the same key is being stopped: this one enters the queue when that one is gone, so
+    /// that the same work never runs twice at once.
+    Blocked { on: ExecutionId },
+    /// In the scheduler's queue.
     Queued,
-    /// It has its place, but it waited for it, so its key is established anew.
-    Revalidating,
+    /// It may start, but it waited for that, so its key is established anew.
+    Revalidating { lease: Lease },
     /// Its command runs.
-    Running {
+    Running { lease: Lease, attempt: AttemptId, started: Moment },
+    /// Its processes were told to end; nobody may join it any more.
+    Stopping { lease: Lease, started: Moment },
+    /// Its command has ended; what moved meanwhile is being found out.
+    VerifyingInputs { attempt: EndedAttempt },
+    /// It is over.
+    Ended,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug)]
+pub(super) struct EndedAttempt {
+    pub(super) result: AttemptResult,
+    pub(super) started: Moment,
+    /// What of its output is missing, and why.
+    pub(super) lost: Option<String>,
+}
+
+/// One step from a phase to the next.
+#[derive(Debug)]
+pub(super) enum Step {
+    Block {
+        on: ExecutionId,
+    },
+    Queue,
+    Revalidate {
+        lease: Lease,
+    },
+    /// `lease` is `None` where the one it was revalidated with goes on.
+    Run {
+        lease: Option<Lease>,
         attempt: AttemptId,
         started: Moment,
-        /// Its processes were told to end; nobody may join it any more.
-        stopping: bool,
     },
-    /// Its command has ended; what moved meanwhile is being found out.
-    VerifyingInputs { result: AttemptResult, started: Moment },
+    Stop,
+    VerifyInputs {
+        attempt: EndedAttempt,
+    },
+    End,
 }
 
 /// One moment on both clocks, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment {
     pub(super) mono_ms: u64,
     pub(super) wall_ms: u64,
 }
 
 impl Execution {
-    /// Enters the next phase and gives back the one left.
+    /// An execution in the queue, or blocked on another one.
+    pub(super) fn new(
+        id: ExecutionId,
+        key: Option<ActionKey>,
+        action: Arc<Action>,
+        owner: NodeRef,
+        blocked_on: Option<ExecutionId>,
+    ) -> Self {
+        let phase = blocked_on.map_or(Phase::Queued, |on| Phase::Blocked { on });
+        Self { id, key, action, owner, wanted_by: BTreeSet::from([owner]), phase }
+    }
+
+    pub(super) fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Takes one step; returns the lease that is to be given back after it, if any.
     ///
     /// # Panics
     ///
     /// When that is no step of an execution's life.
-    pub(super) fn set(&mut self, next: Phase) -> Phase {
-        let legal = matches!(
-            (&self.phase, &next),
-            (Phase::Queued, Phase::Revalidating)
-                | (Phase::Revalidating, Phase::Queued)
-                | (Phase::Queued | Phase::Revalidating, Phase::Running { stopping: false, .. })
-                | (Phase::Running { stopping: false, .. }, Phase::Running { stopping: true, .. })
-                | (Phase::Running { .. }, Phase::VerifyingInputs { .. })
-        );
-        assert!(legal, "BUG: {} from {:?} to {next:?}", self.id, self.phase);
-        std::mem::replace(&mut self.phase, next)
+    #[must_use]
+    pub(super) fn advance(&mut self, step: Step) -> Option<Lease> {
+        let (next, lease) = match (std::mem::replace(&mut self.phase, Phase::Ended), step) {
+            (Phase::Revalidating { lease }, Step::Block { on }) => {
+                (Phase::Blocked { on }, Some(lease))
+            }
+            (Phase::Blocked { .. }, Step::Queue) => (Phase::Queued, None),
+            (Phase::Revalidating { lease }, Step::Queue) => (Phase::Queued, Some(lease)),
+            (Phase::Blocked { .. } | Phase::Queued, Step::Revalidate { lease }) => {
+                (Phase::Revalidating { lease }, None)
+            }
+            (Phase::Queued, Step::Run { lease: Some(lease), attempt, started })
+            | (Phase::Revalidating { lease }, Step::Run { lease: None, attempt, started }) => {
+                (Phase::Running { lease, attempt, started }, None)
+            }
+            (Phase::Running { lease, started, .. }, Step::Stop) => {
+                (Phase::Stopping { lease, started }, None)
+            }
+            (Phase::Running { lease, .. }, Step::VerifyInputs { attempt }) => {
+                (Phase::VerifyingInputs { attempt }, Some(lease))
+            }
+            (last, Step::End) => (Phase::Ended, last.into_lease()),
+            (phase, step) => panic!("BUG: {} from {phase:?} by {step:?}", self.id),
+        };
+        self.phase = next;
+        lease
     }
 
-    /// Whether another build may still take part.
-    pub(super) fn open(&self) -> bool {
-        !matches!(self.phase, Phase::Running { stopping: true, .. })
+    /// Whether another node may still take part.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self.phase, Phase::Stopping { .. })
+    }
+
+    pub(super) fn is_queued(&self) -> bool {
+        matches!(self.phase, Phase::Queued)
+    }
+
+    pub(super) fn is_blocked_on(&self, other: ExecutionId) -> bool {
+        matches!(self.phase, Phase::Blocked { on } if on == other)
+    }
+
+    /// Whether processes of it are there.
+    pub(super) fn has_processes(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. } | Phase::Stopping { .. })
     }
 
     /// When its command started.
     pub(super) fn started(&self) -> Option<Moment> {
-        match self.phase {
-            Phase::Queued | Phase::Revalidating => None,
-            Phase::Running { started, .. } | Phase::VerifyingInputs { started, .. } => {
-                Some(started)
+        match &self.phase {
+            Phase::Running { started, .. } | Phase::Stopping { started, .. } => Some(*started),
+            Phase::VerifyingInputs { attempt } => Some(attempt.started),
+            _ => None,
+        }
+    }
+}
+
+impl Phase {
+    fn into_lease(self) -> Option<Lease> {
+        match self {
+            Self::Revalidating { lease }
+            | Self::Running { lease, .. }
+            | Self::Stopping { lease, .. } => Some(lease),
+            Self::Blocked { .. } | Self::Queued | Self::VerifyingInputs { .. } | Self::Ended => {
+                None
             }
         }
     }

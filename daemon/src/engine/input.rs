@@ -1,9 +1,10 @@
-//! What the core is told and what it answers: the whole of its contact with the world.
+//! What the core is told. With [`effect`](super::effect) the whole of its contact with the world.
 
 use crate::model::{
-    AttemptId, AttemptResult, BuildId, ClientId, Command, ExecutionId, JoinReason, Priority,
+    AttemptId, AttemptResult, BuildId, ClientId, Digest, ExecutionId, NodeIndex, Plan, Priority,
     TreeVersion, TriggerId,
 };
+use crate::scheduler::MachineLoad;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,15 +17,6 @@ pub struct Now {
     pub wall_ms: u64,
 }
 
-/// Whether a build shares executions, as far as the request alone tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Join {
-    /// It may share; the reason says why.
-    Yes(JoinReason),
-    /// It may not; the reason says why.
-    No(JoinReason),
-}
-
 /// A request for a build.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -33,29 +25,38 @@ pub struct Submission {
     /// Who asks, as `KIND` or `KIND:ID`.
     pub session: String,
     /// What is to be run.
-    pub command: Arc<Command>,
+    pub plan: Plan,
     /// Priority class.
     pub priority: Priority,
     /// Longest time until its end, in milliseconds.
     pub timeout_ms: Option<u64>,
-    /// Whether it shares.
-    pub join: Join,
     /// Whether it stays when its client goes.
     pub detach: bool,
+    /// Whether what does not depend on a failure is run all the same.
+    pub keep_going: bool,
     /// The build inside which it was asked for.
     pub parent: Option<BuildId>,
 }
 
-/// For whom the state of a workspace is established.
+/// A node of a build's plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeRef {
+    /// The build.
+    pub build: BuildId,
+    /// Its place in that build's plan.
+    pub node: NodeIndex,
+}
+
+/// For whom the version of an action's inputs is established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
-    /// A build that was just accepted.
-    Build(BuildId),
-    /// An execution that waited: its tree may have changed meanwhile.
+    /// A node that may start.
+    Node(NodeRef),
+    /// An execution that waited: its inputs may have changed meanwhile.
     Execution(ExecutionId),
 }
 
-/// What changed in a workspace between the start of an execution and its end.
+/// What changed among the inputs of an execution between its start and its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Moved {
     /// These paths, relative to the root; empty for none.
@@ -64,17 +65,33 @@ pub enum Moved {
     Unknown(String),
 }
 
+/// Why the version of an action's inputs is not known; a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoVersion(pub String);
+
+/// A request to run something whenever files change.
+#[derive(Clone, Debug)]
+pub struct TriggerRequest {
+    /// What to run, for whom.
+    pub template: Submission,
+    /// Which files count, in the syntax of `.gitignore`; empty for all.
+    pub on: Arc<[String]>,
+    /// Whether to run it before anything has changed.
+    pub initial: bool,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// A client asks for a build. Answered by [`Effect::Submitted`].
+    /// A client asks for a build. Answered by [`Effect::Submitted`](super::Effect::Submitted).
     Submit(Submission),
-    /// Answer to [`Effect::DigestInputs`]: the state, or why there is none.
+    /// Answer to [`Effect::DigestInputs`](super::Effect::DigestInputs).
     InputsDigested {
         /// For whom.
         target: Target,
         /// What was found.
-        state: Result<TreeVersion, String>,
+        version: Result<TreeVersion, NoVersion>,
     },
     /// An attempt is over: no process of it is left and its output is complete.
     AttemptEnded {
@@ -85,37 +102,49 @@ pub enum Input {
         /// What of its output is missing, and why.
         lost: Option<String>,
     },
-    /// Answer to [`Effect::VerifyInputs`].
+    /// Answer to [`Effect::VerifyInputs`](super::Effect::VerifyInputs).
     InputsVerified {
         /// Which execution.
         execution: ExecutionId,
         /// What moved.
         moved: Moved,
     },
-    /// A client gives up a build.
+    /// A client withdraws a build.
     Cancel(BuildId),
     /// A build is to stay when its client goes.
     Detach(BuildId),
     /// A client's connection ended.
     ClientGone(ClientId),
-    /// A command is to be run whenever files change.
-    AddTrigger {
-        /// Its id.
-        trigger: TriggerId,
-        /// What to run, for whom.
-        submission: Submission,
-        /// Whether to run it before anything has changed.
-        initial: bool,
-    },
+    /// Something is to be run whenever files change. Answered by
+    /// [`Effect::TriggerAdded`](super::Effect::TriggerAdded).
+    AddTrigger(TriggerRequest),
+    /// Answer to [`Effect::PrepareTrigger`](super::Effect::PrepareTrigger): every later change of
+    /// its files is seen.
+    TriggerPrepared(TriggerId),
+    /// The files of a trigger can not be observed, or not any more.
+    TriggerFailed(TriggerId),
     /// It is not to be run any more.
     RemoveTrigger(TriggerId),
-    /// Answer to [`Effect::Subscribe`].
+    /// Answer to [`Effect::Subscribe`](super::Effect::Subscribe).
     FilesChanged {
         /// Whose files.
         trigger: TriggerId,
         /// Paths of those that count, relative to the root.
         paths: Vec<PathBuf>,
     },
+    /// What a workspace asks to have run on change.
+    RulesChanged {
+        /// Its root.
+        root: PathBuf,
+        /// All of it.
+        rules: Vec<TriggerRequest>,
+    },
+    /// A person consents to what a workspace has run on change.
+    Trust(PathBuf),
+    /// A workspace is not to be known any more.
+    ForgetWorkspace(PathBuf),
+    /// The machine was looked at.
+    LoadSampled(MachineLoad),
     /// No new work; what runs is stopped after `grace_ms`.
     Drain {
         /// Time between SIGTERM and SIGKILL, in milliseconds.
@@ -123,99 +152,24 @@ pub enum Input {
     },
     /// The time given by [`Core::wake_at`](super::Core::wake_at) has come.
     Tick,
-    /// Durations and the last id of earlier daemons, once the store is open.
+    /// What earlier daemons left, once the store is open.
     Remembered {
         /// Shapes and durations in milliseconds, oldest first.
-        durations: Vec<(crate::model::Digest, u64)>,
+        durations: Vec<(Digest, u64)>,
         /// The largest number any stored id has.
         last_id: u64,
+        /// Roots of workspaces whose rules may be run.
+        trusted: Vec<PathBuf>,
     },
-}
-
-/// Something to be done. The order matters.
-#[must_use = "the core has decided; somebody has to act"]
-#[derive(Clone, Debug)]
-pub enum Effect {
-    /// Answer to [`Input::Submit`].
-    Submitted(Result<BuildId, Refusal>),
-    /// Establish the state of a workspace, with every change seen that was made before now.
-    DigestInputs {
-        /// For whom.
-        target: Target,
-        /// What is to be run in the workspace.
-        command: Arc<Command>,
-    },
-    /// Keep the state that was established for `from` as the one `execution` starts from.
-    BindSnapshot {
-        /// For whom the state was established.
-        from: Target,
-        /// Who starts from it.
-        execution: ExecutionId,
-    },
-    /// Start an attempt.
-    Start {
-        /// Its execution.
-        execution: ExecutionId,
-        /// Its id.
-        attempt: AttemptId,
-        /// The build whose command is run.
-        build: BuildId,
-        /// What to run.
-        command: Arc<Command>,
-        /// The files whose change it is run for, relative to the root, if it is.
-        changed: Option<Arc<[PathBuf]>>,
-    },
-    /// Wait for changes of the files of a trigger, from the last ones told on. Answered by
-    /// [`Input::FilesChanged`], and again only when it is asked again.
-    Subscribe(TriggerId),
-    /// Tell whoever made a trigger what it did.
-    TriggerEvent(TriggerId, TriggerEvent),
-    /// Stop an attempt: SIGTERM, then SIGKILL. Answered by [`Input::AttemptEnded`].
-    Stop {
-        /// Which attempt.
-        attempt: AttemptId,
-        /// Time between the signals, in milliseconds.
-        grace_ms: u64,
-    },
-    /// Compare the workspace of an execution with the state it started from. Answered by
-    /// [`Input::InputsVerified`].
-    VerifyInputs {
-        /// Which execution.
-        execution: ExecutionId,
-    },
-    /// Forget the state kept for an execution or a build.
-    Forget(Target),
-    /// A build is not as it was: tell whoever follows it.
-    Changed(BuildId),
-    /// A build has its outcome; the core forgets it after this step.
-    Ended(Box<crate::model::BuildView>),
-    /// An execution is over and nobody refers to it any more.
-    Closed(ExecutionId),
-    /// The drain is complete.
-    Drained,
-}
-
-/// What a trigger did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TriggerEvent {
-    /// It started a build.
-    Started {
-        /// Which.
-        build: BuildId,
-        /// For the change of these files.
-        changed: Arc<[PathBuf]>,
-    },
-    /// Its own runs change this file, for which it is not run any more.
-    Loop(PathBuf),
-    /// It could not start a build.
-    Refused(Refusal),
 }
 
 /// Why a request for a build was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The daemon is stopping.
+    #[error("the daemon is stopping")]
     Draining,
     /// So many builds have not ended already.
+    #[error("{0} builds are waiting or running already")]
     QueueFull(usize),
 }

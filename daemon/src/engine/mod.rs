@@ -1,13 +1,20 @@
-//! The engine: a pure core that decides, and the loop that feeds it and carries out what it
-//! decided.
+//! The engine: a pure core that decides. It takes an [`Input`] and returns the [`Effect`]s that are
+//! to be carried out; it never waits, never reads a clock and never touches a file.
 
+mod admission;
+mod attempts;
 mod build;
 mod cancellation;
 mod coalescing;
+mod effect;
 mod execution;
-pub mod input;
+mod input;
 mod nesting;
-pub mod state_machine;
+mod nodes;
+mod on_change;
+#[cfg(test)]
+mod plan_tests;
+mod state_machine;
 #[cfg(test)]
 mod tests;
 mod trigger;
@@ -15,5 +22,8 @@ mod trigger;
 mod trigger_tests;
 mod view;
 
-pub use input::{Effect, Input, Join, Moved, Now, Refusal, Submission, Target, TriggerEvent};
+pub use effect::{Effect, TriggerEvent};
+pub use input::{
+    Input, Moved, NoVersion, NodeRef, Now, Refusal, Submission, Target, TriggerRequest,
+};
 pub use state_machine::{Core, Limits};

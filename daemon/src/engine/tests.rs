@@ -1,14 +1,14 @@
 //! The core by examples: one story a test, told in inputs and read off effects. What holds in all
 //! stories is the simulation's business (`tests/tests/sim.rs`).
 
-use super::{Core, Effect, Input, Join, Limits, Moved, Now, Refusal, Submission, Target};
+use super::{Core, Effect, Input, Limits, Moved, NodeRef, Now, Refusal, Submission, Target};
 use crate::model::command::tests::command;
 use crate::model::{
-    AttemptId, AttemptResult, BuildId, BuildView, ClientId, Digest, ExecutionId, Exit, JoinReason,
-    Phase, Priority, Source, Status, TreeVersion, WaitReason,
+    Action, AttemptId, AttemptResult, BuildId, BuildView, ClientId, Digest, ExecutionId, Exit,
+    Join, JoinReason, NodeIndex, OutcomeSource, Phase, Plan, Priority, Status, TreeVersion,
+    WaitReason,
 };
-use crate::scheduler::PriorityQueue;
-use std::sync::Arc;
+use crate::scheduler::PriorityScheduler;
 
 pub(super) struct Story {
     pub(super) core: Core,
@@ -20,20 +20,35 @@ pub(super) fn asking(word: &str) -> Submission {
     Submission {
         client: ClientId(1),
         session: "agent:a".into(),
-        command: Arc::new(command(&[word])),
+        plan: plan(word, Join::Yes(JoinReason::Asked)),
         priority: Priority::Agent,
         timeout_ms: None,
-        join: Join::Yes(JoinReason::Asked),
         detach: false,
+        keep_going: false,
         parent: None,
     }
+}
+
+fn plan(word: &str, join: Join) -> Plan {
+    Plan::of_action(Action::of_command(command(&[word])), join)
+}
+
+/// The only node of a plain command.
+pub(super) fn only_node(build: BuildId) -> Target {
+    Target::Node(NodeRef { build, node: NodeIndex(0) })
+}
+
+pub(super) fn unshared(submission: &mut Submission) {
+    let mut nodes = submission.plan.nodes().to_vec();
+    nodes.iter_mut().for_each(|node| node.join = Join::No(JoinReason::NotABuild));
+    submission.plan = Plan::new(nodes).expect("a plan");
 }
 
 impl Story {
     pub(super) fn new(places: u32) -> Self {
         let limits = Limits { builds: 5, stop_grace_ms: 100 };
         Self {
-            core: Core::new(limits, Box::new(PriorityQueue::new(places))),
+            core: Core::new(limits, Box::new(PriorityScheduler::new(places))),
             now: 0,
             effects: vec![],
         }
@@ -58,13 +73,13 @@ impl Story {
     /// A shared build, with the state of its files established.
     pub(super) fn shared(&mut self, word: &str, epoch: u64) -> BuildId {
         let build = self.submit(word, |_| {});
-        self.resolve(Target::Build(build), epoch);
+        self.resolve(only_node(build), epoch);
         build
     }
 
     pub(super) fn resolve(&mut self, target: Target, epoch: u64) {
         let state = TreeVersion { tree: Digest([7; 32]), epoch };
-        self.tell(Input::InputsDigested { target, state: Ok(state) });
+        self.tell(Input::InputsDigested { target, version: Ok(state) });
     }
 
     pub(super) fn started(&self) -> Option<(ExecutionId, AttemptId)> {
@@ -115,7 +130,7 @@ fn the_same_work_on_the_same_state_runs_once() {
     story.tell(Input::InputsVerified { execution, moved: Moved::Paths(vec![]) });
     assert_eq!(story.statuses(), [(first, Status::Ok), (second, Status::Ok)]);
     let sources: Vec<_> = story.ended().iter().map(|v| v.outcome().expect("one").source).collect();
-    assert_eq!(sources, [Source::Executed, Source::Joined]);
+    assert_eq!(sources, [OutcomeSource::Executed, OutcomeSource::Joined]);
 }
 
 #[test]
@@ -126,9 +141,9 @@ fn another_state_or_another_command_is_other_work() {
     assert!(story.started().is_some(), "the files had changed");
     story.shared("make", 2);
     assert!(story.started().is_some(), "another command");
-    story.submit("deploy", |s| s.join = Join::No(JoinReason::NotABuild));
+    story.submit("deploy", unshared);
     assert!(story.started().is_some());
-    story.submit("deploy", |s| s.join = Join::No(JoinReason::NotABuild));
+    story.submit("deploy", unshared);
     assert!(story.started().is_some(), "what is not shared runs as often as it is asked");
 }
 
@@ -166,7 +181,7 @@ fn work_that_is_being_stopped_is_not_joined_and_not_run_twice_at_once() {
 #[test]
 fn who_waited_is_looked_at_again_and_meets_who_wants_the_same() {
     let mut story = Story::new(1);
-    let blocker = story.submit("blocker", |s| s.join = Join::No(JoinReason::NotABuild));
+    let blocker = story.submit("blocker", unshared);
     let (_, attempt) = story.started().expect("it starts");
     let early = story.shared("cargo", 1);
     let late = story.shared("cargo", 2);
@@ -183,17 +198,17 @@ fn who_waited_is_looked_at_again_and_meets_who_wants_the_same() {
 #[test]
 fn a_joiner_lends_its_priority_and_takes_it_along() {
     let mut story = Story::new(1);
-    story.submit("blocker", |s| s.join = Join::No(JoinReason::NotABuild));
-    let waiting = story.submit("make", |s| s.join = Join::No(JoinReason::NotABuild));
+    story.submit("blocker", unshared);
+    let waiting = story.submit("make", unshared);
     let shared = story.submit("cargo", |s| s.priority = Priority::Background);
-    story.resolve(Target::Build(shared), 1);
+    story.resolve(only_node(shared), 1);
     let place = |story: &Story, build| match story.view(build).phase {
         Phase::Waiting(WaitReason::Workers { position, .. }) => position,
         other => panic!("{other:?}"),
     };
     assert_eq!((place(&story, waiting), place(&story, shared)), (1, 2));
     let person = story.submit("cargo", |s| s.priority = Priority::User);
-    story.resolve(Target::Build(person), 1);
+    story.resolve(only_node(person), 1);
     assert_eq!((place(&story, shared), place(&story, waiting)), (1, 2));
     assert_eq!(story.view(shared).priority, Priority::User);
     story.tell(Input::Cancel(person));
@@ -204,16 +219,17 @@ fn a_joiner_lends_its_priority_and_takes_it_along() {
 fn who_goes_with_all_builds_lends_no_priority_on_the_way() {
     let mut story = Story::new(1);
     let going = ClientId(9);
-    story.submit("blocker", |s| s.join = Join::No(JoinReason::NotABuild));
+    story.submit("blocker", unshared);
     let (_, attempt) = story.started().expect("it starts");
     let first = story.submit("first", |s| (s.client, s.priority) = (going, Priority::User));
-    story.resolve(Target::Build(first), 1);
+    story.resolve(only_node(first), 1);
     let shared = story.submit("cargo", |s| s.priority = Priority::Background);
-    story.resolve(Target::Build(shared), 1);
+    story.resolve(only_node(shared), 1);
     let lending = story.submit("cargo", |s| (s.client, s.priority) = (going, Priority::User));
-    story.resolve(Target::Build(lending), 1);
+    story.resolve(only_node(lending), 1);
     let editor = story.submit("make", |s| {
-        (s.join, s.priority) = (Join::No(JoinReason::NotABuild), Priority::Editor);
+        unshared(s);
+        s.priority = Priority::Editor;
     });
     story.ends(attempt, Exit::Code(0));
     // Its place is that of the one that goes, whose state is being established.
@@ -225,9 +241,9 @@ fn who_goes_with_all_builds_lends_no_priority_on_the_way() {
 #[test]
 fn a_build_inside_a_build_needs_no_place() {
     let mut story = Story::new(1);
-    let outer = story.submit("make", |s| s.join = Join::No(JoinReason::NotABuild));
+    let outer = story.submit("make", unshared);
     story.submit("cargo", |s| {
-        s.join = Join::No(JoinReason::NotABuild);
+        unshared(s);
         s.parent = Some(outer);
     });
     assert!(story.started().is_some(), "it waits for the place of its parent, for ever");
@@ -236,11 +252,11 @@ fn a_build_inside_a_build_needs_no_place() {
 #[test]
 fn who_needs_no_place_takes_that_along() {
     let mut story = Story::new(1);
-    let outer = story.submit("make", |s| s.join = Join::No(JoinReason::NotABuild));
+    let outer = story.submit("make", unshared);
     let (_, outer_attempt) = story.started().expect("it has the only place");
     let inside = |story: &mut Story| {
         let build = story.submit("cargo", |s| s.parent = Some(outer));
-        story.resolve(Target::Build(build), 1);
+        story.resolve(only_node(build), 1);
         build
     };
     let stopping = inside(&mut story);
@@ -264,7 +280,7 @@ fn a_build_does_not_join_what_waits_for_it() {
     let mut story = Story::new(9);
     let outer = story.shared("make", 1);
     let inner = story.submit("make", |s| s.parent = Some(outer));
-    story.resolve(Target::Build(inner), 1);
+    story.resolve(only_node(inner), 1);
     assert!(story.started().is_some(), "it waits for itself, for ever");
     assert_eq!(story.view(inner).join_reason, JoinReason::WouldWaitForItself);
 }
@@ -273,12 +289,12 @@ fn a_build_does_not_join_what_waits_for_it() {
 fn time_runs_out_for_who_waits_and_for_who_runs() {
     let mut story = Story::new(1);
     let runs = story.submit("make", |s| {
-        s.join = Join::No(JoinReason::NotABuild);
+        unshared(s);
         s.timeout_ms = Some(50);
     });
     let (_, attempt) = story.started().expect("it starts");
     let waits = story.submit("make", |s| {
-        s.join = Join::No(JoinReason::NotABuild);
+        unshared(s);
         s.timeout_ms = Some(20);
     });
     story.now = story.core.wake_at().expect("a deadline");
@@ -298,7 +314,7 @@ fn a_drain_refuses_the_new_drops_the_waiting_and_stops_the_running() {
     let mut story = Story::new(1);
     let runs = story.shared("cargo", 1);
     let (_, attempt) = story.started().expect("it starts");
-    let waits = story.submit("make", |s| s.join = Join::No(JoinReason::NotABuild));
+    let waits = story.submit("make", unshared);
     let resolves = story.submit("make", |_| {});
     story.tell(Input::Drain { grace_ms: 9 });
     let mut dropped = story.statuses();

@@ -8,10 +8,11 @@
 //! some that finished the path is named and starts no more runs. A person who saves one file again
 //! and again is served all the while: any change between runs begins anew.
 
-use super::input::{Effect, Now, Refusal, Submission, TriggerEvent};
+use super::effect::{Effect, TriggerEvent};
+use super::input::{Now, Refusal, Submission, TriggerRequest};
 use super::state_machine::Core;
-use crate::model::{BuildId, ClientId, Command, Status, TriggerId};
-use std::collections::BTreeSet;
+use crate::model::{Action, BuildId, ClientId, Command, Plan, Status, TriggerId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,10 +37,20 @@ const MOST_ARGUMENTS: usize = 1000;
 /// The argument that stands for the paths that changed.
 const CHANGED: &str = "{changed}";
 
+/// The triggers there are.
+#[derive(Debug, Default)]
+pub(super) struct Triggers {
+    pub(super) all: BTreeMap<TriggerId, Trigger>,
+    /// The number of the last one that was made.
+    last: u64,
+}
+
 /// A command that is run whenever files change.
 #[derive(Debug)]
 pub(super) struct Trigger {
     template: Submission,
+    /// Its files are not watched yet; until then it is not run.
+    preparing: bool,
     /// What it is to be run for, if it is to be run.
     pending: Option<BTreeSet<PathBuf>>,
     /// Whether all of that changed during a run.
@@ -65,15 +76,23 @@ struct Run {
 }
 
 impl Core {
-    pub(super) fn add_trigger(
-        &mut self,
-        now: Now,
-        id: TriggerId,
-        template: Submission,
-        initial: bool,
-    ) {
+    pub(super) fn add_trigger(&mut self, request: TriggerRequest) {
+        // The answer comes first.
+        let before = self.effects.len();
+        let id = self.new_trigger(request);
+        self.effects.insert(before, Effect::TriggerAdded(id));
+    }
+
+    /// Makes a trigger, which is run as soon as its files are watched.
+    pub(super) fn new_trigger(&mut self, request: TriggerRequest) -> TriggerId {
+        let TriggerRequest { template, on, initial } = request;
+        self.triggers.last += 1;
+        let id = TriggerId(self.triggers.last);
+        let root = template.plan.command().root.clone();
+        let client = template.client;
         let trigger = Trigger {
             template,
+            preparing: true,
             pending: initial.then(BTreeSet::new),
             pending_is_own: false,
             run: None,
@@ -83,26 +102,40 @@ impl Core {
             given_up: 0,
             suspects: BTreeSet::new(),
         };
-        self.triggers.insert(id, trigger);
+        self.triggers.all.insert(id, trigger);
+        self.effects.push(Effect::PrepareTrigger { trigger: id, client, root, on });
+        id
+    }
+
+    pub(super) fn trigger_prepared(&mut self, now: Now, id: TriggerId) {
+        let Some(trigger) = self.triggers.all.get_mut(&id) else { return };
+        trigger.preparing = false;
         self.effects.push(Effect::Subscribe(id));
         self.fire(now, id);
     }
 
     /// Ends a trigger and gives up its run.
-    pub(super) fn remove_trigger(&mut self, now: Now, id: TriggerId) {
-        if let Some(Trigger { run: Some(run), .. }) = self.triggers.remove(&id) {
+    pub(super) fn end_trigger(&mut self, now: Now, id: TriggerId) {
+        if let Some(Trigger { run: Some(run), .. }) = self.triggers.all.remove(&id) {
             self.withdraw(now, run.build, Status::Cancelled);
         }
     }
 
+    /// Ends a trigger of which nobody wants to hear any more.
+    pub(super) fn remove_trigger(&mut self, now: Now, id: TriggerId) {
+        self.effects.push(Effect::Unsubscribe(id));
+        self.end_trigger(now, id);
+    }
+
     pub(super) fn remove_triggers_of(&mut self, now: Now, client: ClientId) {
-        let theirs = self.triggers.iter().filter(|(_, trigger)| trigger.template.client == client);
+        let theirs =
+            self.triggers.all.iter().filter(|(_, trigger)| trigger.template.client == client);
         let theirs: Vec<_> = theirs.map(|(id, _)| *id).collect();
         theirs.into_iter().for_each(|id| self.remove_trigger(now, id));
     }
 
     pub(super) fn files_changed(&mut self, now: Now, id: TriggerId, paths: Vec<PathBuf>) {
-        let Some(trigger) = self.triggers.get_mut(&id) else { return };
+        let Some(trigger) = self.triggers.all.get_mut(&id) else { return };
         self.effects.push(Effect::Subscribe(id));
         if paths.is_empty() {
             return;
@@ -115,7 +148,7 @@ impl Core {
         if trigger.given_up >= MOST_GIVEN_UP {
             return;
         }
-        let usual = self.estimates.of(trigger.template.command.shape()).unwrap_or(0);
+        let usual = self.scheduler.estimate(trigger.template.plan.command().shape()).unwrap_or(0);
         let (from, to) = NEARLY_DONE_EIGHTHS;
         let until = run.started_ms + usual * to / 8;
         if now.mono_ms >= run.started_ms + usual * from / 8 && now.mono_ms < until {
@@ -126,7 +159,8 @@ impl Core {
     }
 
     fn give_up(&mut self, now: Now, id: TriggerId) {
-        let Some(run) = self.triggers.get_mut(&id).and_then(|trigger| trigger.run.as_mut()) else {
+        let Some(run) = self.triggers.all.get_mut(&id).and_then(|trigger| trigger.run.as_mut())
+        else {
             return;
         };
         (run.patience_ms, run.given_up) = (None, true);
@@ -139,35 +173,37 @@ impl Core {
         let late = |trigger: &Trigger| {
             trigger.run.and_then(|run| run.patience_ms).is_some_and(|at| at <= now.mono_ms)
         };
-        let late = self.triggers.iter().filter(|(_, trigger)| late(trigger));
+        let late = self.triggers.all.iter().filter(|(_, trigger)| late(trigger));
         let late: Vec<_> = late.map(|(id, _)| *id).collect();
         late.into_iter().for_each(|id| self.give_up(now, id));
     }
 
     /// When [`Self::lose_patience`] is next due.
     pub(super) fn patience_ends(&self) -> Option<u64> {
-        self.triggers.values().filter_map(|trigger| trigger.run?.patience_ms).min()
+        self.triggers.all.values().filter_map(|trigger| trigger.run?.patience_ms).min()
     }
 
     /// Takes note that a build has ended. What it was run by may run again, behind this step.
     pub(super) fn triggered_build_ended(&mut self, now: Now, build: BuildId) {
         let runs = |trigger: &Trigger| trigger.run.is_some_and(|run| run.build == build);
-        let Some((id, trigger)) = self.triggers.iter_mut().find(|(_, t)| runs(t)) else { return };
+        let Some((id, trigger)) = self.triggers.all.iter_mut().find(|(_, t)| runs(t)) else {
+            return;
+        };
         trigger.last_given_up = trigger.run.take().is_some_and(|run| run.given_up);
         trigger.ended_ms = Some(now.mono_ms);
-        self.due.push(*id);
+        self.settling.triggers.push(*id);
     }
 
     /// Runs what has become due in this step.
     pub(super) fn fire_due(&mut self, now: Now) {
-        while let Some(id) = self.due.pop() {
+        while let Some(id) = self.settling.triggers.pop() {
             self.fire(now, id);
         }
     }
 
     fn fire(&mut self, now: Now, id: TriggerId) {
-        let Some(trigger) = self.triggers.get_mut(&id) else { return };
-        if trigger.run.is_some() {
+        let Some(trigger) = self.triggers.all.get_mut(&id) else { return };
+        if trigger.run.is_some() || trigger.preparing {
             return;
         }
         let Some(paths) = trigger.pending.take() else { return };
@@ -179,13 +215,13 @@ impl Core {
             return;
         }
         let mut asked = trigger.template.clone();
-        asked.command = with_changed(&asked.command, &paths);
+        asked.plan = with_changed(&asked.plan, &paths);
         let changed: Arc<[PathBuf]> = paths.into_iter().collect();
         let news = match self.accept(now, asked, Some(changed.clone())) {
             Ok(build) => {
                 let started_ms = now.mono_ms;
                 let run = Run { build, started_ms, patience_ms: None, given_up: false };
-                let trigger = self.triggers.get_mut(&id).expect("BUG: a trigger is gone");
+                let trigger = self.triggers.all.get_mut(&id).expect("BUG: a trigger is gone");
                 trigger.run = Some(run);
                 TriggerEvent::Started { build, changed }
             }
@@ -195,7 +231,7 @@ impl Core {
     }
 
     pub(super) fn refuse_triggers(&mut self) {
-        for id in std::mem::take(&mut self.triggers).into_keys() {
+        for id in std::mem::take(&mut self.triggers.all).into_keys() {
             self.effects.push(Effect::TriggerEvent(id, TriggerEvent::Refused(Refusal::Draining)));
         }
     }
@@ -224,11 +260,12 @@ impl Trigger {
     }
 }
 
-/// The command with the paths in the place of `{changed}`; relative ones where it runs in the
-/// root.
-fn with_changed(command: &Arc<Command>, paths: &BTreeSet<PathBuf>) -> Arc<Command> {
+/// The plan with the paths in the place of `{changed}` in its last command; relative ones where that
+/// runs in the root.
+fn with_changed(plan: &Plan, paths: &BTreeSet<PathBuf>) -> Plan {
+    let command = plan.command();
     if !command.argv.iter().any(|argument| argument == CHANGED) {
-        return command.clone();
+        return plan.clone();
     }
     let place = |path: &PathBuf| match command.cwd == command.root {
         true => OsString::from(path),
@@ -242,5 +279,7 @@ fn with_changed(command: &Arc<Command>, paths: &BTreeSet<PathBuf>) -> Arc<Comman
         true => arguments.clone(),
         false => vec![argument.clone()],
     });
-    Arc::new(Command { argv: argv.collect(), ..Command::clone(command) })
+    let command = Command { argv: argv.collect(), ..Command::clone(command) };
+    let last = plan.nodes().last().expect("BUG: a plan is never empty");
+    plan.with_action(Action { command: Arc::new(command), ..Action::clone(&last.action) })
 }

@@ -1,22 +1,29 @@
 //! Stories of what is run on change.
 
-use super::tests::{Story, asking};
-use super::{Effect, Input, Join, Submission, TriggerEvent};
+use super::tests::{Story, asking, only_node, unshared};
+use super::{Effect, Input, Submission, TriggerEvent, TriggerRequest};
 use crate::model::{
-    AttemptId, BuildId, Command, Digest, Exit, JoinReason, Status, TreeVersion, TriggerId,
+    Action, AttemptId, BuildId, Command, Digest, Exit, Join, JoinReason, Plan, Status, TreeVersion,
+    TriggerId,
 };
 use std::path::PathBuf;
-use std::sync::Arc;
 
 const ID: TriggerId = TriggerId(1);
 
 fn alone(word: &str) -> Submission {
-    Submission { join: Join::No(JoinReason::NotABuild), ..asking(word) }
+    let mut submission = asking(word);
+    unshared(&mut submission);
+    submission
 }
 
 impl Story {
-    fn add_trigger(&mut self, submission: Submission, initial: bool) {
-        self.tell(Input::AddTrigger { trigger: ID, submission, initial });
+    fn add_trigger(&mut self, template: Submission, initial: bool) {
+        let request = TriggerRequest { template, on: [].into(), initial };
+        let effects = self.tell(Input::AddTrigger(request));
+        assert!(matches!(effects[0], Effect::TriggerAdded(ID)));
+        assert!(matches!(effects[1], Effect::PrepareTrigger { trigger: ID, .. }));
+        assert_eq!(self.started(), None, "nothing runs before its files are watched");
+        self.tell(Input::TriggerPrepared(ID));
     }
 
     fn change(&mut self, paths: &[&str]) {
@@ -136,7 +143,7 @@ fn somebody_else_who_wants_an_obsolete_run_keeps_it() {
     let [TriggerEvent::Started { build, .. }] = story.news()[..] else { panic!("no run") };
     let build = *build;
     let state = TreeVersion { tree: Digest([7; 32]), epoch: 1 };
-    story.tell(Input::InputsDigested { target: super::Target::Build(build), state: Ok(state) });
+    story.tell(Input::InputsDigested { target: only_node(build), version: Ok(state) });
     let (_, attempt) = story.started().expect("it starts");
     let other = story.shared("cargo", 1);
     story.later(500);
@@ -197,7 +204,7 @@ fn it_ends_with_its_client() {
     assert!(story.stops(attempt));
     story.ends(attempt, Exit::Signal(15));
     story.tell(Input::FilesChanged { trigger: ID, paths: vec!["a".into()] });
-    assert!(story.effects.is_empty() && story.core.idle());
+    assert!(story.effects.is_empty() && story.core.is_idle());
 }
 
 #[test]
@@ -206,14 +213,15 @@ fn the_paths_take_the_place_of_their_argument() {
     let mut submission = alone("lint");
     let command = Command {
         argv: ["lint", "--fix", "{changed}", "{changed}.txt"].map(Into::into).to_vec(),
-        ..Command::clone(&submission.command)
+        ..Command::clone(submission.plan.command())
     };
-    submission.command = Arc::new(command);
-    let (cwd, root) = (submission.command.cwd.clone(), submission.command.root.clone());
+    submission.plan = Plan::of_action(Action::of_command(command), Join::No(JoinReason::NotABuild));
+    let (cwd, root) =
+        (submission.plan.command().cwd.clone(), submission.plan.command().root.clone());
     story.add_trigger(submission, false);
     story.change(&["b", "a"]);
     let argv = story.effects.iter().find_map(|effect| match effect {
-        Effect::Start { command, .. } => Some(command.argv.clone()),
+        Effect::Start { action, .. } => Some(action.command.argv.clone()),
         _ => None,
     });
     let place =

@@ -1,16 +1,11 @@
 //! Snapshots of builds for those outside.
 
-use super::build::{Build, State};
-use super::execution::{Execution, Phase as Running};
+use super::build::{Build, Node, NodeState};
+use super::execution::{Execution, Moment, Phase as Running};
 use super::input::Now;
 use super::state_machine::Core;
-use crate::model::{BuildId, BuildView, ExecutionId, Outcome, Phase, WaitReason};
-use crate::scheduler::start_times;
-use std::collections::HashMap;
-
-/// Where each waiting execution stands: its place, from 0, and the time until it starts. Made once
-/// for many views.
-type Standing = HashMap<ExecutionId, (usize, Option<u64>)>;
+use crate::model::{BuildId, BuildView, ExecutionId, Phase, TaskPhase, TaskView, WaitReason};
+use crate::scheduler::WaitReasons;
 
 impl Core {
     /// One build as it is now, unless it has ended or never was.
@@ -22,92 +17,128 @@ impl Core {
     /// All builds that have not ended, oldest first.
     #[must_use]
     pub fn views(&self, now: Now) -> Vec<BuildView> {
-        let standing = self.standing(now);
-        self.builds.values().map(|build| self.render(build, &standing)).collect()
+        let reasons = self.scheduler.wait_reasons(now.mono_ms);
+        self.builds.values().map(|build| self.live_view(build, &reasons)).collect()
     }
 
     /// Those of these builds that have not ended.
     #[must_use]
     pub fn views_of(&self, now: Now, ids: &[BuildId]) -> Vec<BuildView> {
-        let standing = self.standing(now);
+        let reasons = self.scheduler.wait_reasons(now.mono_ms);
         let builds = ids.iter().filter_map(|id| self.builds.get(id));
-        builds.map(|build| self.render(build, &standing)).collect()
+        builds.map(|build| self.live_view(build, &reasons)).collect()
     }
 
-    pub(super) fn ended_view(
-        &self,
-        now: Now,
-        id: BuildId,
-        started_ms: Option<u64>,
-        outcome: Outcome,
-    ) -> BuildView {
-        let phase = Phase::Ended { started_ms, ended_ms: now.wall_ms, outcome };
-        self.with_phase(&self.builds[&id], phase)
-    }
-
-    fn standing(&self, now: Now) -> Standing {
-        let order = self.queue.order();
-        if order.is_empty() {
-            return Standing::new();
-        }
-        let duration = |execution: &Execution| self.estimates.of(execution.command.shape());
-        let remaining: Vec<_> = self
-            .executions
-            .values()
-            .filter(|e| {
-                !e.nested && matches!(e.phase, Running::Running { .. } | Running::Revalidating)
-            })
-            .map(|execution| {
-                let spent = execution.started().map_or(0, |at| now.mono_ms - at.mono_ms);
-                duration(execution).map(|duration| duration.saturating_sub(spent))
-            })
-            .collect();
-        let durations: Vec<_> = order.iter().map(|id| duration(&self.executions[id])).collect();
-        let starts = start_times(&remaining, &durations).into_iter().enumerate();
-        order.into_iter().zip(starts).collect()
-    }
-
-    fn render(&self, build: &Build, standing: &Standing) -> BuildView {
-        let execution = build.execution().map(|id| &self.executions[&id]);
-        let phase = match execution.and_then(Execution::started) {
-            Some(started) => Phase::Running { started_ms: started.wall_ms },
-            None => Phase::Waiting(self.wait_reason(execution, standing)),
+    /// A build all of whose nodes have ended.
+    pub(super) fn ended_view(&self, now: Now, id: BuildId) -> BuildView {
+        let build = &self.builds[&id];
+        let phase = Phase::Ended {
+            started_ms: build.started().map(|at| at.wall_ms),
+            ended_ms: now.wall_ms,
+            outcome: build.outcome(now.mono_ms),
         };
-        self.with_phase(build, phase)
+        self.with_phase(build, phase, &WaitReasons::default())
     }
 
-    fn with_phase(&self, build: &Build, phase: Phase) -> BuildView {
-        let execution = build.execution();
-        let shared = execution.filter(|id| self.executions.contains_key(id));
+    /// When the first command of a build started.
+    pub(super) fn started(&self, build: &Build) -> Option<Moment> {
+        let running = build.nodes().iter().filter_map(Node::attached_to);
+        let running = running.filter_map(|id| self.executions.all[&id].started());
+        running.chain(build.started()).min()
+    }
+
+    fn live_view(&self, build: &Build, reasons: &WaitReasons) -> BuildView {
+        let phase = match self.started(build) {
+            Some(started) => Phase::Running { started_ms: started.wall_ms },
+            None => {
+                let mut waiting = build.nodes().iter().filter(|node| node.is_interested());
+                Phase::Waiting(match waiting.find_map(|node| self.waits_for(node, reasons)) {
+                    Some(reason) => reason,
+                    None => WaitReason::Resolving,
+                })
+            }
+        };
+        self.with_phase(build, phase, reasons)
+    }
+
+    fn with_phase(&self, build: &Build, phase: Phase, reasons: &WaitReasons) -> BuildView {
+        // What a build is named after is its last node; the only one of a plain command.
+        let last = build.nodes().last().expect("BUG: a plan is never empty");
+        let attached = build.nodes().iter().filter_map(Node::execution);
+        let attached = attached.filter(|id| self.executions.all.contains_key(id));
+        let lent = attached.map(|id| self.priority(id)).max();
         BuildView {
             id: build.id,
-            command: build.asked.command.clone(),
+            command: build.asked.plan.command().clone(),
             session: build.asked.session.clone(),
-            priority: shared
-                .map_or(build.asked.priority, |id| self.priority(id).max(build.asked.priority)),
+            priority: lent.map_or(build.asked.priority, |lent| lent.max(build.asked.priority)),
             submitted_ms: build.submitted_ms,
             phase,
-            execution,
-            joined: matches!(build.state, State::Attached { joined: true, .. }),
-            join_reason: build.join_reason.clone(),
-            estimate_ms: self.estimates.of(build.asked.command.shape()),
+            execution: last.execution(),
+            joined: last.joined(),
+            join_reason: last.join_reason.clone(),
+            estimate_ms: self.estimate(build),
+            tasks: self.tasks(build, reasons),
         }
     }
 
-    fn wait_reason(&self, execution: Option<&Execution>, standing: &Standing) -> WaitReason {
-        let Some(execution) = execution else { return WaitReason::Resolving };
-        if let Some(before) = execution.after {
-            return WaitReason::Predecessor(before);
+    /// How long the longest chain of its nodes is expected to take, in milliseconds.
+    fn estimate(&self, build: &Build) -> Option<u64> {
+        let mut ends: Vec<u64> = Vec::with_capacity(build.nodes().len());
+        for node in build.asked.plan.nodes() {
+            let begins = node.depends_on.iter().map(|on| ends[on.as_usize()]).max().unwrap_or(0);
+            let takes = self.scheduler.estimate(node.action.command.shape())?;
+            ends.push(begins + takes);
         }
-        let Some((place, estimate_ms)) = standing.get(&execution.id).copied() else {
-            return WaitReason::Resolving;
-        };
-        let (running, limit) = self.queue.occupancy();
-        WaitReason::Workers {
-            position: u32::try_from(place + 1).unwrap_or(u32::MAX),
-            running,
-            limit,
-            estimate_ms,
+        ends.into_iter().max()
+    }
+
+    fn tasks(&self, build: &Build, reasons: &WaitReasons) -> Vec<TaskView> {
+        let named = build.asked.plan.nodes().iter().zip(build.nodes());
+        let named = named.filter_map(|(planned, node)| Some((planned.task.clone()?, node)));
+        named
+            .map(|(task, node)| TaskView {
+                task,
+                phase: self.task_phase(node, reasons),
+                execution: node.execution(),
+                joined: node.joined(),
+                join_reason: node.join_reason.clone(),
+            })
+            .collect()
+    }
+
+    fn task_phase(&self, node: &Node, reasons: &WaitReasons) -> TaskPhase {
+        match node.state() {
+            NodeState::Blocked { .. } => TaskPhase::Blocked,
+            NodeState::Ended { started, outcome, .. } => TaskPhase::Ended {
+                started_ms: started.map(|at| at.wall_ms),
+                outcome: Box::new(Clone::clone(outcome)),
+            },
+            NodeState::Resolving | NodeState::Attached { .. } => {
+                match self.execution_of(node).and_then(Execution::started) {
+                    Some(started) => TaskPhase::Running { started_ms: started.wall_ms },
+                    None => TaskPhase::Waiting(
+                        self.waits_for(node, reasons).unwrap_or(WaitReason::Resolving),
+                    ),
+                }
+            }
         }
+    }
+
+    fn execution_of(&self, node: &Node) -> Option<&Execution> {
+        node.attached_to().map(|id: ExecutionId| &self.executions.all[&id])
+    }
+
+    /// What a node that has begun, and whose command has not started, waits for.
+    fn waits_for(&self, node: &Node, reasons: &WaitReasons) -> Option<WaitReason> {
+        if *node.state() == NodeState::Resolving {
+            return Some(WaitReason::Resolving);
+        }
+        let execution = self.execution_of(node)?;
+        Some(match execution.phase() {
+            Running::Blocked { on } => WaitReason::Predecessor(*on),
+            Running::Queued => reasons.of(execution.id)?.clone(),
+            _ => WaitReason::Resolving,
+        })
     }
 }

@@ -6,9 +6,11 @@ use super::log;
 use crate::engine::{Core, Input, Limits};
 use crate::output::{LogLimits, OutputStore, Retention};
 use crate::process;
-use crate::runtime::event_loop::{EventSender, channels};
-use crate::runtime::{Engine, Report, Runtime, RuntimeParts, StoredSnapshots, Warnings};
-use crate::scheduler::PriorityQueue;
+use crate::runtime::{
+    AttemptSettings, Engine, EventSender, Report, Runtime, RuntimeParts, StoredSnapshots, Warnings,
+    channels, machine,
+};
+use crate::scheduler::PriorityScheduler;
 use crate::server::{Server, ServerParts, listen};
 use crate::store::StoreHandle;
 use crate::watch::{OnChange, WorkspaceRegistry};
@@ -166,16 +168,15 @@ async fn live(
     let history = store.history();
     let parts = RuntimeParts {
         registry: registry.clone(),
-        supervisor,
         output: output.clone(),
-        mark: mark.ours.clone(),
-        open_files,
+        attempts: AttemptSettings { supervisor, mark: mark.ours.clone(), open_files },
         store,
         warnings: warnings.clone(),
         drained,
     };
     let limits = Limits { builds: config.max_builds, stop_grace_ms: ms(config.stop_grace) };
-    let core = Core::new(limits, Box::new(PriorityQueue::new(config.max_executions)));
+    let core = Core::new(limits, Box::new(PriorityScheduler::new(config.max_executions)));
+    engine.tell(Input::LoadSampled(machine::sample()));
     let mut engine_task = tokio::spawn(inbox.run(core, Runtime::new(parts, reports)));
     let (shutdown, mut asked_to_end) = mpsc::channel(1);
     let streams = streams_runtime().map_err(io("start the streams runtime"))?;
@@ -260,7 +261,7 @@ async fn idle(server: &Arc<Server>, engine: &Engine, limit: Option<Duration>) {
     let Some(limit) = limit else { return std::future::pending().await };
     loop {
         tokio::time::sleep(limit.saturating_sub(server.quiet_for())).await;
-        let busy = server.connections() > 0 || !engine.idle().await.unwrap_or(true);
+        let busy = server.connections() > 0 || !engine.is_idle().await.unwrap_or(true);
         if !busy && server.quiet_for() >= limit {
             return;
         }

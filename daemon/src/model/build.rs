@@ -99,6 +99,44 @@ pub struct BuildView {
     pub join_reason: JoinReason,
     /// How long such a command took before, in milliseconds.
     pub estimate_ms: Option<u64>,
+    /// The tasks of its plan, in dependency order; empty for a plain command.
+    pub tasks: Vec<TaskView>,
+}
+
+/// Where a task of a build is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskPhase {
+    /// What it depends on has not ended.
+    Blocked,
+    /// Nothing runs for it yet.
+    Waiting(WaitReason),
+    /// Its execution runs.
+    Running {
+        /// When that started, in milliseconds since 1970.
+        started_ms: u64,
+    },
+    /// It has its outcome.
+    Ended {
+        /// When its execution started, if it did.
+        started_ms: Option<u64>,
+        /// How.
+        outcome: Box<Outcome>,
+    },
+}
+
+/// A task of a build at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskView {
+    /// Its name, as `PACKAGE#TASK`.
+    pub task: String,
+    /// Where it is in its life.
+    pub phase: TaskPhase,
+    /// The execution that runs, or is to run, for it.
+    pub execution: Option<ExecutionId>,
+    /// Whether that execution was there before it.
+    pub joined: bool,
+    /// Why it shares, or does not.
+    pub join_reason: JoinReason,
 }
 
 impl BuildView {

@@ -1,7 +1,6 @@
-//! A command as it is to be run, and the part of it that makes it the action it is.
+//! A command as it is to be run.
 
 use super::digest::{Digest, FieldHasher};
-use super::environment::matters;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
@@ -53,33 +52,6 @@ impl fmt::Debug for Command {
 }
 
 impl Command {
-    /// Digest of all that makes this command the action it is, except the state of the files.
-    #[must_use]
-    pub fn identity(&self) -> Digest {
-        let mut hasher = FieldHasher::new("bd 2026 command identity v1");
-        hasher.field(self.root.as_os_str().as_bytes()).field(self.cwd.as_os_str().as_bytes());
-        hasher.number(self.argv.len() as u64);
-        for argument in &self.argv {
-            hasher.field(argument.as_bytes());
-        }
-        let mut environment: Vec<_> =
-            self.environment.iter().filter(|(name, _)| matters(name)).collect();
-        environment.sort();
-        for (name, value) in environment {
-            hasher.field(name.as_bytes()).field(value.as_bytes());
-        }
-        // Behind a variable number of variables, so marked by a field no variable name can equal.
-        hasher.field(b"=");
-        if let Some(program) = &self.program {
-            hasher.field(program.path.as_os_str().as_bytes());
-            program.signature.iter().for_each(|number| {
-                hasher.number(*number);
-            });
-        }
-        hasher.number(u64::from(self.umask.unwrap_or(u32::MAX)));
-        hasher.finish()
-    }
-
     /// Digest of what such a command is like whatever its environment: how long it took before
     /// is a fair guess for the next time.
     #[must_use]
@@ -109,33 +81,6 @@ pub(crate) mod tests {
             root: "/ws".into(),
             program: None,
         }
-    }
-
-    #[test]
-    fn what_can_change_the_result_changes_the_identity() {
-        let base = command(&["cargo", "check"]);
-        let with = |change: &dyn Fn(&mut Command)| {
-            let mut changed = base.clone();
-            change(&mut changed);
-            changed.identity()
-        };
-        let different: Vec<Digest> = vec![
-            base.identity(),
-            with(&|c| c.argv.push("-q".into())),
-            with(&|c| c.argv = vec!["cargo check".into()]),
-            with(&|c| c.cwd = "/ws/a".into()),
-            with(&|c| c.root = "/".into()),
-            with(&|c| c.environment.push(("RUSTFLAGS".into(), "-O".into()))),
-            with(&|c| c.environment[0].1 = "/usr/bin".into()),
-            with(&|c| c.umask = Some(0o77)),
-            with(&|c| {
-                c.program = Some(Program { path: "/bin/cargo".into(), signature: [1, 2, 3] });
-            }),
-        ];
-        for (at, digest) in different.iter().enumerate() {
-            assert!(!different[..at].contains(digest), "change {at} made no difference");
-        }
-        assert_eq!(base.identity(), with(&|c| c.environment.push(("TERM".into(), "x".into()))));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The words of the domain: ids, digests, commands, actions, outcomes, builds. Pure: reads no
-//! clock, no file and no environment.
+//! The words of the domain: ids, digests, commands, actions, plans, outcomes, builds. Pure: reads
+//! no clock, no file and no environment.
 
 pub mod action;
 pub mod build;
@@ -8,11 +8,13 @@ pub mod digest;
 pub mod environment;
 pub mod ids;
 pub mod outcome;
+pub mod plan;
 pub mod tool;
 
-pub use action::{ActionKey, TreeVersion};
-pub use build::{BuildView, JoinReason, Phase, Priority, WaitReason};
+pub use action::{Action, ActionKey, EnvironmentPolicy, Inputs, LaneKey, Resources, TreeVersion};
+pub use build::{BuildView, JoinReason, Phase, Priority, TaskPhase, TaskView, WaitReason};
 pub use command::Command;
 pub use digest::Digest;
 pub use ids::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
-pub use outcome::{AttemptResult, Exit, Outcome, Source, Status};
+pub use outcome::{AttemptResult, Exit, Outcome, OutcomeSource, Status};
+pub use plan::{Join, NodeIndex, Plan, PlanError, PlanNode};

@@ -45,13 +45,15 @@ pub enum Status {
     Interrupted,
     /// It was never started.
     NotRun,
+    /// Something it depends on did not succeed.
+    Skipped,
     /// The daemon could not do its part.
     Error,
 }
 
 /// Where a build's outcome comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum OutcomeSource {
     /// An execution was started for it.
     Executed,
     /// An execution that was there already was shared.
@@ -68,7 +70,7 @@ pub struct Outcome {
     /// Paths that changed while it ran, relative to the root; `None` where nobody looked.
     pub moved: Option<Vec<PathBuf>>,
     /// Where it comes from.
-    pub source: Source,
+    pub source: OutcomeSource,
     /// What the daemon has to say about it.
     pub message: Option<String>,
 }
@@ -77,7 +79,7 @@ impl Outcome {
     /// An outcome without an attempt.
     #[must_use]
     pub fn without_attempt(status: Status, message: Option<String>) -> Self {
-        Self { status, result: None, moved: None, source: Source::Executed, message }
+        Self { status, result: None, moved: None, source: OutcomeSource::Executed, message }
     }
 }
 

@@ -1,8 +1,9 @@
-//! What is reported to the runtime from other threads, and what others ask of it.
+//! What is reported to the engine's task from other threads, and what others ask there that is not
+//! the core's to answer.
 
-use super::triggers::{Prepared, TriggerRequest, TriggerUpdate};
-use crate::engine::{Input, Target};
-use crate::index::Changes;
+use super::triggers::TriggerUpdate;
+use crate::engine::{Moved, Target};
+use crate::index::{Changes, Clock};
 use crate::model::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 use crate::process;
 use crate::store::Recovered;
@@ -10,47 +11,30 @@ use crate::watch::{OnChange, State};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 
-/// What is reported to the engine from other threads.
+/// What is reported from other threads.
 #[derive(Debug)]
 pub enum Report {
-    /// The state of a workspace was established.
-    Resolved(Target, Result<State, String>),
-    /// What changed in the workspace of an execution is known.
-    Checked(ExecutionId, Result<Changes, String>),
+    /// The version of a target's inputs was established.
+    Digested(Target, Result<State, String>),
+    /// What moved among the inputs of an execution is known.
+    Verified(ExecutionId, Moved),
     /// An attempt is over.
     Ended(AttemptId, process::Ended),
     /// The store is open.
     Recovered(Recovered),
-    /// The files of a trigger changed, or can not be observed.
+    /// Every change of a trigger's files after this clock is seen, or why not.
+    Prepared(TriggerId, Result<Clock, String>),
+    /// The files of a trigger changed, or can not be observed any more.
     Observed(TriggerId, Result<Changes, String>),
-    /// The workspace of a trigger has been looked at.
-    Prepared(Box<Prepared>),
-    /// What a workspace has run on change.
+    /// What a workspace asks to have run on change.
     Rules(PathBuf, Vec<OnChange>),
-    /// The core is to be told something.
-    Told(Box<Input>),
 }
 
-/// What others ask of the runtime: what is decided about or done to triggers, attempts and
-/// workspaces. What only is to be known is asked of whoever owns it.
+/// What others ask.
 #[derive(Debug)]
 pub enum Question {
-    /// Forget a workspace; `false` when there was none.
-    Forget {
-        /// Its root.
-        root: PathBuf,
-        /// Where to answer.
-        reply: oneshot::Sender<bool>,
-    },
     /// The pseudo-terminal of a build has a new size: rows, columns.
     Resize(BuildId, (u16, u16)),
-    /// A command is to be run on change; the answer is the id of its trigger, or why there is
-    /// none.
-    Trigger(Box<TriggerRequest>, oneshot::Sender<Result<TriggerId, String>>),
     /// What a trigger of a client did next. There is no answer where there is no such trigger.
     TriggerUpdate(TriggerId, ClientId, oneshot::Sender<TriggerUpdate>),
-    /// A client is gone.
-    ClientGone(ClientId),
-    /// What the workspace at a root has run on change may be run: somebody said so.
-    Trust(PathBuf),
 }

@@ -1,13 +1,14 @@
 //! What is run on change: waits for changes of the files that count, and keeps what a trigger did
-//! until somebody asks. When to run is the core's to decide.
+//! until its client asks. When to run is the core's to decide.
 
-use super::{Report, Runtime};
-use crate::engine::{Input, Join, Submission, TriggerEvent};
+use super::engine_handle::{EventSender, TriggerReply};
+use super::messages::Report;
+use super::warnings::Warnings;
+use crate::engine::{Input, Submission, TriggerEvent, TriggerRequest};
 use crate::index::{Changes, Clock, EntryType};
-use crate::model::command::Program;
-use crate::model::{ClientId, Command, JoinReason, Priority, TriggerId};
-use crate::watch::{ChangesQuery, Globs, OnChange};
-use std::collections::VecDeque;
+use crate::model::{Action, ClientId, Command, Join, JoinReason, Plan, Priority, TriggerId};
+use crate::watch::{ChangesQuery, Globs, OnChange, WorkspaceRegistry};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,228 +17,229 @@ use tokio::sync::oneshot;
 /// How long one wait for changes lasts; it is begun again.
 const WAIT: Duration = Duration::from_secs(3600);
 
-/// TriggerUpdate kept for somebody who does not ask; the oldest go.
-const MOST_NEWS: usize = 1000;
+/// Updates kept for somebody who does not ask; the oldest go.
+const MOST_UPDATES: usize = 1000;
 
 /// The connection of what `bd.toml` has run: none.
 const NOBODY: ClientId = ClientId(0);
 
-/// What a client hears of its watch.
+/// What a client learns of its trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TriggerUpdate {
     /// What the core did.
-    Did(TriggerEvent),
+    Event(TriggerEvent),
     /// The workspace can not be observed any more.
     Ended(String),
 }
 
-/// A command that a client wants run on change.
+/// See the [module](self).
 #[derive(Debug)]
-pub struct TriggerRequest {
-    /// What to run, for whom.
-    pub submission: Submission,
-    /// Which files count.
-    pub on: Globs,
-    /// Whether to run it before anything has changed.
-    pub initial: bool,
-}
-
-/// Where to answer with the id of a trigger, or why there is none.
-pub(super) type TriggerReply = oneshot::Sender<Result<TriggerId, String>>;
-
-/// A trigger whose workspace has been looked at.
-#[derive(Debug)]
-pub struct Prepared {
-    id: TriggerId,
-    watch: Box<TriggerRequest>,
-    reply: Option<TriggerReply>,
-    seen: Result<Changes, String>,
+pub(super) struct TriggerFeeds {
+    registry: WorkspaceRegistry,
+    reports: EventSender<Report>,
+    warnings: Warnings,
+    feeds: BTreeMap<TriggerId, Feed>,
+    /// Clients that wait for the ids of triggers whose files are not watched yet.
+    replies: HashMap<TriggerId, TriggerReply>,
 }
 
 /// One trigger, as far as it is not the core's.
 #[derive(Debug)]
-pub(super) struct TriggerState {
+struct Feed {
     client: ClientId,
     root: PathBuf,
     on: Globs,
-    /// Up to when changes were told.
+    /// Up to when changes were reported.
     since: Option<Clock>,
-    news: VecDeque<TriggerUpdate>,
+    updates: VecDeque<TriggerUpdate>,
     asking: Option<oneshot::Sender<TriggerUpdate>>,
 }
 
-impl Runtime {
-    /// Begins to observe for a trigger. Nothing runs, and nobody is answered, before it is certain
-    /// that every later change is seen.
-    pub(super) fn watch(&mut self, watch: Box<TriggerRequest>, reply: Option<TriggerReply>) {
-        self.last_trigger += 1;
-        let id = TriggerId(self.last_trigger);
-        let reports = self.reports.clone();
-        let root = watch.submission.command.root.clone();
-        let query = ChangesQuery { since: None, wait: None };
-        self.registry.changes(&root, query, move |seen| {
-            let prepared = Prepared { id, watch, reply, seen };
-            reports.send(Report::Prepared(Box::new(prepared)));
-        });
+/// A trigger whose files are to be watched.
+#[derive(Debug)]
+pub(super) struct Prepare {
+    pub(super) trigger: TriggerId,
+    pub(super) client: ClientId,
+    pub(super) root: PathBuf,
+    pub(super) on: Arc<[String]>,
+}
+
+impl TriggerFeeds {
+    pub(super) fn new(
+        registry: WorkspaceRegistry,
+        reports: EventSender<Report>,
+        warnings: Warnings,
+    ) -> Self {
+        Self { registry, reports, warnings, feeds: BTreeMap::new(), replies: HashMap::new() }
     }
 
-    pub(super) fn prepared(&mut self, prepared: Prepared) -> Option<Input> {
-        let Prepared { id, watch, reply, seen } = prepared;
-        let TriggerRequest { submission, on, initial } = *watch;
-        let seen = match seen {
-            Ok(seen) => seen,
+    /// Keeps who is to learn the id of a trigger, once its files are watched.
+    pub(super) fn keep_reply(&mut self, trigger: TriggerId, reply: TriggerReply) {
+        self.replies.insert(trigger, reply);
+    }
+
+    /// Begins to observe for a trigger; reported as [`Report::Prepared`].
+    pub(super) fn prepare(&mut self, prepare: Prepare) {
+        let Prepare { trigger, client, root, on } = prepare;
+        let reports = self.reports.clone();
+        let on = match Globs::new(on.iter().map(String::as_str)) {
+            Ok(on) => on,
             Err(why) => {
+                let why = format!("{}: on_change: {why}", root.join("bd.toml").display());
+                return reports.send(Report::Prepared(trigger, Err(why)));
+            }
+        };
+        let query = ChangesQuery { since: None, wait: None };
+        self.registry.changes(&root, query, move |seen| {
+            reports.send(Report::Prepared(trigger, seen.map(|changes| changes.clock)));
+        });
+        let (updates, asking) = (VecDeque::new(), None);
+        let feed = Feed { client, root, on, since: None, updates, asking };
+        self.feeds.insert(trigger, feed);
+    }
+
+    /// From now on every change is seen, or it is known why not. Nothing runs, and nobody is
+    /// answered, before that.
+    pub(super) fn prepared(&mut self, trigger: TriggerId, seen: Result<Clock, String>) -> Input {
+        let reply = self.replies.remove(&trigger);
+        match seen {
+            Ok(clock) => {
+                if let Some(feed) = self.feeds.get_mut(&trigger) {
+                    feed.since = Some(clock);
+                }
+                match reply.map(|reply| reply.send(Ok(trigger))) {
+                    // Whoever wanted it has gone meanwhile.
+                    Some(Err(_)) => Input::RemoveTrigger(trigger),
+                    _ => Input::TriggerPrepared(trigger),
+                }
+            }
+            Err(why) => {
+                self.feeds.remove(&trigger);
                 match reply {
                     // Whoever does not wait any more needs no answer.
                     Some(reply) => drop(reply.send(Err(why))),
-                    None => self.warn(why),
+                    None => self.warnings.push(why),
                 }
-                return None;
+                Input::TriggerFailed(trigger)
             }
-        };
-        if let Some(reply) = reply
-            && reply.send(Ok(id)).is_err()
-        {
-            return None;
         }
-        let watched = TriggerState {
-            client: submission.client,
-            root: submission.command.root.clone(),
-            on,
-            since: Some(seen.clock),
-            news: VecDeque::new(),
-            asking: None,
-        };
-        self.watched.insert(id, watched);
-        Some(Input::AddTrigger { trigger: id, submission, initial })
     }
 
-    /// Forgets the triggers of a connection that ended; the core was told as well.
-    pub(super) fn unwatch_all_of(&mut self, client: ClientId) {
-        self.watched.retain(|_, watched| watched.client != client);
-    }
-
-    pub(super) fn observe(&mut self, id: TriggerId) {
-        let Some(watched) = self.watched.get(&id) else { return };
+    /// Waits for changes of a trigger's files; reported as [`Report::Observed`].
+    pub(super) fn subscribe(&self, trigger: TriggerId) {
+        let Some(feed) = self.feeds.get(&trigger) else { return };
         let reports = self.reports.clone();
-        let query = ChangesQuery { since: watched.since, wait: Some(WAIT) };
-        self.registry.changes(&watched.root, query, move |changes| {
-            reports.send(Report::Observed(id, changes));
+        let query = ChangesQuery { since: feed.since, wait: Some(WAIT) };
+        self.registry.changes(&feed.root, query, move |changes| {
+            reports.send(Report::Observed(trigger, changes));
         });
     }
 
     pub(super) fn observed(
         &mut self,
-        id: TriggerId,
+        trigger: TriggerId,
         changes: Result<Changes, String>,
     ) -> Option<Input> {
-        let watched = self.watched.get_mut(&id)?;
+        let feed = self.feeds.get_mut(&trigger)?;
         match changes {
             Ok(changes) => {
-                watched.since = Some(changes.clock);
-                // A directory is no more than the files in it, which are told one by one.
+                feed.since = Some(changes.clock);
+                // A directory is no more than the files in it, which are reported one by one.
                 let files = changes.changes.into_iter().filter(|c| c.entry != EntryType::Dir);
-                let paths =
-                    files.map(|change| change.path).filter(|path| watched.on.match_path(path));
-                Some(Input::FilesChanged { trigger: id, paths: paths.collect() })
+                let paths = files.map(|change| change.path).filter(|path| feed.on.match_path(path));
+                Some(Input::FilesChanged { trigger, paths: paths.collect() })
             }
             Err(why) => {
-                watched.tell(TriggerUpdate::Ended(why));
-                Some(Input::RemoveTrigger(id))
+                feed.push(TriggerUpdate::Ended(why));
+                Some(Input::TriggerFailed(trigger))
             }
         }
     }
 
-    pub(super) fn tell_news(&mut self, id: TriggerId, news: TriggerEvent) {
-        let Some(watched) = self.watched.get_mut(&id) else { return };
-        if let TriggerEvent::Loop(path) = &news {
-            let root = watched.root.display();
-            tracing::warn!(%id, %root, path = %path.display(), "what is run on change changes its own files");
+    pub(super) fn event(&mut self, trigger: TriggerId, event: TriggerEvent) {
+        let Some(feed) = self.feeds.get_mut(&trigger) else { return };
+        if let TriggerEvent::Loop(path) = &event {
+            let root = feed.root.display();
+            tracing::warn!(id = %trigger, %root, path = %path.display(), "what is run on change changes its own files");
         }
-        watched.tell(TriggerUpdate::Did(news));
+        feed.push(TriggerUpdate::Event(event));
     }
 
-    /// Answers with what a trigger of this client did next, once it did.
-    pub(super) fn next_news(
+    /// Answers with what a trigger of this client did next, once it did. Whoever asks for one that
+    /// is not there learns it by the end of the reply.
+    pub(super) fn next_update(
         &mut self,
-        id: TriggerId,
+        trigger: TriggerId,
         client: ClientId,
         reply: oneshot::Sender<TriggerUpdate>,
     ) {
-        let watched = self.watched.get_mut(&id).filter(|watched| watched.client == client);
-        // Whoever asks for one that is not there learns it by the end of the reply.
-        let Some(watched) = watched else { return };
-        match watched.news.pop_front() {
-            Some(news) => {
-                if let Err(unsent) = reply.send(news) {
-                    watched.news.push_front(unsent);
+        let feed = self.feeds.get_mut(&trigger).filter(|feed| feed.client == client);
+        let Some(feed) = feed else { return };
+        match feed.updates.pop_front() {
+            Some(update) => {
+                if let Err(unsent) = reply.send(update) {
+                    feed.updates.push_front(unsent);
                 }
             }
-            None => watched.asking = Some(reply),
+            None => feed.asking = Some(reply),
         }
     }
 
-    /// Runs what a workspace's `bd.toml` says is to be run on change, and nothing else of it.
-    pub(super) fn rules_of(&mut self, root: &Path, rules: &[OnChange]) {
-        let ours = |watched: &TriggerState| watched.client == NOBODY && watched.root == root;
-        let old: Vec<_> =
-            self.watched.iter().filter(|(_, watched)| ours(watched)).map(|(id, _)| *id).collect();
-        for id in old {
-            self.watched.remove(&id);
-            self.reports.send(Report::Told(Box::new(Input::RemoveTrigger(id))));
-        }
-        for rule in rules {
-            match Globs::new(rule.on.iter().map(String::as_str)) {
-                Ok(on) => {
-                    let submission = submission(root, &rule.run);
-                    self.watch(Box::new(TriggerRequest { submission, on, initial: false }), None);
-                }
-                Err(why) => {
-                    self.warn(format!("{}: on_change: {why}", root.join("bd.toml").display()))
-                }
-            }
-        }
+    pub(super) fn unsubscribe(&mut self, trigger: TriggerId) {
+        self.feeds.remove(&trigger);
+    }
+
+    pub(super) fn forget_client(&mut self, client: ClientId) {
+        self.feeds.retain(|_, feed| feed.client != client);
     }
 }
 
-impl TriggerState {
-    fn tell(&mut self, mut news: TriggerUpdate) {
+impl Feed {
+    fn push(&mut self, mut update: TriggerUpdate) {
         if let Some(asking) = self.asking.take() {
-            match asking.send(news) {
+            match asking.send(update) {
                 Ok(()) => return,
                 // It has not waited.
-                Err(unsent) => news = unsent,
+                Err(unsent) => update = unsent,
             }
         }
-        if self.news.len() == MOST_NEWS {
-            self.news.pop_front();
+        if self.updates.len() == MOST_UPDATES {
+            self.updates.pop_front();
         }
-        self.news.push_back(news);
+        self.updates.push_back(update);
     }
 }
 
-/// A command of `bd.toml`, in the root and with the daemon's own environment.
+/// What the rules of a workspace's `bd.toml` ask for: commands in the root, with the daemon's own
+/// environment.
+pub(super) fn requests_of(root: &Path, rules: &[OnChange]) -> Vec<TriggerRequest> {
+    let request = |rule: &OnChange| TriggerRequest {
+        template: submission(root, &rule.run),
+        on: rule.on.as_slice().into(),
+        initial: false,
+    };
+    rules.iter().map(request).collect()
+}
+
 fn submission(root: &Path, run: &[String]) -> Submission {
-    let environment: Vec<_> = std::env::vars_os().collect();
-    let argv: Vec<_> = run.iter().map(Into::into).collect();
     let command = Command {
-        argv,
+        argv: run.iter().map(Into::into).collect(),
         cwd: root.to_path_buf(),
-        environment,
+        environment: std::env::vars_os().collect(),
         umask: None,
         stdin: false,
         tty: None,
         root: root.to_path_buf(),
-        program: None::<Program>,
+        program: None,
     };
     Submission {
         client: NOBODY,
         session: "hook:bd.toml".to_owned(),
-        command: Arc::new(command),
+        plan: Plan::of_action(Action::of_command(command), Join::No(JoinReason::NotABuild)),
         priority: Priority::Background,
         timeout_ms: None,
-        join: Join::No(JoinReason::NotABuild),
         detach: true,
+        keep_going: false,
         parent: None,
     }
 }

@@ -11,13 +11,13 @@ const NEWEST_EIGHTHS: u64 = 3;
 
 /// Expected durations by command [shape](crate::model::Command::shape).
 #[derive(Debug, Default)]
-pub struct Estimates {
+pub(super) struct Estimates {
     durations: HashMap<Digest, u64>,
 }
 
 impl Estimates {
     /// Learns one duration, in milliseconds.
-    pub fn learn(&mut self, shape: Digest, duration_ms: u64) {
+    pub(super) fn learn(&mut self, shape: Digest, duration_ms: u64) {
         if self.durations.len() >= MOST && !self.durations.contains_key(&shape) {
             // Which one goes matters little: a guess that is missing costs nothing but itself.
             if let Some(any) = self.durations.keys().next().copied() {
@@ -34,7 +34,7 @@ impl Estimates {
 
     /// Expected duration, in milliseconds.
     #[must_use]
-    pub fn of(&self, shape: Digest) -> Option<u64> {
+    pub(super) fn of(&self, shape: Digest) -> Option<u64> {
         self.durations.get(&shape).copied()
     }
 }
@@ -43,7 +43,10 @@ impl Estimates {
 /// running executions still need, `durations` those of the members in their order. `None` as soon
 /// as one that counts is unknown.
 #[must_use]
-pub fn start_times(remaining: &[Option<u64>], durations: &[Option<u64>]) -> Vec<Option<u64>> {
+pub(super) fn start_times(
+    remaining: &[Option<u64>],
+    durations: &[Option<u64>],
+) -> Vec<Option<u64>> {
     let mut ends: Option<BinaryHeap<Reverse<u64>>> =
         remaining.iter().map(|time| time.map(Reverse)).collect();
     let start = |duration: &Option<u64>| {

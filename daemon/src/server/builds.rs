@@ -3,7 +3,7 @@
 
 use super::state::Server;
 use crate::model::{BuildId, BuildView};
-use crate::runtime::event_loop::EngineStopped;
+use crate::runtime::EngineStopped;
 use std::sync::Arc;
 
 /// Why an id names no build.

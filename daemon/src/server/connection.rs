@@ -90,8 +90,8 @@ impl Server {
                     return refuse(&mut frames, refused).await;
                 };
                 let client = ClientId(self.next.fetch_add(1, Ordering::Relaxed));
-                let idle =
-                    channel == Channel::Control && self.parts.engine.idle().await.unwrap_or(false);
+                let idle = channel == Channel::Control
+                    && self.parts.engine.is_idle().await.unwrap_or(false);
                 let welcome = ServerHello::Welcome {
                     protocol: common,
                     version: PRODUCT_VERSION.to_owned(),
@@ -126,7 +126,7 @@ impl Server {
     }
 
     async fn shutdown(&self, mut frames: Frames, when: ShutdownWhen) -> io::Result<()> {
-        if when == ShutdownWhen::Idle && !self.parts.engine.idle().await.unwrap_or(true) {
+        if when == ShutdownWhen::Idle && !self.parts.engine.is_idle().await.unwrap_or(true) {
             return refuse(&mut frames, RefusedConnection::Busy).await;
         }
         send(&mut frames, &ServerHello::Ending).await?;

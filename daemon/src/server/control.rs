@@ -6,7 +6,6 @@ use super::state::Server;
 use super::wire::Wire;
 use crate::engine::Input;
 use crate::model::ClientId;
-use crate::runtime::Question;
 use bd_protocol::Session;
 use bd_protocol::service::Bd as _;
 use futures_util::StreamExt as _;
@@ -38,6 +37,4 @@ pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, cl
     }
     drop(handlers);
     server.parts.engine.tell(Input::ClientGone(client));
-    // The engine has ended if it does not take this, and the triggers with it.
-    let _ = server.parts.engine.question(Question::ClientGone(client)).await;
 }

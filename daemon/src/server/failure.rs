@@ -10,7 +10,7 @@ use super::submit::SubmitError;
 use super::wire::RequestError;
 use super::workspace_query::WorkspaceQueryError;
 use crate::engine::Refusal;
-use crate::runtime::event_loop::EngineStopped;
+use crate::runtime::EngineStopped;
 use crate::store::HistoryError;
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::hello::{OUR_RANGE, PRODUCT_VERSION, ProtocolRange};

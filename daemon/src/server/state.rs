@@ -5,8 +5,7 @@ use super::memory::Memory;
 use super::wire::Frames;
 use crate::model::{BuildId, BuildView, ClientId};
 use crate::output::OutputStore;
-use crate::runtime::event_loop::EngineStopped;
-use crate::runtime::{Engine, Question, Warnings};
+use crate::runtime::{Engine, Warnings};
 use crate::store::HistoryReader;
 use crate::watch::WorkspaceRegistry;
 use bd_protocol::Session;
@@ -15,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// Most connections at once: a client has two, and a thousand clients are served.
 pub(super) const MOST_CONNECTIONS: usize = 4096;
@@ -116,16 +115,6 @@ impl Server {
 
     pub(super) fn keep_stdin(&self, build: BuildId, pipe: OwnedFd) {
         self.stdin_pipes.lock().unwrap_or_else(PoisonError::into_inner).insert(build, pipe);
-    }
-
-    /// Asks the runtime, by way of the engine, and waits for the answer.
-    pub(super) async fn ask<T>(
-        &self,
-        question: impl FnOnce(oneshot::Sender<T>) -> Question,
-    ) -> Result<T, EngineStopped> {
-        let (send, receive) = oneshot::channel();
-        self.parts.engine.question(question(send)).await?;
-        receive.await.map_err(|_| EngineStopped)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Turns the request of a client into a submission: finds the root and the program, and decides
 //! whether the command may be shared.
 
-use crate::engine::{Join, Submission};
+use crate::engine::Submission;
 use crate::model::command::Program;
-use crate::model::{BuildId, ClientId, Command, JoinReason, tool};
+use crate::model::{Action, BuildId, ClientId, Command, Join, JoinReason, Plan, tool};
 use crate::server::{convert, locate};
 use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
 use bd_protocol::{OsText, Priority, Session};
@@ -12,7 +12,6 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::{fs, io};
 
 /// Where programs are searched for if the environment does not say (as with `execvp`).
@@ -53,11 +52,11 @@ pub(super) fn submission(
     Ok(Submission {
         client,
         session: session.to_string(),
-        command: Arc::new(command(asked)?),
+        plan: Plan::of_action(Action::of_command(command(asked)?), join),
         priority: convert::model_priority(priority),
         timeout_ms,
-        join,
         detach,
+        keep_going: false,
         parent,
     })
 }

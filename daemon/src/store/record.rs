@@ -3,7 +3,7 @@
 
 use crate::model::{
     AttemptId, AttemptResult, BuildId, BuildView, Command, ExecutionId, Exit, JoinReason, Outcome,
-    Phase, Priority, Source, Status, WaitReason,
+    OutcomeSource, Phase, Priority, Status, WaitReason,
 };
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -110,9 +110,10 @@ macro_rules! names {
 names!(write_status, read_status, Status,
     Status::Ok = "ok", Status::Failed = "failed", Status::Cancelled = "cancelled",
     Status::TimedOut = "timed_out", Status::Interrupted = "interrupted", Status::NotRun = "not_run",
-    Status::Error = "error"; else Status::Error);
-names!(write_source, read_source, Source,
-    Source::Executed = "executed", Source::Joined = "joined"; else Source::Executed);
+    Status::Skipped = "skipped", Status::Error = "error"; else Status::Error);
+names!(write_source, read_source, OutcomeSource,
+    OutcomeSource::Executed = "executed", OutcomeSource::Joined = "joined";
+    else OutcomeSource::Executed);
 names!(write_priority, read_priority, Priority,
     Priority::Background = "background", Priority::Agent = "agent", Priority::Editor = "editor",
     Priority::User = "user"; else Priority::Background);
@@ -245,7 +246,11 @@ impl BuildRecord {
             status: write_status(outcome.status),
             result: None,
             moved: None,
-            source: write_source(if self.joined { Source::Joined } else { Source::Executed }),
+            source: write_source(if self.joined {
+                OutcomeSource::Joined
+            } else {
+                OutcomeSource::Executed
+            }),
             message: outcome.message,
         });
         self
@@ -290,6 +295,7 @@ impl BuildRecord {
             joined: self.joined,
             join_reason: read_join(&self.join_reason, self.join_detail),
             estimate_ms: self.estimate_ms,
+            tasks: Vec::new(),
         }
     }
 }
@@ -321,7 +327,7 @@ pub(super) mod tests {
                         peak_rss_bytes: 3,
                     }),
                     moved: Some(vec!["src/lib.rs".into()]),
-                    source: Source::Joined,
+                    source: OutcomeSource::Joined,
                     message: Some("a word".into()),
                 },
             },
@@ -329,6 +335,7 @@ pub(super) mod tests {
             joined: true,
             join_reason: JoinReason::KnownTool("cargo".into()),
             estimate_ms: Some(900),
+            tasks: Vec::new(),
         }
     }
 

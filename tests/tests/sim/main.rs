@@ -3,15 +3,17 @@
 //!
 //! `BD_SIM_SEEDS=N` plays N seeds, `BD_SIM_SEED=S` just the one that failed.
 
+mod plans;
 mod triggers;
 
-use bd_daemon::engine::{Core, Effect, Input, Join, Limits, Moved, Now, Submission, Target};
+use bd_daemon::engine::{Core, Effect, Input, Limits, Moved, NoVersion, Now, Submission, Target};
 use bd_daemon::model::{
-    AttemptId, AttemptResult, BuildId, BuildView, ClientId, Command, Digest, ExecutionId, Exit,
-    JoinReason, Phase, Priority, Status, TreeVersion, TriggerId, WaitReason,
+    Action, AttemptId, AttemptResult, BuildId, BuildView, ClientId, Command, Digest, ExecutionId,
+    Exit, Join, JoinReason, Plan, Priority, Status, TreeVersion, TriggerId, WaitReason,
 };
-use bd_daemon::scheduler::PriorityQueue;
+use bd_daemon::scheduler::PriorityScheduler;
 use bd_tests::rng::Rng;
+use plans::{State, nodes, wants};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use triggers::{EDITS, Trigger};
@@ -27,6 +29,7 @@ enum Event {
     Edit,
     Watch,
     Unwatch,
+    Prepared(TriggerId),
     Told(TriggerId),
     Resolved(Target),
     Ends(AttemptId),
@@ -58,7 +61,9 @@ struct World {
     tree: TreeVersion,
     /// What was edited at the end of each epoch.
     edited: Vec<&'static str>,
-    commands: Vec<Arc<Command>>,
+    actions: Vec<Arc<Action>>,
+    /// Whose inputs are being digested.
+    digesting: BTreeSet<Target>,
     states: HashMap<Target, TreeVersion>,
     attempts: BTreeMap<AttemptId, Attempt>,
     /// Start epoch of every execution that started.
@@ -68,6 +73,8 @@ struct World {
     live: BTreeMap<BuildId, Asked>,
     ended: BTreeMap<BuildId, Status>,
     last_submitted: Option<BuildId>,
+    submitting: Option<Asked>,
+    asked_triggers: u64,
     triggers: BTreeMap<TriggerId, Trigger>,
     /// Those of them that have ended.
     gone: BTreeSet<TriggerId>,
@@ -85,25 +92,46 @@ struct Asked {
     cancelled: bool,
     /// What it is a run of.
     by: Option<TriggerId>,
+    priority: Priority,
+    detached: bool,
+    /// What it asked for; `None` for a run of a trigger.
+    plan: Option<Plan>,
+}
+
+impl Asked {
+    /// By nobody in particular, for one plain command of an editor's.
+    fn at(epoch: u64) -> Self {
+        Self {
+            client: ClientId(u64::MAX),
+            epoch,
+            inside: None,
+            cancelled: false,
+            by: None,
+            priority: Priority::Editor,
+            detached: false,
+            plan: None,
+        }
+    }
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let limit = 1 + rng.below(4);
-        let queue = Box::new(PriorityQueue::new(limit as u32));
-        let commands = (0..4).map(|n| Arc::new(command(&format!("tool{n}")))).collect();
+        let scheduler = Box::new(PriorityScheduler::new(limit as u32));
+        let actions = (0..4).map(|n| Arc::new(action(&format!("tool{n}")))).collect();
         Self {
             seed,
             rng,
-            core: Core::new(Limits { builds: 25, stop_grace_ms: GRACE_MS }, queue),
+            core: Core::new(Limits { builds: 25, stop_grace_ms: GRACE_MS }, scheduler),
             limit,
             now: 1_000,
             events: BTreeMap::new(),
             scheduled: 0,
             tree: TreeVersion { tree: Digest([0; 32]), epoch: 0 },
             edited: Vec::new(),
-            commands,
+            actions,
+            digesting: BTreeSet::new(),
             states: HashMap::new(),
             attempts: BTreeMap::new(),
             started: HashMap::new(),
@@ -112,6 +140,8 @@ impl World {
             live: BTreeMap::new(),
             ended: BTreeMap::new(),
             last_submitted: None,
+            submitting: None,
+            asked_triggers: 0,
             triggers: BTreeMap::new(),
             gone: BTreeSet::new(),
             cancelled: BTreeSet::new(),
@@ -149,7 +179,11 @@ impl World {
         assert!(self.attempts.is_empty(), "seed {seed}: still running: {:?}", self.attempts);
         self.newest_state_has_won();
         self.unwatch_all();
-        assert!(self.core.idle(), "seed {seed}: the core holds on to something: {:?}", self.core);
+        assert!(
+            self.core.is_idle(),
+            "seed {seed}: the core holds on to something: {:?}",
+            self.core
+        );
         assert!(self.states.is_empty(), "seed {seed}: states never forgotten: {:?}", self.states);
         assert_eq!(self.draining, self.drained, "seed {seed}: the drain");
         Played { builds: self.ended.len(), executions: self.started.len() }
@@ -166,15 +200,17 @@ impl World {
             Event::Edit => self.edit("somebody's"),
             Event::Watch => self.add_trigger(),
             Event::Unwatch => self.remove_trigger(),
+            Event::Prepared(trigger) => self.prepared(trigger),
             Event::Told(trigger) => self.told(trigger),
             Event::Resolved(target) => {
-                let state = if self.rng.one_in(30) {
-                    Err("the tree keeps changing".to_owned())
+                self.digesting.remove(&target);
+                let version = if self.rng.one_in(30) {
+                    Err(NoVersion("the tree keeps changing".to_owned()))
                 } else {
                     self.states.insert(target, self.tree);
                     Ok(self.tree)
                 };
-                self.step(Input::InputsDigested { target, state });
+                self.step(Input::InputsDigested { target, version });
             }
             Event::Ends(attempt) => self.attempt_ends(attempt),
             Event::Checked(execution) => {
@@ -222,7 +258,8 @@ impl World {
     }
 
     fn client_gone(&mut self, client: ClientId) {
-        self.live.values_mut().filter(|a| a.client == client).for_each(|a| a.cancelled = true);
+        let theirs = self.live.values_mut().filter(|a| a.client == client && !a.detached);
+        theirs.for_each(|asked| asked.cancelled = true);
         self.forget_triggers_of(client);
         self.step(Input::ClientGone(client));
     }
@@ -236,30 +273,33 @@ impl World {
             Some(_) => ClientId(1_000 + self.scheduled as u64),
             None => ClientId(self.rng.below(6)),
         };
-        let command = self.rng.below(self.commands.len() as u64) as usize;
         let classes = [Priority::Background, Priority::Agent, Priority::Editor, Priority::User];
-        let join = match command {
-            0 => Join::No(JoinReason::NotABuild),
-            _ => Join::Yes(JoinReason::Asked),
-        };
+        let priority = *self.rng.pick(&classes).expect("a class");
+        let plan = self.random_plan();
+        // Who asked inside a build waits for the answer.
+        let detach = inside.is_none() && self.rng.one_in(6);
         let submission = Submission {
             client,
             session: "agent:sim".into(),
-            command: self.commands[command].clone(),
-            priority: *self.rng.pick(&classes).expect("a class"),
+            plan: plan.clone(),
+            priority,
             timeout_ms: self.rng.one_in(5).then(|| 1 + self.rng.below(800)),
-            join,
-            detach: false,
+            detach,
+            keep_going: self.rng.one_in(2),
             parent: inside.map(|attempt| self.attempts[&attempt].owner),
         };
         self.last_submitted = None;
+        let asked = Asked {
+            client,
+            inside,
+            priority,
+            detached: detach,
+            plan: Some(plan),
+            ..Asked::at(self.tree.epoch)
+        };
+        self.submitting = Some(asked);
         self.step(Input::Submit(submission));
-        if let Some(build) = self.last_submitted {
-            let asked = self.live.get_mut(&build);
-            if let Some(asked) = asked {
-                (asked.client, asked.inside) = (client, inside);
-            }
-        }
+        self.submitting = None;
     }
 
     /// A command ends when its time has come, but not before what it asked for has ended.
@@ -310,21 +350,25 @@ impl World {
     ) {
         match effect {
             Effect::Submitted(Ok(build)) => {
-                let asked = Asked {
-                    client: ClientId(u64::MAX),
-                    epoch: self.tree.epoch,
-                    inside: None,
-                    cancelled: false,
-                    by: None,
-                };
+                let asked = self.submitting.take().expect("somebody asked");
                 assert!(self.live.insert(build, asked).is_none(), "seed {}: id twice", self.seed);
                 self.last_submitted = Some(build);
             }
-            Effect::Submitted(Err(_)) | Effect::Changed(_) | Effect::Closed(_) => {}
+            Effect::Submitted(Err(_))
+            | Effect::TriggerAdded(_)
+            | Effect::Unsubscribe(_)
+            | Effect::ForgetClient(_)
+            | Effect::Changed(_)
+            | Effect::Closed(_) => {}
+            Effect::ObserveWorkspace(_) | Effect::SaveTrust { .. } | Effect::ReportUntrusted(_) => {
+                panic!("seed {}: rules that nobody has: {effect:?}", self.seed)
+            }
+            Effect::PrepareTrigger { trigger, client, .. } => self.prepares(trigger, client),
             Effect::DigestInputs { target, .. } => {
                 if let Target::Execution(execution) = target {
                     self.admits(execution, views);
                 }
+                assert!(self.digesting.insert(target), "seed {}: {target:?} twice", self.seed);
                 let delay = self.rng.below(40);
                 self.after(delay, Event::Resolved(target));
             }
@@ -333,13 +377,13 @@ impl World {
                     self.states.insert(Target::Execution(execution), state);
                 }
             }
-            Effect::Forget(target) => {
+            Effect::ReleaseSnapshot(target) => {
                 self.states.remove(&target);
             }
             Effect::Subscribe(trigger) => self.observes(trigger),
             Effect::TriggerEvent(trigger, news) => self.news(trigger, &news),
-            Effect::Start { execution, attempt, build, command, .. } => {
-                self.starts(execution, attempt, build, &command, views);
+            Effect::Start { execution, attempt, build, action, .. } => {
+                self.starts(execution, attempt, build, &action, views);
             }
             Effect::Stop { attempt, grace_ms } => {
                 let stopping = self.attempts.get_mut(&attempt).expect("stopping what runs");
@@ -348,7 +392,7 @@ impl World {
                 let delay = self.rng.below(grace_ms + 5);
                 self.after(delay, Event::Ends(attempt));
             }
-            Effect::VerifyInputs { execution } => {
+            Effect::VerifyInputs { execution, .. } => {
                 let delay = self.rng.below(40);
                 self.after(delay, Event::Checked(execution));
             }
@@ -365,30 +409,32 @@ impl World {
         if !self.admitted.insert(execution) {
             return;
         }
-        let wanted = |view: &&BuildView| view.execution == Some(execution);
-        let Some(class) = views.iter().filter(wanted).map(|view| view.priority).max() else {
+        let Some(class) = self.class(execution, views) else { return };
+        if self.is_nested(execution, views) {
             return;
-        };
-        let passed_over = views.iter().find(|view| {
-            matches!(view.phase, Phase::Waiting(WaitReason::Workers { .. }))
-                && view.priority > class
-        });
-        if !self.is_nested(execution, views) {
-            assert!(
-                passed_over.is_none(),
-                "seed {}: {execution} before {passed_over:?}",
-                self.seed
-            );
         }
+        for node in views.iter().flat_map(nodes) {
+            if let (State::Waiting(WaitReason::Workers { .. }), Some(other)) =
+                (&node.state, node.execution)
+            {
+                let passed_over = self.class(other, views) > Some(class);
+                let seed = self.seed;
+                assert!(!passed_over, "seed {seed}: {execution} before {other}");
+            }
+        }
+    }
+
+    /// The highest class among those who want an execution.
+    fn class(&self, execution: ExecutionId, views: &[BuildView]) -> Option<Priority> {
+        let wanted_by = views.iter().filter(|view| wants(view, execution));
+        let own = |view: &BuildView| self.live.get(&view.id).map(|asked| asked.priority);
+        // A run of a trigger that was started in this very step is an editor's.
+        wanted_by.map(|view| own(view).unwrap_or(Priority::Editor)).max()
     }
 
     fn is_nested(&self, execution: ExecutionId, views: &[BuildView]) -> bool {
         let inside = |build| self.live.get(&build).is_some_and(|asked| asked.inside.is_some());
-        views.iter().any(|view| {
-            // A build submitted in this very step is not known to be inside anything yet.
-            view.execution == Some(execution)
-                && (inside(view.id) || self.last_submitted == Some(view.id))
-        })
+        views.iter().any(|view| wants(view, execution) && inside(view.id))
     }
 
     fn starts(
@@ -396,17 +442,19 @@ impl World {
         execution: ExecutionId,
         attempt: AttemptId,
         owner: BuildId,
-        command: &Arc<Command>,
+        action: &Arc<Action>,
         views: &[BuildView],
     ) {
         let seed = self.seed;
         assert!(!self.draining, "seed {seed}: started while draining");
         self.admits(execution, views);
-        let command =
-            self.commands.iter().position(|known| known == command).expect("a known command");
-        let wanted: Vec<_> = views.iter().filter(|v| v.execution == Some(execution)).collect();
-        let alone = wanted.iter().any(|view| {
-            matches!(view.join_reason, JoinReason::WouldWaitForItself | JoinReason::NoState(_))
+        self.check_start(execution, views);
+        let command = self.actions.iter().position(|known| known == action);
+        let command = command.expect("a known action");
+        let wanted: Vec<_> =
+            views.iter().flat_map(nodes).filter(|node| node.wants(execution)).collect();
+        let alone = wanted.iter().any(|node| {
+            matches!(node.join_reason, JoinReason::WouldWaitForItself | JoinReason::NoState(_))
         });
         let state = self.states.get(&Target::Execution(execution)).copied();
         let nested = self.is_nested(execution, views);
@@ -439,6 +487,7 @@ impl World {
         let asked = asked.unwrap_or_else(|| panic!("seed {seed}: {} ended twice", view.id));
         assert!(self.ended.insert(view.id, outcome.status).is_none());
         self.cancelled.extend(asked.cancelled.then_some(view.id));
+        self.check_outcome(view);
         match outcome.status {
             Status::Cancelled => {
                 let right = asked.cancelled || self.is_obsolete(&asked);
@@ -447,27 +496,43 @@ impl World {
             Status::NotRun | Status::Interrupted => assert!(self.draining, "seed {seed}"),
             _ => {}
         }
-        if outcome.result.is_none() {
-            return;
-        }
-        let execution = view.execution.expect("a result has an execution");
-        let wanted =
-            !matches!(outcome.status, Status::Cancelled | Status::TimedOut | Status::Interrupted);
-        let stopped = self.stopped.contains(&execution);
-        assert!(
-            !(wanted && stopped),
-            "seed {seed}: {} got the end of what others gave up",
-            view.id
-        );
-        let epoch = self.started[&execution];
-        let keyed =
-            before.get(&view.id).is_some_and(|view| matches!(view.join_reason, JoinReason::Asked));
-        if keyed {
-            assert!(epoch >= asked.epoch, "seed {seed}: {} got what was older than it", view.id);
-        }
-        if let Some(moved) = &outcome.moved {
-            let changed = epoch != self.tree.epoch;
-            assert!(!moved.is_empty() <= changed, "seed {seed}: moved without a change");
+        self.check_ended_nodes(view, &asked, before);
+    }
+
+    fn check_ended_nodes(
+        &self,
+        view: &BuildView,
+        asked: &Asked,
+        before: &HashMap<BuildId, BuildView>,
+    ) {
+        let seed = self.seed;
+        for node in nodes(view) {
+            let State::Ended(outcome) = node.state else { unreachable!("checked before") };
+            if outcome.result.is_none() {
+                continue;
+            }
+            let execution = node.execution.expect("a result has an execution");
+            let given_up = [Status::Cancelled, Status::TimedOut, Status::Interrupted];
+            let wanted = !given_up.contains(&outcome.status);
+            let stopped = self.stopped.contains(&execution);
+            assert!(
+                !(wanted && stopped),
+                "seed {seed}: {} got the end of what others gave up",
+                view.id
+            );
+            let epoch = self.started[&execution];
+            let keyed = before.get(&view.id).is_some_and(|before| {
+                let before = nodes(before);
+                matches!(before[node.index as usize].join_reason, JoinReason::Asked)
+            });
+            if keyed {
+                let fresh = epoch >= asked.epoch;
+                assert!(fresh, "seed {seed}: {} got what was older than it", view.id);
+            }
+            if let Some(moved) = &outcome.moved {
+                let changed = epoch != self.tree.epoch;
+                assert!(moved.is_empty() || changed, "seed {seed}: moved without a change");
+            }
         }
     }
 
@@ -476,9 +541,10 @@ impl World {
         let placed = self.attempts.values().filter(|a| !a.nested).count() as u64;
         assert!(placed <= self.limit, "seed {seed}: {placed} run in {} places", self.limit);
         for attempt in self.attempts.values() {
-            let wanted = views.iter().any(|view| view.execution == Some(attempt.execution));
+            let wanted = views.iter().any(|view| wants(view, attempt.execution));
             assert!(wanted, "seed {seed}: nobody wants {attempt:?}");
         }
+        self.check_nodes(views);
         let keyed = |a: &&Attempt| a.state.is_some() && !a.alone;
         let mut seen = BTreeSet::new();
         for attempt in self.attempts.values().filter(keyed) {
@@ -496,8 +562,8 @@ struct Played {
     executions: usize,
 }
 
-fn command(name: &str) -> Command {
-    Command {
+fn action(name: &str) -> Action {
+    Action::of_command(Command {
         argv: vec![name.into()],
         cwd: "/ws".into(),
         environment: vec![],
@@ -506,6 +572,14 @@ fn command(name: &str) -> Command {
         tty: None,
         root: "/ws".into(),
         program: None,
+    })
+}
+
+/// The first command is never shared, all others are.
+fn join(command: usize) -> Join {
+    match command {
+        0 => Join::No(JoinReason::NotABuild),
+        _ => Join::Yes(JoinReason::Asked),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Commands that are run whenever files change, in the same world: one of them may change what it
 //! is watched for.
 
-use crate::{Asked, Event, World};
-use bd_daemon::engine::{Input, Join, Submission, TriggerEvent};
-use bd_daemon::model::{BuildId, ClientId, JoinReason, Priority, Status, TriggerId};
+use crate::{Asked, Event, World, join};
+use bd_daemon::engine::{Input, Submission, TriggerEvent, TriggerRequest};
+use bd_daemon::model::{BuildId, ClientId, Plan, Priority, Status, TriggerId};
 use std::path::PathBuf;
 
 /// A change is told within so many milliseconds.
@@ -16,8 +16,11 @@ const CLIENTS: u64 = 500;
 pub(crate) const EDITS: usize = 3;
 
 /// What is known of one trigger.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trigger {
+    client: ClientId,
+    /// Its files are not watched yet.
+    preparing: bool,
     /// Whether changes are waited for.
     observed: bool,
     /// The epoch up to which it was told of changes, and up to which it had been when it last
@@ -29,38 +32,62 @@ pub(crate) struct Trigger {
     excused: bool,
 }
 
+impl Default for Trigger {
+    fn default() -> Self {
+        Self {
+            client: ClientId(0),
+            preparing: false,
+            observed: false,
+            told: 0,
+            started: 0,
+            run: None,
+            excused: false,
+        }
+    }
+}
+
 impl World {
     pub(crate) fn add_trigger(&mut self) {
-        let number = self.triggers.len() as u64;
-        let (trigger, client) = (TriggerId(number), ClientId(CLIENTS + number));
+        let number = self.asked_triggers;
+        self.asked_triggers += 1;
         // Two that edit could call each other for ever: who made a change is not known.
         let command = match number {
-            0 => self.rng.below(self.commands.len() as u64) as usize,
+            0 => self.rng.below(self.actions.len() as u64) as usize,
             _ => self.rng.below(EDITS as u64) as usize,
         };
-        let submission = Submission {
-            client,
+        let template = Submission {
+            client: ClientId(CLIENTS + number),
             session: "editor:sim".into(),
-            command: self.commands[command].clone(),
+            plan: Plan::of_action(self.actions[command].as_ref().clone(), join(command)),
             priority: Priority::Editor,
             timeout_ms: None,
-            join: match command {
-                0 => Join::No(JoinReason::NotABuild),
-                _ => Join::Yes(JoinReason::Asked),
-            },
             detach: false,
+            keep_going: false,
             parent: None,
         };
-        let (initial, told) = (self.rng.one_in(2), self.tree.epoch);
-        self.triggers.insert(trigger, Trigger { told, started: told, ..Trigger::default() });
-        self.step(Input::AddTrigger { trigger, submission, initial });
+        let initial = self.rng.one_in(2);
+        self.step(Input::AddTrigger(TriggerRequest { template, on: [].into(), initial }));
+    }
+
+    /// The core has made a trigger, whose files are watched from some later moment on.
+    pub(crate) fn prepares(&mut self, id: TriggerId, client: ClientId) {
+        let delay = self.rng.below(TOLD_WITHIN_MS);
+        self.triggers.insert(id, Trigger { client, preparing: true, ..Trigger::default() });
+        self.after(delay, Event::Prepared(id));
+    }
+
+    pub(crate) fn prepared(&mut self, id: TriggerId) {
+        let epoch = self.tree.epoch;
+        let trigger = self.triggers.get_mut(&id).expect("one that was made");
+        (trigger.told, trigger.started, trigger.preparing) = (epoch, epoch, false);
+        self.step(Input::TriggerPrepared(id));
     }
 
     pub(crate) fn remove_trigger(&mut self) {
         let all: Vec<_> = self.triggers.keys().copied().collect();
         let Some(trigger) = self.rng.pick(&all).copied() else { return };
         if self.rng.one_in(2) {
-            return self.client_gone(ClientId(CLIENTS + trigger.0));
+            return self.client_gone(self.triggers[&trigger].client);
         }
         self.forget_trigger(trigger);
         self.step(Input::RemoveTrigger(trigger));
@@ -81,9 +108,9 @@ impl World {
     }
 
     pub(crate) fn forget_triggers_of(&mut self, client: ClientId) {
-        if let Some(number) = client.0.checked_sub(CLIENTS).filter(|n| *n < CLIENTS) {
-            self.forget_trigger(TriggerId(number));
-        }
+        let theirs = self.triggers.iter().filter(|(_, trigger)| trigger.client == client);
+        let theirs: Vec<_> = theirs.map(|(id, _)| *id).collect();
+        theirs.into_iter().for_each(|id| self.forget_trigger(id));
     }
 
     pub(crate) fn observes(&mut self, id: TriggerId) {
@@ -129,8 +156,7 @@ impl World {
             trigger.started = trigger.told;
             let over = before.is_none_or(|before| !self.live.contains_key(&before));
             assert!(over, "seed {seed}: two runs of one trigger at once");
-            let client = ClientId(CLIENTS + id.0);
-            let asked = Asked { client, epoch, inside: None, cancelled: false, by: Some(id) };
+            let asked = Asked { client: trigger.client, by: Some(id), ..Asked::at(epoch) };
             assert!(self.live.insert(*build, asked).is_none(), "seed {seed}: id twice");
         }
     }
@@ -145,7 +171,7 @@ impl World {
     pub(crate) fn newest_state_has_won(&self) {
         let seed = self.seed;
         for (id, trigger) in &self.triggers {
-            if self.gone.contains(id) || self.draining {
+            if self.gone.contains(id) || self.draining || trigger.preparing {
                 continue;
             }
             assert!(trigger.observed, "seed {seed}: nobody looks for {id:?} any more");

@@ -177,7 +177,8 @@ fn outcome(outcome: &model::Outcome) -> Outcome {
             model::Status::Cancelled => OutcomeStatus::Cancelled,
             model::Status::TimedOut => OutcomeStatus::TimedOut,
             model::Status::Interrupted => OutcomeStatus::Interrupted,
-            model::Status::NotRun => OutcomeStatus::NotRun,
+            // No build is skipped, only a task of one.
+            model::Status::NotRun | model::Status::Skipped => OutcomeStatus::NotRun,
             model::Status::Error => OutcomeStatus::Error,
         },
         exit_code,
@@ -191,8 +192,8 @@ fn outcome(outcome: &model::Outcome) -> Outcome {
         cpu_ms: result.map(|result| result.cpu_ms),
         peak_rss_bytes: result.map(|result| result.peak_rss_bytes),
         source: match outcome.source {
-            model::Source::Executed => OutcomeSource::Executed,
-            model::Source::Joined => OutcomeSource::Joined,
+            model::OutcomeSource::Executed => OutcomeSource::Executed,
+            model::OutcomeSource::Joined => OutcomeSource::Joined,
         },
         message: outcome.message.clone(),
     }

@@ -41,21 +41,21 @@ pub(in crate::server) fn triggered(update: TriggerUpdate) -> Triggered {
         message: None,
     };
     match update {
-        TriggerUpdate::Did(TriggerEvent::Started { build, changed }) => Triggered {
+        TriggerUpdate::Event(TriggerEvent::Started { build, changed }) => Triggered {
             news: News::Started,
             build: Some(build.to_string()),
             changed: listed(&changed),
             changed_count: changed.len() as u64,
             ..quiet
         },
-        TriggerUpdate::Did(TriggerEvent::Loop(path)) => Triggered {
+        TriggerUpdate::Event(TriggerEvent::Loop(path)) => Triggered {
             news: News::Loop,
             message: Some(loop_message(&path)),
             changed: listed(&[path]),
             changed_count: 1,
             ..quiet
         },
-        TriggerUpdate::Did(TriggerEvent::Refused(refusal)) => {
+        TriggerUpdate::Event(TriggerEvent::Refused(refusal)) => {
             let message = Some(Failure::from(refusal).message);
             Triggered { news: News::Refused, message, ..quiet }
         }

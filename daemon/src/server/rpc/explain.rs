@@ -1,9 +1,7 @@
 //! `Explain`: describes a command without running it: its workspace, its identity, and whether it is
 //! shared.
 
-use crate::engine::Join;
-use crate::model::environment::matters;
-use crate::model::{ActionKey, ClientId, Command, JoinReason, TreeVersion};
+use crate::model::{ActionKey, ClientId, Command, Join, JoinReason, TreeVersion};
 use crate::server::convert;
 use crate::server::state::Server;
 use crate::server::submit::submission;
@@ -15,8 +13,9 @@ use std::path::Path;
 pub(super) async fn explain(server: &Server, request: Submit) -> Result<Explanation, Failure> {
     let nobody = Session { kind: SessionKind::User, id: None };
     let submission = submission(request, ClientId(0), &nobody)?;
-    let command = &submission.command;
-    let (tree, reason) = match submission.join {
+    let node = submission.plan.nodes().last().expect("BUG: a plan is never empty");
+    let (action, command) = (&node.action, &node.action.command);
+    let (tree, reason) = match node.join.clone() {
         Join::No(reason) => (None, reason),
         Join::Yes(reason) => match tree_of(server, command).await {
             Ok(tree) => (Some(tree), reason),
@@ -24,13 +23,13 @@ pub(super) async fn explain(server: &Server, request: Submit) -> Result<Explanat
             Err(stopping @ WorkspaceQueryError::Stopping) => return Err(stopping.into()),
         },
     };
-    let key = tree.map(|tree| ActionKey::new(command.identity(), tree));
+    let key = tree.map(|tree| ActionKey::new(action.identity(), tree));
     let real = std::fs::canonicalize(&command.cwd).unwrap_or_else(|_| command.cwd.clone());
     let cwd = real.strip_prefix(&command.root).unwrap_or(Path::new("")).to_path_buf();
     let mut names: Vec<_> = command.environment.iter().map(|(name, _)| name.clone()).collect();
     names.sort();
     let (environment, ignored): (Vec<_>, Vec<_>) =
-        names.into_iter().partition(|name| matters(name));
+        names.into_iter().partition(|name| action.environment.counts(name));
     Ok(Explanation {
         command: command.argv.iter().cloned().map(OsText).collect(),
         root: command.root.clone().into(),

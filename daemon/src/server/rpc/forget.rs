@@ -1,6 +1,5 @@
 //! `Forget`: removes a workspace, its watches and its saved index.
 
-use crate::runtime::Question;
 use crate::server::failure::UnknownWorkspace;
 use crate::server::locate;
 use crate::server::state::Server;
@@ -15,8 +14,7 @@ pub(super) async fn forget(
     let dir = locate::perhaps_gone(place)?;
     let around = locate::root_around(&dir, place);
     for root in [&dir, &around] {
-        let question = |reply| Question::Forget { root: root.clone(), reply };
-        if server.ask(question).await? {
+        if server.parts.engine.forget_workspace(root.clone()).await? {
             tracing::info!(root = %root.display(), "workspace removed");
             return Ok(Forgotten { root: root.clone().into() });
         }

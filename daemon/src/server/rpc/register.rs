@@ -1,7 +1,7 @@
 //! `Register`: adds a workspace, and allows it to run commands on change.
 
 use super::workspace;
-use crate::runtime::Question;
+use crate::engine::Input;
 use crate::server::locate;
 use crate::server::state::Server;
 use bd_protocol::Failure;
@@ -18,6 +18,6 @@ pub(super) async fn register(
     locate::check_exact(&root, place)?;
     let found = workspace::info_of(server, &root).await?;
     // The user added it by name, so the commands of its bd.toml may run on change.
-    server.parts.engine.question(Question::Trust(root)).await?;
+    server.parts.engine.tell(Input::Trust(root));
     Ok(found)
 }

@@ -1,7 +1,6 @@
 //! `Submit`: accepts a build.
 
 use super::Service;
-use crate::engine::Submission;
 use crate::model::BuildId;
 use crate::server::failure::NoPipe;
 use crate::server::state::{Server, wait_for_end};
@@ -15,7 +14,7 @@ pub(super) async fn submit(asker: &Service, request: Submit) -> Result<Submitted
     let (server, session) = (&asker.server, &asker.session);
     let submission = submission(request, asker.client, session)?;
     let (to_build, from_client) =
-        if reads_from_its_client(&submission) { pipe()? } else { (None, None) };
+        if submission.plan.is_interactive() { pipe()? } else { (None, None) };
     let build = server.parts.engine.submit(submission, from_client).await??;
     if let Some(pipe) = to_build {
         server.keep_stdin(build, pipe);
@@ -23,10 +22,6 @@ pub(super) async fn submit(asker: &Service, request: Submit) -> Result<Submitted
     }
     tracing::info!(%build, %session, "submitted");
     Ok(Submitted { build: build.to_string() })
-}
-
-fn reads_from_its_client(submission: &Submission) -> bool {
-    submission.command.stdin || submission.command.tty.is_some()
 }
 
 /// Both ends of a pipe: the one to write to, the one to read from.

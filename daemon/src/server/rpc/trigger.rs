@@ -2,8 +2,9 @@
 //! belongs.
 
 use super::Service;
+use crate::engine::TriggerRequest;
 use crate::model::TriggerId;
-use crate::runtime::{Question, TriggerRequest};
+use crate::runtime::Question;
 use crate::server::convert;
 use crate::server::failure::TriggerError;
 use crate::server::submit::submission;
@@ -14,14 +15,15 @@ use tokio::sync::oneshot;
 
 pub(super) async fn watch(asker: &Service, request: Watch) -> Result<Watching, Failure> {
     let session = &asker.session;
-    let submission = submission(request.submit, asker.client, session)?;
-    if submission.command.stdin || submission.command.tty.is_some() {
+    let template = submission(request.submit, asker.client, session)?;
+    if template.plan.is_interactive() {
         return Err(TriggerError::Interactive.into());
     }
-    let root = submission.command.root.clone();
+    let root = template.plan.command().root.clone();
     let on = convert::globs(&request.on)?;
-    let request = TriggerRequest { submission, on, initial: request.initial };
-    let added = asker.server.ask(|reply| Question::Trigger(Box::new(request), reply)).await?;
+    let on = on.lines().into();
+    let request = TriggerRequest { template, on, initial: request.initial };
+    let added = asker.server.parts.engine.add_trigger(request).await?;
     let id = added.map_err(TriggerError::NoState)?;
     tracing::info!(%id, root = %root.display(), %session, "watches");
     Ok(Watching { watch: id.to_string(), root: root.into() })

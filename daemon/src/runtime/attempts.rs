@@ -1,0 +1,265 @@
+//! Starts and stops attempts, and keeps their output. Knows nothing of why they run.
+
+use crate::model::{Action, AttemptId, AttemptResult, BuildId, ExecutionId, Exit};
+use crate::output::{self, OutputStore, Writer};
+use crate::process::{self, Launch, OutputSink, Running, Stream, TerminalSize};
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Executions between two collections of old logs.
+const EXECUTIONS_BETWEEN_COLLECTIONS: u32 = 100;
+
+/// How long all output of an execution is kept for the client that asked for it, until that has
+/// begun to read.
+const FIRST_READER_MAY_TAKE: Duration = Duration::from_millis(500);
+
+/// The variable that names the list of files whose change a command is run for.
+const CHANGED_FILES: &str = "BD_CHANGED_FILES";
+
+/// What attempts are started with.
+#[derive(Clone, Debug)]
+pub struct AttemptSettings {
+    /// The program that supervises attempts: `bdd` itself.
+    pub supervisor: PathBuf,
+    /// First part of the mark that every process of a build has in its environment; unique for
+    /// this daemon.
+    pub mark: String,
+    /// Limit of open files that builds get: soft, hard.
+    pub open_files: Option<(u64, u64)>,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Attempts {
+    settings: AttemptSettings,
+    output: OutputStore,
+    running: HashMap<AttemptId, Attempt>,
+    /// Pipes into builds that have not started.
+    stdin: HashMap<BuildId, OwnedFd>,
+    until_collection: u32,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    execution: ExecutionId,
+    build: BuildId,
+    /// `None` where it could not be started.
+    running: Option<Running>,
+}
+
+/// An attempt to be started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start<'a> {
+    pub(super) execution: ExecutionId,
+    pub(super) attempt: AttemptId,
+    pub(super) build: BuildId,
+    pub(super) action: &'a Action,
+    /// The files whose change it is run for, relative to the root.
+    pub(super) changed: Option<&'a [PathBuf]>,
+}
+
+/// What became of an attempt.
+#[derive(Debug)]
+pub(super) struct FinishedAttempt {
+    pub(super) execution: ExecutionId,
+    pub(super) build: BuildId,
+    pub(super) result: AttemptResult,
+    /// Why output of it was lost, and how many bytes.
+    pub(super) lost: Option<(String, u64)>,
+}
+
+/// Why an attempt could not be started.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Output(#[from] output::LogError),
+    #[error("write {}: {source}", path.display())]
+    ChangedFiles { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Process(#[from] process::ExecError),
+}
+
+impl Attempts {
+    pub(super) fn new(settings: AttemptSettings, output: OutputStore) -> Self {
+        Self {
+            settings,
+            output,
+            running: HashMap::new(),
+            stdin: HashMap::new(),
+            until_collection: 0,
+        }
+    }
+
+    /// Keeps the pipe that a build reads from until it starts.
+    pub(super) fn keep_stdin(&mut self, build: BuildId, stdin: OwnedFd) {
+        self.stdin.insert(build, stdin);
+    }
+
+    /// Lets go of the pipe of a build that has ended.
+    pub(super) fn drop_stdin(&mut self, build: BuildId) {
+        self.stdin.remove(&build);
+    }
+
+    /// Starts an attempt. `ended` is called when it is over, from a thread of its own; where it
+    /// cannot be started, at once.
+    pub(super) fn start(
+        &mut self,
+        start: Start<'_>,
+        ended: impl Fn(process::Ended) + Clone + Send + 'static,
+    ) {
+        let Start { execution, attempt, build, .. } = start;
+        tracing::info!(%execution, %attempt, %build, "start");
+        let running = self.launch(start, ended.clone());
+        let running = running.map_err(|why| {
+            tracing::error!(%execution, %attempt, %build, %why, "not started");
+            ended(unstartable(why.to_string()));
+        });
+        self.running.insert(attempt, Attempt { execution, build, running: running.ok() });
+    }
+
+    fn launch(
+        &mut self,
+        start: Start<'_>,
+        ended: impl Fn(process::Ended) + Send + 'static,
+    ) -> Result<Running, StartError> {
+        let Start { execution, attempt, build, action, changed } = start;
+        let (writer, log) = self.output.create(execution)?;
+        // Whoever asked has not begun to read when a fast command has written more than is kept.
+        let first = log.reader(0);
+        tokio::spawn(async move {
+            tokio::time::sleep(FIRST_READER_MAY_TAKE).await;
+            drop(first);
+        });
+        let command = &action.command;
+        let mut environment = command.environment.clone();
+        environment.retain(|(name, _)| name != "BD_BUILD" && name != CHANGED_FILES);
+        environment.push(("BD_BUILD".into(), build.to_string().into()));
+        if let Some(changed) = changed {
+            let list = self.output.dir(execution).join("changed");
+            write_list(&list, changed)
+                .map_err(|source| StartError::ChangedFiles { path: list.clone(), source })?;
+            environment.push((CHANGED_FILES.into(), list.into()));
+        }
+        let launch = Launch {
+            argv: command.argv.clone(),
+            cwd: command.cwd.clone(),
+            environment,
+            umask: command.umask,
+            nofile: self.settings.open_files,
+            stdin: self.stdin.remove(&build),
+            terminal: command.tty.map(|(rows, columns)| TerminalSize { rows, columns }),
+            marker: format!("{}{attempt}", self.settings.mark),
+        };
+        let sink = Box::new(LogSink(writer));
+        let running = process::start(&self.settings.supervisor, launch, sink, move |report| {
+            if let process::Report::Ended(over) = report {
+                ended(over);
+            }
+        });
+        Ok(running?)
+    }
+
+    pub(super) fn stop(&self, attempt: AttemptId, grace: Duration) {
+        let found = self.running.get(&attempt);
+        if let Some(running) = found.and_then(|attempt| attempt.running.as_ref()) {
+            tracing::info!(%attempt, grace_ms = grace.as_millis(), "stop");
+            running.stop(grace);
+        }
+    }
+
+    /// The terminal of a build has another size.
+    pub(super) fn resize(&self, build: BuildId, size: TerminalSize) {
+        let attempt = self.running.values().find(|attempt| attempt.build == build);
+        if let Some(running) = attempt.and_then(|attempt| attempt.running.as_ref()) {
+            running.resize(size);
+        }
+    }
+
+    /// Takes note that an attempt is over; `None` when it is none of ours.
+    pub(super) fn ended(
+        &mut self,
+        attempt: AttemptId,
+        ended: process::Ended,
+    ) -> Option<FinishedAttempt> {
+        let Attempt { execution, build, .. } = self.running.remove(&attempt)?;
+        let result = result(ended);
+        tracing::info!(%execution, %attempt, %build, exit = ?result.exit, "end");
+        // A log that could not be written can not say so itself later.
+        let log = self.output.live(execution);
+        let lost = log.and_then(|log| Some((log.first_error()?, log.lost_bytes())));
+        Some(FinishedAttempt { execution, build, result, lost })
+    }
+
+    /// Nobody refers to an execution any more. Now and then old logs are collected.
+    pub(super) fn closed(&mut self, execution: ExecutionId) {
+        self.output.closed(execution);
+        if self.until_collection > 0 {
+            self.until_collection -= 1;
+            return;
+        }
+        self.until_collection = EXECUTIONS_BETWEEN_COLLECTIONS;
+        let output = self.output.clone();
+        // Should there be no thread, the next collection does it.
+        let _ = std::thread::Builder::new().name("collect".into()).spawn(move || {
+            if let Err(error) = output.collect() {
+                tracing::warn!(%error, "old output was not collected");
+            }
+        });
+    }
+}
+
+/// Paths relative to the root, one a line.
+fn write_list(list: &Path, paths: &[PathBuf]) -> std::io::Result<()> {
+    let mut text = Vec::new();
+    for path in paths {
+        text.extend_from_slice(path.as_os_str().as_bytes());
+        text.push(b'\n');
+    }
+    std::fs::write(list, text)
+}
+
+/// Output of an attempt on its way into the log.
+struct LogSink(Writer);
+
+impl OutputSink for LogSink {
+    fn append(&mut self, stream: Stream, bytes: &[u8]) {
+        let kind = match stream {
+            Stream::Stdout => output::StreamKind::Stdout,
+            Stream::Stderr => output::StreamKind::Stderr,
+        };
+        self.0.append(kind, bytes);
+    }
+
+    fn finish(&mut self) {
+        self.0.finish();
+    }
+}
+
+fn unstartable(message: String) -> process::Ended {
+    process::Ended {
+        exit: process::Exit::Unstartable { message },
+        duration: Duration::ZERO,
+        cpu: Duration::ZERO,
+        peak_rss_bytes: 0,
+    }
+}
+
+fn result(ended: process::Ended) -> AttemptResult {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    AttemptResult {
+        exit: match ended.exit {
+            process::Exit::Code(code) => Exit::Code(code),
+            process::Exit::Signal(signal) => Exit::Signal(signal),
+            process::Exit::NotFound { message } => Exit::NotFound(message),
+            process::Exit::NotExecutable { message } => Exit::NotExecutable(message),
+            process::Exit::Unstartable { message } => Exit::Error(message),
+            process::Exit::SupervisorLost => Exit::Error("its supervisor was killed".into()),
+        },
+        duration_ms: ms(ended.duration),
+        cpu_ms: ms(ended.cpu),
+        peak_rss_bytes: ended.peak_rss_bytes,
+    }
+}

@@ -1,0 +1,119 @@
+//! Digests the inputs of actions, and finds out what of them has moved. Keeps a snapshot, as a
+//! clock, for each target that may want to know later. Knows nothing of what runs.
+
+use super::engine_handle::EventSender;
+use super::messages::Report;
+use crate::engine::{Input, Moved, NoVersion, Target};
+use crate::index::{Changes, Clock};
+use crate::model::{Action, ExecutionId, Inputs, TreeVersion};
+use crate::watch::{ChangesQuery, Globs, State, WorkspaceRegistry};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct InputTracker {
+    registry: WorkspaceRegistry,
+    reports: EventSender<Report>,
+    snapshots: HashMap<Target, Clock>,
+}
+
+impl InputTracker {
+    pub(super) fn new(registry: WorkspaceRegistry, reports: EventSender<Report>) -> Self {
+        Self { registry, reports, snapshots: HashMap::new() }
+    }
+
+    /// Establishes the version of an action's inputs; reported as [`Report::Digested`].
+    pub(super) fn digest(&self, target: Target, action: &Action) {
+        let reports = self.reports.clone();
+        let report = move |state| reports.send(Report::Digested(target, state));
+        match &action.inputs {
+            Inputs::WholeTree => self.registry.state(action.root(), report),
+            Inputs::Globs(globs) => match Globs::new(globs.iter().map(String::as_str)) {
+                Ok(globs) => self.registry.digest(action.root(), globs, move |found| {
+                    report(found.map(|(clock, tree)| {
+                        // Which of the changes up to a clock were theirs is not counted, so any
+                        // change makes another version.
+                        State { id: TreeVersion { tree, epoch: clock.tick }, clock }
+                    }));
+                }),
+                Err(why) => report(Err(why)),
+            },
+        }
+    }
+
+    /// Makes an input of what was found, and keeps the snapshot.
+    pub(super) fn digested(&mut self, target: Target, state: Result<State, String>) -> Input {
+        let version = state.map_err(NoVersion).map(|state| {
+            self.snapshots.insert(target, state.clock);
+            state.id
+        });
+        Input::InputsDigested { target, version }
+    }
+
+    /// Hands the snapshot of one target on to an execution.
+    pub(super) fn bind(&mut self, from: Target, execution: ExecutionId) {
+        if let Some(clock) = self.snapshots.remove(&from) {
+            self.snapshots.insert(Target::Execution(execution), clock);
+        }
+    }
+
+    pub(super) fn release(&mut self, target: Target) {
+        self.snapshots.remove(&target);
+    }
+
+    /// Finds out what has moved since the snapshot of an execution; reported as
+    /// [`Report::Verified`].
+    pub(super) fn verify(&self, execution: ExecutionId, action: &Action) {
+        let reports = self.reports.clone();
+        let since = self.snapshots.get(&Target::Execution(execution)).copied();
+        let query = ChangesQuery { since, wait: None };
+        let globs = match &action.inputs {
+            Inputs::WholeTree => None,
+            // What could not be parsed was not digested either, so there is nothing to verify.
+            Inputs::Globs(globs) => Globs::new(globs.iter().map(String::as_str)).ok(),
+        };
+        self.registry.changes(action.root(), query, move |changes| {
+            let counts = |path: &Path| globs.as_ref().is_none_or(|globs| globs.match_path(path));
+            let moved = moved(changes, counts);
+            reports.send(Report::Verified(execution, moved));
+        });
+    }
+
+    pub(super) fn verified(execution: ExecutionId, moved: Moved) -> Input {
+        if let Moved::Paths(paths) = &moved
+            && !paths.is_empty()
+        {
+            tracing::info!(%execution, paths = paths.len(), "inputs moved");
+        }
+        Input::InputsVerified { execution, moved }
+    }
+
+    /// Has a workspace observed, for the sake of what it has run on change.
+    pub(super) fn observe(&self, root: &Path) {
+        let query = ChangesQuery { since: None, wait: None };
+        self.registry.changes(root, query, |_| {});
+    }
+
+    pub(super) fn forget_workspace(&self, root: &Path) -> bool {
+        self.registry.forget(root)
+    }
+
+    /// Saves what is known of all workspaces and stops observing.
+    pub(super) fn close(&self) {
+        self.registry.close();
+    }
+}
+
+fn moved(changes: Result<Changes, String>, counts: impl Fn(&Path) -> bool) -> Moved {
+    match changes {
+        Ok(changes) if changes.fresh => {
+            Moved::Unknown("the state it started from is not known any more".into())
+        }
+        Ok(changes) => {
+            let paths = changes.changes.into_iter().map(|change| change.path);
+            Moved::Paths(paths.filter(|path| counts(path)).collect())
+        }
+        Err(why) => Moved::Unknown(why),
+    }
+}
