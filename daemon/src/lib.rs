@@ -9,7 +9,6 @@
 pub mod engine;
 pub mod index;
 pub mod lifecycle;
-mod memory;
 pub mod model;
 pub mod output;
 pub mod process;
@@ -18,3 +17,4 @@ pub mod scheduler;
 pub mod server;
 pub mod store;
 pub mod watch;
+pub mod workspace;

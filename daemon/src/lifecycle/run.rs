@@ -13,7 +13,8 @@ use crate::runtime::{
 use crate::scheduler::PriorityScheduler;
 use crate::server::{Server, ServerParts, listen};
 use crate::store::StoreHandle;
-use crate::watch::{OnChange, WorkspaceRegistry};
+use crate::watch::WorkspaceRegistry;
+use crate::workspace::OnChange;
 use bd_protocol::rendezvous::{Home, HomeError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fs::File;

@@ -6,7 +6,8 @@ use super::messages::Report;
 use crate::engine::{Input, Moved, NoVersion, Target};
 use crate::index::{Changes, Clock};
 use crate::model::{Action, ExecutionId, Inputs, TreeVersion};
-use crate::watch::{ChangesQuery, Globs, State, WorkspaceRegistry};
+use crate::watch::{ChangesQuery, State, WorkspaceRegistry};
+use crate::workspace::Globs;
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -7,7 +7,8 @@ use crate::index::{Changes, Clock};
 use crate::model::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 use crate::process;
 use crate::store::Recovered;
-use crate::watch::{OnChange, State};
+use crate::watch::State;
+use crate::workspace::OnChange;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 

@@ -1,7 +1,8 @@
 //! Which workspace a request is about: from the directory it names to the root. Reads which
 //! directories there are and the files that mark a root; knows nothing of what else is in them.
 
-use crate::watch::{WorkspaceRegistry, root_of};
+use crate::watch::WorkspaceRegistry;
+use crate::workspace::root_of;
 use bd_protocol::OsText;
 use bd_protocol::changes::WorkspaceLocator;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 
 mod arena;
 mod contents;
-mod looking;
+mod lookup;
 mod saved;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use crate::engine::TriggerEvent;
 use crate::runtime::TriggerUpdate;
-use crate::watch::Globs;
+use crate::workspace::Globs;
 use bd_protocol::watch::{CHANGED_MAX, News, Triggered};
 use bd_protocol::{Failure, OsText};
 use std::ffi::OsString;

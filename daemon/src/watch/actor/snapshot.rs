@@ -1,0 +1,153 @@
+//! Saving the state of a workspace, and what was saved before: where it lies is somebody else's.
+
+use crate::index::{Index, Instance};
+use crate::watch::stat::now_ns;
+use crate::watch::sync::Synchronizer;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+/// How long nothing must have changed before the state is saved.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// The longest that a change stays unsaved while others follow. What is lost when the daemon is
+/// killed costs a look at the files that changed, not correctness.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// Pages saved at once: a megabyte or two, so that saving a large index needs little memory.
+const PAGES_AT_ONCE: usize = 64;
+
+/// Between two parts of one saving.
+const BETWEEN_PARTS: Duration = Duration::from_millis(20);
+
+/// How long a file that has just changed is watched before the last saving; one whose time is in
+/// the future is not waited for.
+const RACY_MOST: Duration = Duration::from_millis(100);
+const RACY_STEP: Duration = Duration::from_millis(5);
+
+/// What was saved of one workspace, or a part of it that takes the place of an earlier one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// What the pages are of, and which boot of the system they were saved in. A part without it
+    /// is followed by others; until they have come, what is there does not fit together.
+    pub header: Option<Vec<u8>>,
+    /// Pages by number.
+    pub pages: BTreeMap<u32, Vec<u8>>,
+}
+
+/// Where states are kept. It may lose them: then everything is read again.
+pub trait SnapshotStore: Send + Sync + Debug {
+    /// What was saved of the workspace at `root`, if it can be trusted. `same_boot` tells whether
+    /// a header was saved since the system was started: what was written before is on the disk
+    /// for certain only if the daemon before ended well.
+    fn load(&self, root: &Path, same_boot: &dyn Fn(&[u8]) -> bool) -> Option<Saved>;
+
+    /// Saves what changed.
+    fn save(&self, root: &Path, saved: Saved);
+
+    /// Forgets what was saved.
+    fn forget(&self, root: &Path);
+}
+
+/// Keeps nothing.
+#[derive(Debug)]
+pub struct NoSnapshots;
+
+impl SnapshotStore for NoSnapshots {
+    fn load(&self, _: &Path, _: &dyn Fn(&[u8]) -> bool) -> Option<Saved> {
+        None
+    }
+
+    fn save(&self, _: &Path, _: Saved) {}
+
+    fn forget(&self, _: &Path) {}
+}
+
+/// When to save.
+#[derive(Debug, Default)]
+pub(super) struct Saving {
+    first: Option<Instant>,
+    last: Option<Instant>,
+    tick: u64,
+    next_part: Option<Instant>,
+}
+
+impl Saving {
+    /// When to save next, if there is anything to save.
+    pub(super) fn due(&mut self, index: &Index, now: Instant) -> Option<Instant> {
+        if !index.has_changed_pages() {
+            (self.first, self.last, self.next_part) = (None, None, None);
+            return None;
+        }
+        if let Some(next) = self.next_part {
+            return Some(next);
+        }
+        if self.last.is_none() || self.tick != index.clock().tick {
+            (self.last, self.tick) = (Some(now), index.clock().tick);
+        }
+        let first = *self.first.get_or_insert(now);
+        Some((self.last? + QUIET).min(first + LONGEST))
+    }
+
+    /// Saves a part.
+    pub(super) fn save(&mut self, synchronizer: &mut Synchronizer, snapshots: &dyn SnapshotStore) {
+        (self.first, self.last) = (None, None);
+        let index = &mut synchronizer.index;
+        if index.has_changed_pages() {
+            let (header, pages) = index.save(PAGES_AT_ONCE, now_ns());
+            self.next_part = header.is_none().then(|| Instant::now() + BETWEEN_PARTS);
+            let header = header.map(|header| [&BOOT[..], &header].concat());
+            snapshots.save(synchronizer.root(), Saved { header, pages });
+        }
+    }
+
+    /// Saves everything, as the last thing that is done.
+    ///
+    /// What has just changed and nobody has read is watched until a later change would show, lest
+    /// it is told as changed for mere doubt afterwards.
+    pub(super) fn save_all(
+        &mut self,
+        synchronizer: &mut Synchronizer,
+        snapshots: &dyn SnapshotStore,
+    ) {
+        let begun = Instant::now();
+        while begun.elapsed() < RACY_MOST && synchronizer.index.has_racy_unread(now_ns()) {
+            std::thread::sleep(RACY_STEP);
+        }
+        if synchronizer.take().is_err() {
+            return snapshots.forget(synchronizer.root());
+        }
+        while synchronizer.index.has_changed_pages() {
+            self.save(synchronizer, snapshots);
+        }
+    }
+}
+
+/// The index that was saved of a workspace, as a new instance.
+pub(super) fn load(
+    snapshots: &dyn SnapshotStore,
+    root: &Path,
+    instance: Instance,
+) -> Option<Index> {
+    let saved = snapshots.load(root, &|header| header.starts_with(&*BOOT))?;
+    let header = saved.header?;
+    let header = header.get(BOOT_BYTES..)?;
+    let index = Index::restore(instance, header, &saved.pages);
+    if index.is_none() {
+        tracing::warn!(root = %root.display(), "the saved state makes no sense; begun anew");
+    }
+    index
+}
+
+const BOOT_BYTES: usize = 16;
+
+/// Identity of this boot of the system: the start of a digest, since only equality counts.
+static BOOT: LazyLock<[u8; BOOT_BYTES]> = LazyLock::new(|| {
+    let id = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut short = [0; BOOT_BYTES];
+    short.copy_from_slice(&blake3::hash(&id).as_bytes()[..BOOT_BYTES]);
+    short
+});

@@ -1,0 +1,23 @@
+//! What a workspace is before anything is watched: the directory in which it begins, its `bd.toml`,
+//! which names are no part of it, globs of files, and what git keeps beside it. Knows no index, no
+//! events and no builds.
+
+mod config;
+mod exhaustion;
+mod git;
+mod global_ignores;
+mod globs;
+mod ignore_files;
+mod ignore_rules;
+mod root;
+
+pub use config::{ConfigError, OnChange};
+pub(crate) use exhaustion::is_resource_exhausted;
+pub(crate) use global_ignores::GlobalIgnores;
+pub use globs::{GlobError, Globs};
+pub(crate) use ignore_files::{DirectoryRules, FileTexts};
+pub use ignore_rules::InvalidRule;
+pub(crate) use ignore_rules::{
+    CACHE_TAG, IGNORE_FILES, IgnoreRules, WORKSPACE_FILE, holds_rules, is_always_ignored,
+};
+pub use root::root_of;
