@@ -122,12 +122,13 @@ impl Source {
 
 impl Answers for WorkspaceRegistry {
     fn info(&mut self, root: &Path) -> Result<Summary, String> {
-        answered(|tell| Self::info(self, root, tell))
+        answered(|answer| Self::info(self, root, answer)).map_err(|error| error.to_string())
     }
 
     fn changes(&mut self, root: &Path, since: Option<Clock>) -> Result<Changes, String> {
         let query = ChangesQuery { since, wait: None };
-        answered(|tell| Self::changes(self, root, query, tell))
+        answered(|answer| Self::changes(self, root, query, answer))
+            .map_err(|error| error.to_string())
     }
 
     fn forget(&mut self, root: &Path) -> bool {
@@ -135,7 +136,7 @@ impl Answers for WorkspaceRegistry {
     }
 
     fn differences(&mut self, root: &Path) -> Vec<PathBuf> {
-        let verified = answered(|tell| self.verify(root, false, tell));
+        let verified = answered(|answer| self.verify(root, false, answer));
         verified.map(|verified| verified.differences).unwrap_or_default()
     }
 }

@@ -34,7 +34,7 @@ impl Debounce {
     }
 
     /// More changes.
-    pub fn more(&mut self, now: Duration, changes: usize) {
+    pub fn add(&mut self, now: Duration, changes: usize) {
         self.last = now;
         self.changes += changes;
     }
@@ -63,12 +63,12 @@ mod tests {
     #[test]
     fn a_save_is_told_soon_and_a_storm_when_it_is_over() {
         let mut burst = Debounce::begin(ms(100));
-        burst.more(ms(100), 1);
+        burst.add(ms(100), 1);
         assert_eq!(burst.wait(ms(101), false), Some(ms(102)));
         assert_eq!(burst.wait(ms(102), false), None);
-        burst.more(ms(102), 100);
+        burst.add(ms(102), 100);
         assert_eq!(burst.wait(ms(104), false), Some(ms(112)));
-        burst.more(ms(105), 1000);
+        burst.add(ms(105), 1000);
         assert_eq!(burst.wait(ms(154), false), Some(ms(155)));
         assert_eq!(burst.wait(ms(155), false), None);
     }
@@ -77,7 +77,7 @@ mod tests {
     fn an_endless_burst_is_told_in_parts() {
         let mut burst = Debounce::begin(ms(0));
         for now in (0..=995).step_by(5) {
-            burst.more(ms(now), 1000);
+            burst.add(ms(now), 1000);
         }
         assert_eq!(burst.wait(ms(999), false), Some(ms(1000)));
         assert_eq!(burst.wait(ms(1000), false), None);
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn git_is_waited_for_but_not_for_ever() {
         let mut burst = Debounce::begin(ms(0));
-        burst.more(ms(0), 1);
+        burst.add(ms(0), 1);
         assert_eq!(burst.wait(ms(5000), true), Some(ms(5002)));
         assert_eq!(burst.wait(ms(10_000), true), None);
     }

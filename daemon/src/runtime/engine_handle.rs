@@ -3,6 +3,7 @@
 
 use super::effect_handler::EffectHandler;
 use super::followers::Feed;
+use super::trigger_error::TriggerError;
 use crate::engine::{Input, Refusal, Submission, TriggerRequest};
 use crate::model::{BuildId, BuildView, TriggerId};
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 const REQUESTS: usize = 1024;
 
 /// Where the id of a trigger goes, or why there is none.
-pub type TriggerReply = oneshot::Sender<Result<TriggerId, String>>;
+pub type TriggerReply = oneshot::Sender<Result<TriggerId, TriggerError>>;
 
 /// What others ask of the engine's task.
 pub(super) enum Request<H: EffectHandler> {
@@ -176,7 +177,7 @@ impl<H: EffectHandler> Engine<H> {
     pub async fn add_trigger(
         &self,
         request: TriggerRequest,
-    ) -> Result<Result<TriggerId, String>, EngineStopped> {
+    ) -> Result<Result<TriggerId, TriggerError>, EngineStopped> {
         self.request(|reply| Request::AddTrigger(Box::new(request), reply)).await
     }
 

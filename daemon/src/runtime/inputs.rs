@@ -6,7 +6,7 @@ use super::messages::Report;
 use crate::engine::{Input, Moved, NoVersion, Target};
 use crate::index::{Changes, Clock};
 use crate::model::{Action, ExecutionId, Inputs, TreeVersion};
-use crate::watch::{ChangesQuery, State, WorkspaceRegistry};
+use crate::watch::{ChangesQuery, WorkspaceError, WorkspaceRegistry, WorkspaceState};
 use crate::workspace::Globs;
 use std::collections::HashMap;
 use std::path::Path;
@@ -29,23 +29,30 @@ impl InputTracker {
         let reports = self.reports.clone();
         let report = move |state| reports.send(Report::Digested(target, state));
         match &action.inputs {
-            Inputs::WholeTree => self.registry.state(action.root(), report),
+            Inputs::WholeTree => self.registry.state(action.root(), move |state| {
+                report(state.map_err(no_version));
+            }),
             Inputs::Globs(globs) => match Globs::new(globs.iter().map(String::as_str)) {
                 Ok(globs) => self.registry.digest(action.root(), globs, move |found| {
-                    report(found.map(|(clock, tree)| {
+                    let found = found.map(|(clock, tree)| {
                         // Which of the changes up to a clock were theirs is not counted, so any
                         // change makes another version.
-                        State { id: TreeVersion { tree, epoch: clock.tick }, clock }
-                    }));
+                        WorkspaceState { id: TreeVersion { tree, epoch: clock.tick }, clock }
+                    });
+                    report(found.map_err(no_version));
                 }),
-                Err(why) => report(Err(why)),
+                Err(why) => report(Err(NoVersion(format!("failed to {why}")))),
             },
         }
     }
 
     /// Makes an input of what was found, and keeps the snapshot.
-    pub(super) fn digested(&mut self, target: Target, state: Result<State, String>) -> Input {
-        let version = state.map_err(NoVersion).map(|state| {
+    pub(super) fn digested(
+        &mut self,
+        target: Target,
+        state: Result<WorkspaceState, NoVersion>,
+    ) -> Input {
+        let version = state.map(|state| {
             self.snapshots.insert(target, state.clock);
             state.id
         });
@@ -106,7 +113,11 @@ impl InputTracker {
     }
 }
 
-fn moved(changes: Result<Changes, String>, counts: impl Fn(&Path) -> bool) -> Moved {
+fn no_version(error: WorkspaceError) -> NoVersion {
+    NoVersion(format!("failed to {error}"))
+}
+
+fn moved(changes: Result<Changes, WorkspaceError>, counts: impl Fn(&Path) -> bool) -> Moved {
     match changes {
         Ok(changes) if changes.fresh => {
             Moved::Unknown("the state it started from is not known any more".into())
@@ -115,6 +126,6 @@ fn moved(changes: Result<Changes, String>, counts: impl Fn(&Path) -> bool) -> Mo
             let paths = changes.changes.into_iter().map(|change| change.path);
             Moved::Paths(paths.filter(|path| counts(path)).collect())
         }
-        Err(why) => Moved::Unknown(why),
+        Err(error) => Moved::Unknown(format!("failed to {error}")),
     }
 }

@@ -1,13 +1,14 @@
 //! What is reported to the engine's task from other threads, and what others ask there that is not
 //! the core's to answer.
 
+use super::trigger_error::TriggerError;
 use super::triggers::TriggerUpdate;
-use crate::engine::{Moved, Target};
+use crate::engine::{Moved, NoVersion, Target};
 use crate::index::{Changes, Clock};
 use crate::model::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 use crate::process;
 use crate::store::Recovered;
-use crate::watch::State;
+use crate::watch::{WorkspaceError, WorkspaceState};
 use crate::workspace::OnChange;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub enum Report {
     /// The version of a target's inputs was established.
-    Digested(Target, Result<State, String>),
+    Digested(Target, Result<WorkspaceState, NoVersion>),
     /// What moved among the inputs of an execution is known.
     Verified(ExecutionId, Moved),
     /// An attempt is over.
@@ -24,9 +25,9 @@ pub enum Report {
     /// The store is open.
     Recovered(Recovered),
     /// Every change of a trigger's files after this clock is seen, or why not.
-    Prepared(TriggerId, Result<Clock, String>),
+    Prepared(TriggerId, Result<Clock, TriggerError>),
     /// The files of a trigger changed, or can not be observed any more.
-    Observed(TriggerId, Result<Changes, String>),
+    Observed(TriggerId, Result<Changes, WorkspaceError>),
     /// What a workspace asks to have run on change.
     Rules(PathBuf, Vec<OnChange>),
 }

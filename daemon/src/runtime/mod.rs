@@ -13,6 +13,7 @@ mod recorder;
 #[expect(clippy::module_inception, reason = "it is what the room is named after")]
 mod runtime;
 mod snapshots;
+mod trigger_error;
 mod triggers;
 mod warnings;
 
@@ -23,5 +24,6 @@ pub use followers::{Change, Feed};
 pub use messages::{Question, Report};
 pub use runtime::{Engine, Runtime, RuntimeParts};
 pub use snapshots::StoredSnapshots;
+pub use trigger_error::TriggerError;
 pub use triggers::TriggerUpdate;
 pub use warnings::Warnings;

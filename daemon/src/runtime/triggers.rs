@@ -3,11 +3,12 @@
 
 use super::engine_handle::{EventSender, TriggerReply};
 use super::messages::Report;
+use super::trigger_error::TriggerError;
 use super::warnings::Warnings;
 use crate::engine::{Input, Submission, TriggerEvent, TriggerRequest};
 use crate::index::{Changes, Clock, EntryType};
 use crate::model::{Action, ClientId, Command, Join, JoinReason, Plan, Priority, TriggerId};
-use crate::watch::{ChangesQuery, WorkspaceRegistry};
+use crate::watch::{ChangesQuery, WorkspaceError, WorkspaceRegistry};
 use crate::workspace::{Globs, OnChange};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -25,12 +26,12 @@ const MOST_UPDATES: usize = 1000;
 const NOBODY: ClientId = ClientId(0);
 
 /// What a client learns of its trigger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum TriggerUpdate {
     /// What the core did.
     Event(TriggerEvent),
     /// The workspace can not be observed any more.
-    Ended(String),
+    Ended(WorkspaceError),
 }
 
 /// See the [module](self).
@@ -85,14 +86,17 @@ impl TriggerFeeds {
         let reports = self.reports.clone();
         let on = match Globs::new(on.iter().map(String::as_str)) {
             Ok(on) => on,
-            Err(why) => {
-                let why = format!("{}: on_change: {why}", root.join("bd.toml").display());
-                return reports.send(Report::Prepared(trigger, Err(why)));
+            Err(source) => {
+                let error = TriggerError::Globs { file: root.join("bd.toml"), source };
+                return reports.send(Report::Prepared(trigger, Err(error)));
             }
         };
         let query = ChangesQuery { since: None, wait: None };
         self.registry.changes(&root, query, move |seen| {
-            reports.send(Report::Prepared(trigger, seen.map(|changes| changes.clock)));
+            reports.send(Report::Prepared(
+                trigger,
+                seen.map(|changes| changes.clock).map_err(TriggerError::from),
+            ));
         });
         let (updates, asking) = (VecDeque::new(), None);
         let feed = Feed { client, root, on, since: None, updates, asking };
@@ -101,7 +105,11 @@ impl TriggerFeeds {
 
     /// From now on every change is seen, or it is known why not. Nothing runs, and nobody is
     /// answered, before that.
-    pub(super) fn prepared(&mut self, trigger: TriggerId, seen: Result<Clock, String>) -> Input {
+    pub(super) fn prepared(
+        &mut self,
+        trigger: TriggerId,
+        seen: Result<Clock, TriggerError>,
+    ) -> Input {
         let reply = self.replies.remove(&trigger);
         match seen {
             Ok(clock) => {
@@ -114,12 +122,12 @@ impl TriggerFeeds {
                     _ => Input::TriggerPrepared(trigger),
                 }
             }
-            Err(why) => {
+            Err(error) => {
                 self.feeds.remove(&trigger);
                 match reply {
                     // Whoever does not wait any more needs no answer.
-                    Some(reply) => drop(reply.send(Err(why))),
-                    None => self.warnings.push(why),
+                    Some(reply) => drop(reply.send(Err(error))),
+                    None => self.warnings.push(format!("failed to {error}")),
                 }
                 Input::TriggerFailed(trigger)
             }
@@ -139,7 +147,7 @@ impl TriggerFeeds {
     pub(super) fn observed(
         &mut self,
         trigger: TriggerId,
-        changes: Result<Changes, String>,
+        changes: Result<Changes, WorkspaceError>,
     ) -> Option<Input> {
         let feed = self.feeds.get_mut(&trigger)?;
         match changes {
@@ -150,8 +158,8 @@ impl TriggerFeeds {
                 let paths = files.map(|change| change.path).filter(|path| feed.on.match_path(path));
                 Some(Input::FilesChanged { trigger, paths: paths.collect() })
             }
-            Err(why) => {
-                feed.push(TriggerUpdate::Ended(why));
+            Err(error) => {
+                feed.push(TriggerUpdate::Ended(error));
                 Some(Input::TriggerFailed(trigger))
             }
         }

@@ -10,8 +10,9 @@ use super::submit::SubmitError;
 use super::wire::RequestError;
 use super::workspace_query::WorkspaceQueryError;
 use crate::engine::Refusal;
-use crate::runtime::EngineStopped;
+use crate::runtime::{self, EngineStopped};
 use crate::store::HistoryError;
+use crate::watch::WorkspaceError;
 use bd_protocol::failure::{Failure, codes};
 use bd_protocol::hello::{OUR_RANGE, PRODUCT_VERSION, ProtocolRange};
 use std::io;
@@ -68,8 +69,8 @@ pub(super) enum TriggerError {
     #[error("a command that is run on change has no terminal and no standard input")]
     Interactive,
     /// The workspace can not be observed.
-    #[error("{0}")]
-    NoState(String),
+    #[error("failed to {0}")]
+    NoState(runtime::TriggerError),
     /// The connection has no such trigger.
     #[error("there is no watch '{0}' on this connection")]
     Unknown(String),
@@ -130,7 +131,7 @@ impl From<WorkspaceQueryError> for Failure {
             WorkspaceQueryError::Stopping => {
                 Self::environment(codes::DRAINING, message).hint(ASK_AGAIN)
             }
-            WorkspaceQueryError::NoState { .. } => no_state(message),
+            WorkspaceQueryError::NoState { source, .. } => no_state(message, &source),
         }
     }
 }
@@ -141,15 +142,35 @@ impl From<TriggerError> for Failure {
         match error {
             TriggerError::Interactive => Self::user(codes::BAD_REQUEST, message)
                 .hint("run it once with `bdctl run --tty` or `bdctl run --stdin`"),
-            TriggerError::NoState(_) => no_state(message),
+            TriggerError::NoState(runtime::TriggerError::Workspace(source)) => {
+                no_state(message, &source)
+            }
+            TriggerError::NoState(runtime::TriggerError::Globs { .. }) => {
+                Self::user(codes::BAD_REQUEST, message)
+            }
             TriggerError::Unknown(_) => Self::user(codes::NOT_FOUND, message),
         }
     }
 }
 
-fn no_state(message: String) -> Failure {
-    Failure::environment(codes::NO_STATE, message)
-        .hint("`bdctl daemon logs` may say more; `bdctl ws remove` makes the daemon start afresh")
+/// A workspace cannot be observed; the hint is for the cause.
+fn no_state(message: String, cause: &WorkspaceError) -> Failure {
+    let hint = match cause {
+        WorkspaceError::RootGone(_) => "run it in a directory that exists",
+        WorkspaceError::Unreadable { .. } => "make it readable for the user of the daemon",
+        WorkspaceError::ResourceExhausted { .. } => {
+            "ask again when other programs have closed files; `bdctl daemon logs` may say more"
+        }
+        WorkspaceError::TooManyEntries(_) => "name what is no input in .bdignore",
+        WorkspaceError::KeepsChanging(_) => {
+            "ask again when it changes less, or name what changes in .bdignore"
+        }
+        WorkspaceError::Distrusted(_) => "ask again; everything is read anew",
+        WorkspaceError::Unobservable { .. } => {
+            "`bdctl daemon logs` may say more; `bdctl ws remove` makes the daemon start afresh"
+        }
+    };
+    Failure::environment(codes::NO_STATE, message).hint(hint)
 }
 
 impl From<UnknownWorkspace> for Failure {

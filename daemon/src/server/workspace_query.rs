@@ -1,11 +1,12 @@
 //! Waits for an answer of the registry of workspaces, which arrives as a call on another thread. Knows
 //! no query.
 
+use crate::watch::WorkspaceError;
 use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
 
 /// Where the registry puts an answer.
-pub(super) type Reply<T> = Box<dyn FnOnce(Result<T, String>) + Send>;
+pub(super) type Reply<T> = Box<dyn FnOnce(Result<T, WorkspaceError>) + Send>;
 
 /// Why there is no answer about a workspace.
 #[derive(Debug, thiserror::Error)]
@@ -14,8 +15,8 @@ pub(super) enum WorkspaceQueryError {
     #[error("the daemon is stopping")]
     Stopping,
     /// The workspace can not be observed.
-    #[error("the files of {} cannot be determined: {why}", root.display())]
-    NoState { root: PathBuf, why: String },
+    #[error("the files of {} cannot be determined: failed to {source}", root.display())]
+    NoState { root: PathBuf, source: WorkspaceError },
 }
 
 /// Asks about the workspace at `root` and waits for the answer.
@@ -31,7 +32,7 @@ pub(super) async fn query<T: Send + 'static>(
     // A client that has gone away needs no answer.
     ask(Box::new(move |answer| drop(send.send(answer))));
     let answer = receive.await.map_err(|_| WorkspaceQueryError::Stopping)?;
-    answer.map_err(|why| WorkspaceQueryError::NoState { root: root.to_path_buf(), why })
+    answer.map_err(|source| WorkspaceQueryError::NoState { root: root.to_path_buf(), source })
 }
 
 #[cfg(test)]
@@ -43,9 +44,10 @@ mod tests {
         let root = Path::new("/ws");
         let silent = query::<u8>(root, drop).await;
         assert!(matches!(silent, Err(WorkspaceQueryError::Stopping)), "{silent:?}");
-        let refused = query::<u8>(root, |reply| reply(Err("it is gone".to_owned()))).await;
+        let refused =
+            query::<u8>(root, |reply| reply(Err(WorkspaceError::RootGone("/gone".into())))).await;
         let why = refused.expect_err("refused").to_string();
-        assert!(why.contains("/ws") && why.contains("it is gone"), "{why}");
+        assert!(why.contains("/ws") && why.contains("/gone"), "{why}");
         assert_eq!(query(root, |reply| reply(Ok(7))).await.expect("an answer"), 7);
     }
 }

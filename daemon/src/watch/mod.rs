@@ -16,8 +16,8 @@ mod stat;
 mod sync;
 
 pub use actor::{
-    ChangesQuery, NoSnapshots, OnRulesChanged, Saved, SnapshotStore, State, Summary,
-    WorkspaceRegistry,
+    ChangesQuery, NoSnapshots, OnRulesChanged, Saved, SnapshotStore, Summary, WorkspaceRegistry,
+    WorkspaceState,
 };
 pub use error::WorkspaceError;
 pub use source::{SourceKind, SourcePreference};

@@ -4,7 +4,7 @@
 use super::exhaustion::is_resource_exhausted;
 use super::git;
 use super::ignore_rules::{self, IgnoreRules};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, RawMode};
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io;
@@ -30,7 +30,7 @@ type Nanoseconds = i64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     inode: u64,
-    mode: u32,
+    mode: RawMode,
     /// Size, modification and change; `None` for a directory, in which something changes all the
     /// time: it only counts that it is there.
     of_file: Option<(i64, [i64; 2], [Nanoseconds; 2])>,
@@ -104,10 +104,9 @@ fn configuration_files(root: &Path) -> Vec<PathBuf> {
 
 fn stamp(path: &Path) -> Option<Stamp> {
     let stat = rustix::fs::stat(path).ok()?;
-    #[expect(clippy::unnecessary_cast, reason = "the types of these fields differ between systems")]
-    let (inode, mode) = (stat.st_ino as u64, stat.st_mode as u32);
     let times = [stat.st_mtime, stat.st_ctime];
     let parts = [stat.st_mtime_nsec, stat.st_ctime_nsec];
     let is_dir = FileType::from_raw_mode(stat.st_mode).is_dir();
-    Some(Stamp { inode, mode, of_file: (!is_dir).then_some((stat.st_size, times, parts)) })
+    let of_file = (!is_dir).then_some((stat.st_size, times, parts));
+    Some(Stamp { inode: stat.st_ino, mode: stat.st_mode, of_file })
 }

@@ -87,7 +87,7 @@ impl Index {
     /// Has an entry that no event tells about read before anybody is told of it, if it has changed
     /// shortly before `now`, in nanoseconds since 1970: what comes next may not be told from what is
     /// there.
-    pub fn doubt_unwatched(&mut self, node: NodeId, now: i64) {
+    pub fn suspect_unwatched(&mut self, node: NodeId, now: i64) {
         let entry = self.node(node);
         if entry.content == Content::Unread
             && entry.signature.kind().has_content()

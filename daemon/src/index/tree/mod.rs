@@ -170,7 +170,7 @@ impl Index {
         if let Evidence::Unwatched(now) = how
             && difference != Difference::None
         {
-            self.doubt_unwatched(node, now);
+            self.suspect_unwatched(node, now);
         }
         (node, difference)
     }

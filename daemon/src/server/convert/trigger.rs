@@ -2,7 +2,7 @@
 
 use crate::engine::TriggerEvent;
 use crate::runtime::TriggerUpdate;
-use crate::workspace::Globs;
+use crate::workspace::{GlobError, Globs};
 use bd_protocol::watch::{CHANGED_MAX, News, Triggered};
 use bd_protocol::{Failure, OsText};
 use std::ffi::OsString;
@@ -18,8 +18,8 @@ pub(in crate::server) enum GlobsError {
     TooMany,
     #[error("the glob '{}' is not UTF-8", .0.display())]
     NotUtf8(OsString),
-    #[error("{0}")]
-    Malformed(String),
+    #[error("failed to {0}")]
+    Malformed(#[from] GlobError),
 }
 
 pub(in crate::server) fn globs(on: &[OsText]) -> Result<Globs, GlobsError> {
@@ -29,7 +29,7 @@ pub(in crate::server) fn globs(on: &[OsText]) -> Result<Globs, GlobsError> {
     let text = |glob: &OsText| glob.0.clone().into_string();
     let texts: Result<Vec<String>, _> = on.iter().map(text).collect();
     let texts = texts.map_err(GlobsError::NotUtf8)?;
-    Globs::new(texts.iter().map(String::as_str)).map_err(GlobsError::Malformed)
+    Globs::new(texts.iter().map(String::as_str)).map_err(GlobsError::from)
 }
 
 pub(in crate::server) fn triggered(update: TriggerUpdate) -> Triggered {
@@ -59,7 +59,9 @@ pub(in crate::server) fn triggered(update: TriggerUpdate) -> Triggered {
             let message = Some(Failure::from(refusal).message);
             Triggered { news: News::Refused, message, ..quiet }
         }
-        TriggerUpdate::Ended(why) => Triggered { news: News::Ended, message: Some(why), ..quiet },
+        TriggerUpdate::Ended(why) => {
+            Triggered { news: News::Ended, message: Some(format!("failed to {why}")), ..quiet }
+        }
     }
 }
 

@@ -19,7 +19,9 @@ pub(super) async fn explain(server: &Server, request: Submit) -> Result<Explanat
         Join::No(reason) => (None, reason),
         Join::Yes(reason) => match tree_of(server, command).await {
             Ok(tree) => (Some(tree), reason),
-            Err(WorkspaceQueryError::NoState { why, .. }) => (None, JoinReason::NoState(why)),
+            Err(WorkspaceQueryError::NoState { source, .. }) => {
+                (None, JoinReason::NoState(format!("failed to {source}")))
+            }
             Err(stopping @ WorkspaceQueryError::Stopping) => return Err(stopping.into()),
         },
     };

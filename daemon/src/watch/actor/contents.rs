@@ -1,8 +1,8 @@
-//! Which contents of a workspace are being read, and what becomes of them.
+//! Which contents of a workspace are being read, and what becomes of them. Knows no requests.
 
 use crate::index::{Index, NodeId};
 use crate::watch::error::WorkspaceError;
-use crate::watch::scan::{ReadJob, ReadOutcome, ReadResult, Readers};
+use crate::watch::scan::{READ_BUFFER_BYTES, ReadJob, ReadOutcome, ReadResult, Readers};
 use crate::watch::source::Waker;
 use crate::watch::sync::Synchronizer;
 use std::collections::HashMap;
@@ -10,22 +10,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Jobs handed to readers at once: enough to keep them busy, few enough to cost no memory.
-const MOST_JOBS: usize = 2048;
+const MAX_JOBS: usize = 2048;
 
-/// So many files, and bytes in them, are read on the spot: sooner than a thread is started.
-const ON_THE_SPOT: (usize, u64) = (16, 1 << 20);
+/// So many files, and bytes in them, are read on the thread that wants them: sooner than another
+/// is started.
+const MAX_INLINE_FILES: usize = 16;
+const MAX_INLINE_BYTES: u64 = 1 << 20;
 
-/// Files of more bytes can be given up while they are read.
+/// Reading files of more bytes can be cancelled.
 const LARGE_BYTES: u64 = 4 << 20;
 
-/// Contents that are wanted and not there yet.
+/// Contents that are wanted and not known yet.
 #[derive(Debug)]
 pub(super) struct Contents {
     readers: Readers,
     waker: Waker,
     /// Generation of each entry that is being read, and how to stop that.
-    under_way: HashMap<NodeId, (u32, Arc<AtomicBool>)>,
-    never: Arc<AtomicBool>,
+    in_progress: HashMap<NodeId, (u32, Arc<AtomicBool>)>,
+    /// Of what is read whatever happens.
+    never_superseded: Arc<AtomicBool>,
     buffer: Vec<u8>,
 }
 
@@ -43,8 +46,8 @@ impl Contents {
         Self {
             readers: Readers::new(),
             waker,
-            under_way: HashMap::new(),
-            never: Arc::default(),
+            in_progress: HashMap::new(),
+            never_superseded: Arc::default(),
             buffer: Vec::new(),
         }
     }
@@ -52,98 +55,99 @@ impl Contents {
     /// Takes what was read since the last call.
     pub(super) fn take(&mut self, synchronizer: &mut Synchronizer) -> Result<(), WorkspaceError> {
         // Each is taken, even behind one that failed: it is waited for.
-        let done = self.readers.take().into_iter().map(|done| self.done(synchronizer, &done));
-        done.fold(Ok(()), Result::and)
+        let outcomes = self.readers.take().into_iter();
+        outcomes.map(|outcome| self.record(synchronizer, &outcome)).fold(Ok(()), Result::and)
     }
 
-    /// Sees to it that what is wanted is read. Returns whether it is all there.
+    /// Has read what is wanted. Returns whether all of it is known.
     pub(super) fn want(
         &mut self,
         synchronizer: &mut Synchronizer,
         wanted: Wanted,
     ) -> Result<bool, WorkspaceError> {
-        if is_there(&synchronizer.index, wanted) {
+        if is_known(synchronizer.index(), wanted) {
             return Ok(true);
         }
-        self.stop_superseded(&synchronizer.index);
+        self.cancel_superseded(synchronizer.index());
         let jobs = self.jobs(synchronizer, wanted);
         let bytes: u64 = jobs.iter().map(|job| job.signature.size).sum();
-        if jobs.len() > ON_THE_SPOT.0 || bytes > ON_THE_SPOT.1 {
+        if jobs.len() > MAX_INLINE_FILES || bytes > MAX_INLINE_BYTES {
             self.readers.read(jobs, &self.waker);
             return Ok(false);
         }
-        self.buffer.resize(128 << 10, 0);
+        self.buffer.resize(READ_BUFFER_BYTES, 0);
         let mut result = Ok(());
         for job in jobs {
-            let done = job.run(&mut self.buffer);
-            result = result.and(self.done(synchronizer, &done));
+            let outcome = job.run(&mut self.buffer);
+            result = result.and(self.record(synchronizer, &outcome));
         }
         result?;
-        Ok(is_there(&synchronizer.index, wanted))
+        Ok(is_known(synchronizer.index(), wanted))
     }
 
     fn jobs(&mut self, synchronizer: &mut Synchronizer, wanted: Wanted) -> Vec<ReadJob> {
-        let unread = synchronizer.index.unread();
-        let index = &synchronizer.index;
-        let room = MOST_JOBS.saturating_sub(self.under_way.len());
+        let unread = synchronizer.index_mut().unread();
+        let index = synchronizer.index();
+        let room = MAX_JOBS.saturating_sub(self.in_progress.len());
         let mut jobs = Vec::new();
         for (node, generation) in unread {
             if jobs.len() == room {
                 break;
             }
             let other = wanted == Wanted::Suspect && !index.is_suspect(node);
-            if other || self.under_way.contains_key(&node) {
+            if other || self.in_progress.contains_key(&node) {
                 continue;
             }
             let signature = index.signature(node);
             let superseded = match signature.size > LARGE_BYTES {
                 true => Arc::default(),
-                false => self.never.clone(),
+                false => self.never_superseded.clone(),
             };
-            self.under_way.insert(node, (generation, superseded.clone()));
-            let path = index.path_under(synchronizer.root(), node);
+            self.in_progress.insert(node, (generation, superseded.clone()));
+            let path = synchronizer.path_of(node);
             jobs.push(ReadJob { node, generation, path, signature, superseded });
         }
         jobs
     }
 
-    fn stop_superseded(&self, index: &Index) {
-        for (node, (generation, superseded)) in &self.under_way {
-            if !index.is_current(*node, *generation) && !Arc::ptr_eq(superseded, &self.never) {
+    fn cancel_superseded(&self, index: &Index) {
+        for (node, (generation, superseded)) in &self.in_progress {
+            if !index.is_current(*node, *generation)
+                && !Arc::ptr_eq(superseded, &self.never_superseded)
+            {
                 superseded.store(true, Ordering::Relaxed);
             }
         }
     }
 
-    fn done(
+    /// Tells the index what was read.
+    fn record(
         &mut self,
         synchronizer: &mut Synchronizer,
-        done: &ReadOutcome,
+        outcome: &ReadOutcome,
     ) -> Result<(), WorkspaceError> {
-        self.under_way.remove(&done.node);
-        if !synchronizer.index.is_current(done.node, done.generation) {
+        let ReadOutcome { node, generation, result } = *outcome;
+        self.in_progress.remove(&node);
+        if !synchronizer.index().is_current(node, generation) {
             return Ok(());
         }
-        match done.result {
+        match result {
             ReadResult::Content { digest, racy } => {
-                synchronizer.index.read(done.node, done.generation, Some(digest), racy);
+                synchronizer.index_mut().read(node, generation, Some(digest), racy);
             }
-            ReadResult::Unreadable => {
-                synchronizer.index.read(done.node, done.generation, None, true)
-            }
-            ReadResult::Changed => synchronizer.restat(done.node)?,
+            ReadResult::Unreadable => synchronizer.index_mut().read(node, generation, None, true),
+            ReadResult::Changed => synchronizer.restat(node)?,
             ReadResult::Superseded => {}
             ReadResult::ResourceExhausted(error) => {
-                let path = synchronizer.index.path_under(synchronizer.root(), done.node);
-                return Err(WorkspaceError::exhausted(path, error));
+                return Err(WorkspaceError::exhausted(synchronizer.path_of(node), error));
             }
         }
-        synchronizer.index.seal();
+        synchronizer.index_mut().seal();
         Ok(())
     }
 }
 
-fn is_there(index: &Index, wanted: Wanted) -> bool {
+fn is_known(index: &Index, wanted: Wanted) -> bool {
     match wanted {
         Wanted::Suspect => !index.has_suspects(),
         Wanted::All => index.all_read(),

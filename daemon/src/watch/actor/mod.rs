@@ -1,17 +1,19 @@
-//! One actor a workspace: it answers what is asked, reads contents when a digest is asked for, tells
-//! those who wait of changes, and saves the index. Knows nothing of builds.
+//! One actor a workspace: it answers what is asked, has contents read when a digest is asked for,
+//! reports changes to those who wait for them, and saves the index. Knows nothing of builds.
 
 mod contents;
+mod input_sets;
 mod memory;
 mod query;
 mod registry;
+mod request;
 mod snapshot;
 mod subscribers;
 mod summary;
 mod thread;
 mod workspace_actor;
 
-pub use query::{ChangesQuery, Summary};
+pub use query::{ChangesQuery, Summary, WorkspaceState};
 pub use registry::WorkspaceRegistry;
 pub use snapshot::{NoSnapshots, Saved, SnapshotStore};
-pub use workspace_actor::{OnRulesChanged, State};
+pub use workspace_actor::OnRulesChanged;

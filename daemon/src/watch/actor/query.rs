@@ -1,10 +1,19 @@
-//! What the registry answers, in terms of a workspace's changes.
+//! What the registry is asked and answers, in terms of a workspace's changes.
 
 use crate::index::Clock;
-use crate::model::Digest;
+use crate::model::{Digest, TreeVersion};
 use crate::watch::source::SourceKind;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The state of a workspace at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkspaceState {
+    /// What tells it from other states.
+    pub id: TreeVersion,
+    /// The moment.
+    pub clock: Clock,
+}
 
 /// What is known of a workspace.
 #[derive(Clone, Debug)]
@@ -21,7 +30,7 @@ pub struct Summary {
     pub watches: u64,
     /// How changes are learned.
     pub source: SourceKind,
-    /// The moment this is about; `None` before the first look.
+    /// The moment this is about; `None` before it was listed.
     pub clock: Option<Clock>,
     /// Digest of it all; `None` where nobody has asked for it.
     pub tree_digest: Option<Digest>,
@@ -31,7 +40,7 @@ pub struct Summary {
     pub warnings: Vec<String>,
 }
 
-/// What to tell of changes.
+/// Which changes to report.
 #[derive(Clone, Debug, Default)]
 pub struct ChangesQuery {
     /// Since when, as [`Clock`] prints it; `None` for the clock alone.

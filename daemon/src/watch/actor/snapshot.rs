@@ -1,4 +1,5 @@
-//! Saving the state of a workspace, and what was saved before: where it lies is somebody else's.
+//! Saves the index of a workspace, and loads what was saved before. Where it is stored is decided
+//! elsewhere.
 
 use crate::index::{Index, Instance};
 use crate::watch::stat::now_ns;
@@ -10,23 +11,23 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// How long nothing must have changed before the state is saved.
+/// How long nothing must have changed before the index is saved.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// The longest that a change stays unsaved while others follow. What is lost when the daemon is
-/// killed costs a look at the files that changed, not correctness.
-const LONGEST: Duration = Duration::from_secs(20);
+/// killed costs a check of the files that changed, not correctness.
+const MAX_UNSAVED: Duration = Duration::from_secs(20);
 
 /// Pages saved at once: a megabyte or two, so that saving a large index needs little memory.
-const PAGES_AT_ONCE: usize = 64;
+const PAGES_PER_PART: usize = 64;
 
 /// Between two parts of one saving.
-const BETWEEN_PARTS: Duration = Duration::from_millis(20);
+const PART_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long a file that has just changed is watched before the last saving; one whose time is in
-/// the future is not waited for.
-const RACY_MOST: Duration = Duration::from_millis(100);
-const RACY_STEP: Duration = Duration::from_millis(5);
+/// How long, before the last saving, it is waited until a file that has just changed is no longer
+/// racy; one whose time is in the future never is.
+const RACY_PATIENCE: Duration = Duration::from_millis(100);
+const RACY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// What was saved of one workspace, or a part of it that takes the place of an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct Saved {
     pub pages: BTreeMap<u32, Vec<u8>>,
 }
 
-/// Where states are kept. It may lose them: then everything is read again.
+/// Where indexes are saved. It may lose them: then everything is read again.
 pub trait SnapshotStore: Send + Sync + Debug {
     /// What was saved of the workspace at `root`, if it can be trusted. `same_boot` tells whether
     /// a header was saved since the system was started: what was written before is on the disk
@@ -52,7 +53,7 @@ pub trait SnapshotStore: Send + Sync + Debug {
     fn forget(&self, root: &Path);
 }
 
-/// Keeps nothing.
+/// Saves nothing.
 #[derive(Debug)]
 pub struct NoSnapshots;
 
@@ -89,16 +90,16 @@ impl Saving {
             (self.last, self.tick) = (Some(now), index.clock().tick);
         }
         let first = *self.first.get_or_insert(now);
-        Some((self.last? + QUIET).min(first + LONGEST))
+        Some((self.last? + QUIET).min(first + MAX_UNSAVED))
     }
 
     /// Saves a part.
     pub(super) fn save(&mut self, synchronizer: &mut Synchronizer, snapshots: &dyn SnapshotStore) {
         (self.first, self.last) = (None, None);
-        let index = &mut synchronizer.index;
+        let index = synchronizer.index_mut();
         if index.has_changed_pages() {
-            let (header, pages) = index.save(PAGES_AT_ONCE, now_ns());
-            self.next_part = header.is_none().then(|| Instant::now() + BETWEEN_PARTS);
+            let (header, pages) = index.save(PAGES_PER_PART, now_ns());
+            self.next_part = header.is_none().then(|| Instant::now() + PART_INTERVAL);
             let header = header.map(|header| [&BOOT[..], &header].concat());
             snapshots.save(synchronizer.root(), Saved { header, pages });
         }
@@ -107,20 +108,21 @@ impl Saving {
     /// Saves everything, as the last thing that is done.
     ///
     /// What has just changed and nobody has read is watched until a later change would show, lest
-    /// it is told as changed for mere doubt afterwards.
+    /// it is reported as changed for mere doubt afterwards.
     pub(super) fn save_all(
         &mut self,
         synchronizer: &mut Synchronizer,
         snapshots: &dyn SnapshotStore,
     ) {
         let begun = Instant::now();
-        while begun.elapsed() < RACY_MOST && synchronizer.index.has_racy_unread(now_ns()) {
-            std::thread::sleep(RACY_STEP);
+        while begun.elapsed() < RACY_PATIENCE && synchronizer.index_mut().has_racy_unread(now_ns())
+        {
+            std::thread::sleep(RACY_INTERVAL);
         }
         if synchronizer.take().is_err() {
             return snapshots.forget(synchronizer.root());
         }
-        while synchronizer.index.has_changed_pages() {
+        while synchronizer.index().has_changed_pages() {
             self.save(synchronizer, snapshots);
         }
     }
@@ -137,7 +139,7 @@ pub(super) fn load(
     let header = header.get(BOOT_BYTES..)?;
     let index = Index::restore(instance, header, &saved.pages);
     if index.is_none() {
-        tracing::warn!(root = %root.display(), "the saved state makes no sense; begun anew");
+        tracing::warn!(root = %root.display(), "the saved index makes no sense; everything is read again");
     }
     index
 }

@@ -1,79 +1,163 @@
-//! Tells those who wait for changes: once a burst is over, and of a file only when it is closed.
+//! Reports to those who wait for changes: once a burst of changes is over, and of a file only when
+//! it is closed.
 
-use super::contents::Wanted;
-use super::workspace_actor::WorkspaceActor;
-use crate::index::{Change, Debounce};
+use super::contents::{Contents, Wanted};
+use super::request::Answer;
+use crate::index::{Change, Changes, Clock, Debounce};
 use crate::watch::error::WorkspaceError;
+use crate::watch::sync::Synchronizer;
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-impl WorkspaceActor {
-    /// Tells those who wait for changes, once a burst of them is over.
-    pub(super) fn tell_watching(&mut self) -> Result<(), WorkspaceError> {
-        self.release_held();
-        let now = self.begun.elapsed();
-        let tick = self.synchronizer.index.clock().tick;
-        if tick != self.told {
-            let burst = self.settle.get_or_insert_with(|| Debounce::begin(now));
-            burst.more(now, self.synchronizer.index.happened_since(self.told));
-            self.told = tick;
+/// How often directories are listed of which no event comes, while somebody waits for changes.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Somebody who waits for a change.
+pub(super) struct Subscriber {
+    pub(super) since: Clock,
+    pub(super) until: Instant,
+    pub(super) answer: Answer<Changes>,
+}
+
+/// See the [module](self).
+pub(super) struct Subscribers {
+    waiting: Vec<Subscriber>,
+    /// The fixed moment that the times of `burst` are counted from.
+    epoch: Instant,
+    /// The changes that nobody was told of yet.
+    burst: Option<Debounce>,
+    /// The tick up to which changes are part of a burst.
+    counted_tick: u64,
+    /// Paths of which nobody was told since they are being written.
+    held_back: BTreeSet<PathBuf>,
+    last_poll: Instant,
+}
+
+impl Subscribers {
+    /// Nobody yet; changes count from `tick`.
+    pub(super) fn new(now: Instant, tick: u64) -> Self {
+        Self {
+            waiting: Vec::new(),
+            epoch: now,
+            burst: None,
+            counted_tick: tick,
+            held_back: BTreeSet::new(),
+            last_poll: now,
         }
-        let Some(burst) = self.settle else { return self.expire() };
-        if self.watching.is_empty() {
-            self.settle = None;
-        } else if burst.wait(now, self.synchronizer.is_git_running()).is_none() {
-            if !self.contents.want(&mut self.synchronizer, Wanted::Suspect)? {
-                return Ok(());
-            }
-            self.settle = None;
-            self.tell_what_is_closed();
-        }
-        self.expire()
     }
 
-    /// Nothing starts on a truncate (rule 13): what somebody is writing is told when it is closed.
-    pub(super) fn tell_what_is_closed(&mut self) {
-        let (written, _) = self.synchronizer.being_written(Instant::now());
-        for watching in std::mem::take(&mut self.watching) {
-            let mut changes = self.synchronizer.index.changes_since(watching.since);
-            let (held, told) =
-                changes.changes.into_iter().partition(|change| written.contains(&change.path));
-            changes.changes = told;
-            let held: Vec<Change> = held;
-            self.held.extend(held.into_iter().map(|change| change.path));
+    pub(super) fn add(&mut self, subscriber: Subscriber) {
+        self.waiting.push(subscriber);
+    }
+
+    /// Those who have not been answered; they are not waited with any more.
+    pub(super) fn take_all(&mut self) -> Vec<Subscriber> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Whether somebody waits for changes that have not been counted.
+    pub(super) fn has_news(&self, tick: u64) -> bool {
+        !self.waiting.is_empty() && self.counted_tick != tick
+    }
+
+    /// Whether it is time to check what no event reports; it counts as done then.
+    pub(super) fn begin_poll(&mut self) -> bool {
+        let is_due = !self.waiting.is_empty() && self.last_poll.elapsed() >= POLL_INTERVAL;
+        if is_due {
+            self.last_poll = Instant::now();
+        }
+        is_due
+    }
+
+    /// Reports to those who wait, once a burst of changes is over.
+    pub(super) fn report(
+        &mut self,
+        synchronizer: &mut Synchronizer,
+        contents: &mut Contents,
+    ) -> Result<(), WorkspaceError> {
+        self.release_closed(synchronizer);
+        let now = self.epoch.elapsed();
+        let tick = synchronizer.index().clock().tick;
+        if tick != self.counted_tick {
+            let burst = self.burst.get_or_insert_with(|| Debounce::begin(now));
+            burst.add(now, synchronizer.index().happened_since(self.counted_tick));
+            self.counted_tick = tick;
+        }
+        if let Some(burst) = self.burst {
+            if self.waiting.is_empty() {
+                self.burst = None;
+            } else if burst.wait(now, synchronizer.is_git_running()).is_none() {
+                if !contents.want(synchronizer, Wanted::Suspect)? {
+                    return Ok(());
+                }
+                self.burst = None;
+                self.report_closed(synchronizer);
+            }
+        }
+        self.expire(synchronizer);
+        Ok(())
+    }
+
+    /// Nothing starts on a truncate (rule 13): what somebody is writing is reported when it is
+    /// closed.
+    fn report_closed(&mut self, synchronizer: &mut Synchronizer) {
+        let (open, _) = synchronizer.being_written(Instant::now());
+        for subscriber in std::mem::take(&mut self.waiting) {
+            let mut changes = synchronizer.index().changes_since(subscriber.since);
+            let (held_back, closed): (Vec<Change>, Vec<Change>) =
+                changes.changes.into_iter().partition(|change| open.contains(&change.path));
+            changes.changes = closed;
+            self.held_back.extend(held_back.into_iter().map(|change| change.path));
             if changes.changes.is_empty() && !changes.fresh {
-                self.watching.push(watching);
+                self.waiting.push(subscriber);
             } else {
-                (watching.answer)(Ok(changes));
+                (subscriber.answer)(Ok(changes));
             }
         }
     }
 
-    /// Tells anew of what was held back and is closed by now.
-    pub(super) fn release_held(&mut self) {
-        if self.held.is_empty() {
+    /// Reports anew what was held back and is closed by now.
+    fn release_closed(&mut self, synchronizer: &mut Synchronizer) {
+        if self.held_back.is_empty() {
             return;
         }
-        let (written, _) = self.synchronizer.being_written(Instant::now());
-        let (still, closed) =
-            std::mem::take(&mut self.held).into_iter().partition(|path| written.contains(path));
-        self.held = still;
-        let closed: BTreeSet<PathBuf> = closed;
-        closed.iter().for_each(|path| self.synchronizer.index.touch(path.as_os_str().as_bytes()));
-        self.synchronizer.index.seal();
+        let (open, _) = synchronizer.being_written(Instant::now());
+        let (still, closed): (BTreeSet<PathBuf>, BTreeSet<PathBuf>) =
+            std::mem::take(&mut self.held_back).into_iter().partition(|path| open.contains(path));
+        self.held_back = still;
+        let index = synchronizer.index_mut();
+        closed.iter().for_each(|path| index.touch(path.as_os_str().as_bytes()));
+        index.seal();
     }
 
-    pub(super) fn expire(&mut self) -> Result<(), WorkspaceError> {
+    /// Answers those who have waited as long as they wanted to.
+    fn expire(&mut self, synchronizer: &Synchronizer) {
         let now = Instant::now();
-        for watching in std::mem::take(&mut self.watching) {
-            if watching.until > now {
-                self.watching.push(watching);
+        for subscriber in std::mem::take(&mut self.waiting) {
+            if subscriber.until > now {
+                self.waiting.push(subscriber);
             } else {
-                (watching.answer)(Ok(self.synchronizer.index.changes_since(watching.since)));
+                (subscriber.answer)(Ok(synchronizer.index().changes_since(subscriber.since)));
             }
         }
-        Ok(())
+    }
+
+    /// When there is something to do for them at the latest, though nothing happens.
+    pub(super) fn due(&self, synchronizer: &mut Synchronizer, now: Instant) -> Option<Instant> {
+        let mut due = self.waiting.iter().map(|subscriber| subscriber.until).min();
+        if !self.waiting.is_empty() && synchronizer.coverage().1 > 0 {
+            due = due.into_iter().chain([self.last_poll + POLL_INTERVAL]).min();
+        }
+        if let Some(burst) = self.burst {
+            let is_git_running = synchronizer.is_git_running();
+            let over = burst.wait(self.epoch.elapsed(), is_git_running).unwrap_or_default();
+            due = due.into_iter().chain([self.epoch + over]).min();
+        }
+        if !self.held_back.is_empty() {
+            due = due.into_iter().chain(synchronizer.being_written(now).1).min();
+        }
+        due
     }
 }

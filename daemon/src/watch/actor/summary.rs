@@ -1,58 +1,84 @@
-//! What is said of a workspace as a whole.
+//! What is shown of a workspace as a whole, also to those who do not ask its actor.
 
 use super::query::Summary;
-use super::workspace_actor::WorkspaceActor;
+use crate::index::Clock;
 use crate::model::Digest;
 use crate::watch::source::SourceKind;
+use crate::watch::sync::Synchronizer;
+use std::time::Duration;
+use tokio::sync::watch;
 
-/// Problems with ignore files that are told; the first few show what is wrong.
-const MOST_PROBLEMS: usize = 5;
+/// Problems with ignore files that are shown; the first few show what is wrong.
+const MAX_PROBLEMS: usize = 5;
 
-impl WorkspaceActor {
-    pub(super) fn summary(&self, digest: Option<Digest>) -> Summary {
-        let index = &self.synchronizer.index;
-        let (watches, polled) = self.synchronizer.watches();
-        let totals = index.totals();
-        let mut warnings = self.notes.clone();
-        if let Some(reason) = polled.values().next() {
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct SummaryPublisher {
+    /// What is to be said about the change source.
+    source_warnings: Vec<String>,
+    last_sync: Option<Duration>,
+    /// What was last published: of which moment, with which digest.
+    published: Option<(Clock, Option<Digest>)>,
+}
+
+impl SummaryPublisher {
+    pub(super) fn new(source_warnings: Vec<String>) -> Self {
+        Self { source_warnings, last_sync: None, published: None }
+    }
+
+    /// A synchronisation took so long.
+    pub(super) fn set_last_sync(&mut self, took: Duration) {
+        self.last_sync = Some(took);
+    }
+
+    /// What is known now, with the digest of it all if that is known.
+    pub(super) fn summary(&self, synchronizer: &Synchronizer, digest: Option<Digest>) -> Summary {
+        let totals = synchronizer.index().totals();
+        let (watches, polled) = synchronizer.coverage();
+        let mut warnings = self.source_warnings.clone();
+        if let Some(reason) = synchronizer.polled_reason() {
             warnings.push(format!(
-                "{} of {} directories are listed each time, since they can not be watched: {reason}",
-                polled.len(),
+                "{polled} of {} directories are listed each time, since they cannot be watched: \
+                 {reason}",
                 totals.dirs + 1,
             ));
         }
-        warnings.extend(self.synchronizer.problems().take(MOST_PROBLEMS).map(str::to_owned));
-        let source = match (watches, polled.len()) {
+        warnings.extend(synchronizer.problems().take(MAX_PROBLEMS).map(str::to_owned));
+        let source = match (watches, polled) {
             (0, 1..) => SourceKind::Poll,
             (_, 1..) => SourceKind::Mixed,
-            (_, 0) => self.synchronizer.source().kind(),
+            (_, 0) => synchronizer.source().kind(),
         };
+        let milliseconds = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         Summary {
-            root: self.config.root.clone(),
+            root: synchronizer.root().to_path_buf(),
             files: totals.files,
             dirs: totals.dirs,
             bytes: totals.bytes,
             watches: watches as u64,
             source,
-            clock: Some(index.clock()),
+            clock: Some(synchronizer.index().clock()),
             tree_digest: digest,
-            last_sync_ms: self
-                .last_sync
-                .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+            last_sync_ms: self.last_sync.map(milliseconds),
             warnings,
         }
     }
 
-    /// Shows how the workspace was last seen, for whoever does not ask it.
-    pub(super) fn publish(&mut self, digest: Option<Digest>) {
-        let clock = self.synchronizer.index.clock();
-        let (shown_at, shown) = self.shown.unzip();
-        let unchanged = shown_at == Some(clock);
-        let digest = digest.or(shown.flatten().filter(|_| unchanged));
-        if unchanged && shown == Some(digest) {
+    /// Publishes how the workspace is now, if it is not as it was published.
+    pub(super) fn publish(
+        &mut self,
+        synchronizer: &Synchronizer,
+        digest: Option<Digest>,
+        to: &watch::Sender<Option<Summary>>,
+    ) {
+        let clock = synchronizer.index().clock();
+        let (published_at, published) = self.published.unzip();
+        let is_same = published_at == Some(clock);
+        let digest = digest.or(published.flatten().filter(|_| is_same));
+        if is_same && published == Some(digest) {
             return;
         }
-        self.shown = Some((clock, digest));
-        self.config.published.send_replace(Some(self.summary(digest)));
+        self.published = Some((clock, digest));
+        to.send_replace(Some(self.summary(synchronizer, digest)));
     }
 }

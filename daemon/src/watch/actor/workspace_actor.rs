@@ -1,71 +1,42 @@
-//! Answers what is asked of one workspace. Its synchronizer knows what is on disk, its contents what was
-//! read. Whose thread does it, and when, is `slot`'s.
+//! Answers what is asked of one workspace. Its synchronizer knows what is on disk, its contents what
+//! was read. On which thread it runs, and when, is decided in `thread`.
 
 use super::contents::{Contents, Wanted};
-use super::memory;
-use super::query::{ChangesQuery, Summary};
+use super::input_sets::InputSets;
+use super::memory::release_freed_memory;
+use super::query::{ChangesQuery, Summary, WorkspaceState};
+use super::request::{Answer, PendingRequest, Request};
 use super::snapshot::{self, Saving, SnapshotStore};
-use crate::index::{Changes, Clock, Debounce, InputSet, Instance};
+use super::subscribers::{Subscriber, Subscribers};
+use super::summary::SummaryPublisher;
+use crate::index::{Changes, Instance};
 use crate::model::{Digest, TreeVersion};
 use crate::watch::error::WorkspaceError;
-use crate::watch::source::SourcePreference;
-use crate::watch::source::Waker;
-use crate::watch::source::select_source;
-use crate::watch::sync::Synchronizer;
-use crate::watch::sync::Verified;
-use crate::watch::sync::verify;
-use crate::workspace::Globs;
+use crate::watch::random::random_number;
+use crate::watch::source::{SourcePreference, Waker, select_source};
+use crate::watch::sync::{Synchronizer, verify};
 use crate::workspace::OnChange;
-use std::collections::{BTreeSet, HashMap};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How often directories are listed that no event tells about, while somebody waits for changes.
-const POLL_EVERY: Duration = Duration::from_secs(1);
+/// How long files may keep changing while they are read: then there is no state of the workspace.
+const READ_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A workspace whose files change faster than they are read has no state.
-const READING_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is tried again when the system has nothing left to read something with, and how
+/// long whoever asks waits for that.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+const RETRY_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often it is tried again when the system has no means left to read something, and how long
-/// whoever asks waits for that.
-const RETRY_EVERY: Duration = Duration::from_millis(50);
-const MEANS_PATIENCE: Duration = Duration::from_secs(2);
-
-/// Changes told at once, by whoever asks: more would take longer than to wake another thread.
-const MOST_AT_ONCE: usize = 64;
+/// Changes reported on the thread of whoever asks: more would take longer than to wake another
+/// thread.
+const MAX_FAST_CHANGES: usize = 64;
 
 /// How long after much work the memory that it has left is given back.
-const TIDY_AFTER: Duration = Duration::from_millis(500);
+const MEMORY_DELAY: Duration = Duration::from_millis(500);
 
-/// Sets of inputs whose directories are remembered.
-const MOST_INPUT_SETS: usize = 256;
-
-/// An answer on its way to whoever asked.
-pub(super) type Answer<T> = Box<dyn FnOnce(Result<T, String>) + Send>;
-
-/// The state of a workspace at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
-    /// What tells it from other states.
-    pub id: TreeVersion,
-    /// The moment.
-    pub clock: Clock,
-}
-
-/// What is asked of a workspace.
-pub(super) enum Request {
-    State(Answer<State>),
-    Info(Answer<Summary>),
-    Changes(ChangesQuery, Answer<Changes>),
-    Digest(Globs, Answer<(Clock, Digest)>),
-    Verify(bool, Answer<Verified>),
-}
-
-/// What a actor is made from.
+/// What an actor is made from.
 pub(super) struct ActorConfig {
     pub(super) root: PathBuf,
     pub(super) excluded: Vec<PathBuf>,
@@ -78,338 +49,282 @@ pub(super) struct ActorConfig {
     pub(super) on_rules_changed: OnRulesChanged,
 }
 
-/// NameEvent what the `bd.toml` of a workspace has run on change, whenever that changes.
+/// Called with what the `bd.toml` of a workspace has run on change, whenever that changes.
 pub type OnRulesChanged = Arc<dyn Fn(&Path, &[OnChange]) + Send + Sync>;
 
-/// Somebody who waits for a digest.
-pub(super) struct Waiting {
-    since: Instant,
-    request: Request,
-}
-
-/// Somebody who waits for a change.
-pub(super) struct Watching {
-    pub(super) since: Clock,
-    pub(super) until: Instant,
-    pub(super) answer: Answer<Changes>,
-}
-
+/// See the [module](self).
 pub(super) struct WorkspaceActor {
-    pub(super) config: ActorConfig,
-    pub(super) begun: Instant,
-    pub(super) synchronizer: Synchronizer,
-    pub(super) contents: Contents,
-    pub(super) notes: Vec<String>,
-    pub(super) waiting: Vec<Waiting>,
-    pub(super) watching: Vec<Watching>,
-    pub(super) settle: Option<Debounce>,
-    /// Paths that nobody was told of since they are being written.
-    pub(super) held: BTreeSet<PathBuf>,
-    pub(super) told: u64,
-    pub(super) last_sync: Option<Duration>,
-    pub(super) last_poll: Instant,
-    /// Sets of inputs that were asked for, by their globs.
-    input_sets: HashMap<Vec<String>, InputSet>,
-    pub(super) saving: Saving,
-    /// What was last shown to those who do not ask: of which moment, with which digest.
-    pub(super) shown: Option<(Clock, Option<Digest>)>,
-    pub(super) rules_told: Vec<OnChange>,
-    /// When something is tried again that failed.
-    retry: Option<Instant>,
+    config: ActorConfig,
+    synchronizer: Synchronizer,
+    contents: Contents,
+    /// Requests that have not been answered, but for those of subscribers.
+    requests: Vec<PendingRequest>,
+    subscribers: Subscribers,
+    input_sets: InputSets,
+    saving: Saving,
+    publisher: SummaryPublisher,
+    /// What was last reported of `bd.toml`.
+    reported_rules: Vec<OnChange>,
+    timers: Timers,
     /// Why the workspace is not observed any more, as whoever asked has found out.
-    lost: Option<WorkspaceError>,
-    /// When its thread looks again, though nothing happens.
-    looks_again: Option<Instant>,
-    /// When memory that much work has left is given back.
-    tidy: Option<Instant>,
+    error: Option<WorkspaceError>,
+}
+
+/// When something is to be done though nothing happens.
+#[derive(Debug, Default)]
+struct Timers {
+    /// What failed is tried again.
+    retry: Option<Instant>,
+    /// The thread of the workspace wakes.
+    wake: Option<Instant>,
+    /// Memory that much work has left is given back.
+    release_memory: Option<Instant>,
 }
 
 impl WorkspaceActor {
+    /// Lists the workspace, from what was saved of it if there is something. Gives the
+    /// configuration back where that fails.
     pub(super) fn begin(config: ActorConfig) -> Result<Self, Box<(ActorConfig, WorkspaceError)>> {
-        let (source, notes) = select_source(&config.root, config.preference, &config.private);
-        let instance = new_instance();
+        let (source, warnings) = select_source(&config.root, config.preference, &config.private);
+        let instance = Instance(random_number());
         let index = snapshot::load(&*config.snapshots, &config.root, instance);
-        match Synchronizer::begin(&config.root, &config.excluded, source, index.ok_or(instance)) {
+        let index = index.ok_or(instance);
+        match Synchronizer::begin(&config.root, &config.excluded, source, index) {
             Ok(synchronizer) => {
-                let contents = Contents::new(config.waker.clone());
                 let now = Instant::now();
+                let release_memory = Some(now + MEMORY_DELAY);
                 Ok(Self {
-                    told: synchronizer.index.clock().tick,
+                    contents: Contents::new(config.waker.clone()),
                     config,
-                    begun: now,
+                    requests: Vec::new(),
+                    subscribers: Subscribers::new(now, synchronizer.index().clock().tick),
                     synchronizer,
-                    contents,
-                    notes,
-                    waiting: Vec::new(),
-                    watching: Vec::new(),
-                    settle: None,
-                    held: BTreeSet::new(),
-                    last_sync: None,
-                    last_poll: now,
-                    input_sets: HashMap::new(),
+                    input_sets: InputSets::default(),
                     saving: Saving::default(),
-                    shown: None,
-                    rules_told: Vec::new(),
-                    retry: None,
-                    lost: None,
-                    looks_again: None,
-                    tidy: Some(now + TIDY_AFTER),
+                    publisher: SummaryPublisher::new(warnings),
+                    reported_rules: Vec::new(),
+                    timers: Timers { release_memory, ..Timers::default() },
+                    error: None,
                 })
             }
-            Err(lost) => Err(Box::new((config, lost))),
+            Err(error) => Err(Box::new((config, error))),
         }
     }
 
-    /// What has not been answered.
-    pub(super) fn pending(&mut self) -> Vec<Request> {
-        let waiting = self.waiting.drain(..).map(|waiting| waiting.request);
-        let watching = self.watching.drain(..).map(|watching| {
-            let wait = Some(watching.until.saturating_duration_since(Instant::now()));
-            let query = ChangesQuery { since: Some(watching.since), wait };
-            Request::Changes(query, watching.answer)
+    /// Ends it: what has not been answered, and what another one can be made from.
+    pub(super) fn into_pending(mut self) -> (ActorConfig, Vec<Request>) {
+        let subscribers = self.subscribers.take_all().into_iter().map(|subscriber| {
+            let wait = Some(subscriber.until.saturating_duration_since(Instant::now()));
+            let query = ChangesQuery { since: Some(subscriber.since), wait };
+            Request::Changes(query, subscriber.answer)
         });
-        waiting.chain(watching).collect()
+        let requests = self.requests.into_iter().map(|pending| pending.request);
+        (self.config, requests.chain(subscribers).collect())
     }
 
-    /// Looks what there is to do, and does it.
-    pub(super) fn look_around(&mut self) -> Result<(), WorkspaceError> {
-        self.retry = None;
-        match self.turn() {
-            Err(lost @ WorkspaceError::ResourceExhausted { .. }) => {
-                self.try_later(&lost);
+    /// Saves everything, as the last thing that is done.
+    pub(super) fn save_all(&mut self) {
+        self.saving.save_all(&mut self.synchronizer, &*self.config.snapshots);
+    }
+
+    pub(super) fn synchronizer(&self) -> &Synchronizer {
+        &self.synchronizer
+    }
+
+    pub(super) fn accept(&mut self, request: Request) {
+        self.requests.push(PendingRequest { since: Instant::now(), request });
+    }
+
+    /// Whether somebody waits for an answer that does not depend on a change.
+    pub(super) fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// Does what there is to do.
+    pub(super) fn run_once(&mut self) -> Result<(), WorkspaceError> {
+        self.timers.retry = None;
+        match self.process() {
+            Err(error) if error.is_temporary() => {
+                self.retry_later(&error);
                 Ok(())
             }
-            turned => turned,
+            result => result,
+        }
+    }
+
+    fn process(&mut self) -> Result<(), WorkspaceError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        self.contents.take(&mut self.synchronizer)?;
+        if self.has_requests() {
+            self.sync()?;
+        } else {
+            self.synchronizer.take()?;
+            if self.subscribers.begin_poll() {
+                self.synchronizer.poll()?;
+                self.synchronizer.index_mut().seal();
+            }
+        }
+        self.answer()?;
+        self.subscribers.report(&mut self.synchronizer, &mut self.contents)?;
+        if self.reported_rules != self.synchronizer.on_change() {
+            self.reported_rules = self.synchronizer.on_change().to_vec();
+            (self.config.on_rules_changed)(&self.config.root, &self.reported_rules);
+        }
+        self.keep_house();
+        Ok(())
+    }
+
+    /// Saves what changed, and gives back memory, when it is time to.
+    fn keep_house(&mut self) {
+        let now = Instant::now();
+        if self.saving.due(self.synchronizer.index(), now).is_some_and(|due| due <= now) {
+            self.saving.save(&mut self.synchronizer, &*self.config.snapshots);
+            self.timers.release_memory = Some(now + MEMORY_DELAY);
+        }
+        if self.timers.release_memory.is_some_and(|due| due <= now) {
+            self.timers.release_memory = None;
+            release_freed_memory();
         }
     }
 
     /// Answers a request if that takes less time than to wake the thread of the workspace, which is
     /// left the rest.
-    pub(super) fn at_once(&mut self, request: Request) {
-        let brief = self.waiting.is_empty() && self.is_brief(&request);
+    pub(super) fn answer_fast(&mut self, request: Request) {
+        let is_fast = self.requests.is_empty() && self.is_fast(&request);
         self.accept(request);
-        if brief && let Err(lost) = self.sync().and_then(|()| self.answer_if_certain()) {
-            self.lost = Some(lost);
+        if is_fast && let Err(error) = self.sync().and_then(|()| self.answer_if_certain()) {
+            self.error = Some(error);
         }
         let now = Instant::now();
-        let sooner = match (self.look_again_at(now), self.looks_again) {
-            (Some(next), Some(planned)) => next < planned,
-            (next, _) => next.is_some(),
+        let is_sooner = match (self.due(now), self.timers.wake) {
+            (Some(due), Some(planned)) => due < planned,
+            (due, _) => due.is_some(),
         };
-        let news = !self.watching.is_empty() && self.told != self.synchronizer.index.clock().tick;
-        if sooner || news || !self.waiting.is_empty() || self.lost.is_some() {
+        let has_news = self.subscribers.has_news(self.synchronizer.index().clock().tick);
+        if is_sooner || has_news || self.has_requests() || self.error.is_some() {
             self.config.waker.wake();
         }
     }
 
-    /// Whether a request can be answered briefly, as far as can be seen beforehand.
-    fn is_brief(&mut self, request: &Request) -> bool {
+    /// Whether a request can be answered fast, as far as can be known beforehand.
+    fn is_fast(&mut self, request: &Request) -> bool {
         let Request::Changes(query, _) = request else { return false };
-        let index = &self.synchronizer.index;
-        let few = query.since.is_none_or(|since| {
+        let index = self.synchronizer.index();
+        let are_few = query.since.is_none_or(|since| {
             since.instance == index.clock().instance
-                && index.happened_since(since.tick) <= MOST_AT_ONCE
+                && index.happened_since(since.tick) <= MAX_FAST_CHANGES
         });
-        few && self.retry.is_none() && self.lost.is_none() && self.synchronizer.is_fast()
+        let is_well = self.timers.retry.is_none() && self.error.is_none();
+        are_few && is_well && self.synchronizer.is_fast()
     }
 
     fn answer_if_certain(&mut self) -> Result<(), WorkspaceError> {
-        if self.synchronizer.index.has_suspects() { Ok(()) } else { self.answer() }
+        if self.synchronizer.index().has_suspects() { Ok(()) } else { self.answer() }
     }
 
     /// Leaves those who wait until another try, unless they have waited too long.
-    fn try_later(&mut self, lost: &WorkspaceError) {
-        self.retry = Some(Instant::now() + RETRY_EVERY);
-        let patient = |waiting: &Waiting| waiting.since.elapsed() <= MEANS_PATIENCE;
-        let (later, refused) = std::mem::take(&mut self.waiting).into_iter().partition(patient);
-        self.waiting = later;
-        let refused: Vec<Waiting> = refused;
-        refused.into_iter().for_each(|waiting| waiting.request.refuse(&lost.to_string()));
+    fn retry_later(&mut self, error: &WorkspaceError) {
+        self.timers.retry = Some(Instant::now() + RETRY_INTERVAL);
+        let may_wait = |pending: &PendingRequest| pending.since.elapsed() <= RETRY_PATIENCE;
+        let (later, refused): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.requests).into_iter().partition(may_wait);
+        self.requests = later;
+        refused.into_iter().for_each(|pending| pending.request.refuse(error.clone()));
     }
 
-    fn turn(&mut self) -> Result<(), WorkspaceError> {
-        if let Some(lost) = self.lost.take() {
-            return Err(lost);
-        }
-        self.contents.take(&mut self.synchronizer)?;
-        if self.waiting.is_empty() {
-            self.synchronizer.take()?;
-            if !self.watching.is_empty() && self.last_poll.elapsed() >= POLL_EVERY {
-                self.last_poll = Instant::now();
-                self.synchronizer.poll()?;
-                self.synchronizer.index.seal();
-            }
-        } else {
-            self.sync()?;
-        }
-        self.answer()?;
-        self.tell_watching()?;
-        if self.rules_told != self.synchronizer.on_change() {
-            self.rules_told = self.synchronizer.on_change().to_vec();
-            (self.config.on_rules_changed)(&self.config.root, &self.rules_told);
-        }
-        let now = Instant::now();
-        if self.saving.due(&self.synchronizer.index, now).is_some_and(|due| due <= now) {
-            self.saving.save(&mut self.synchronizer, &*self.config.snapshots);
-            self.tidy = Some(now + TIDY_AFTER);
-        }
-        if self.tidy.is_some_and(|tidy| tidy <= now) {
-            self.tidy = None;
-            memory::give_back();
-        }
-        Ok(())
-    }
-
-    /// Sees everything that was done before the last one who waits has asked.
+    /// Processes everything that was done before the latest request.
     fn sync(&mut self) -> Result<(), WorkspaceError> {
         let begun = Instant::now();
-        let asked = self.waiting.iter().map(|waiting| waiting.since).max();
+        let asked = self.requests.iter().map(|pending| pending.since).max();
         self.synchronizer.sync(asked.unwrap_or(begun))?;
-        self.last_sync = Some(begun.elapsed());
+        self.publisher.set_last_sync(begun.elapsed());
         Ok(())
-    }
-
-    pub(super) fn accept(&mut self, request: Request) {
-        self.waiting.push(Waiting { since: Instant::now(), request });
     }
 
     /// Answers those who can be answered in this state.
     fn answer(&mut self) -> Result<(), WorkspaceError> {
-        let all = |waiting: &Waiting| !matches!(waiting.request, Request::Changes(..));
-        if self.waiting.is_empty() {
+        if self.requests.is_empty() {
             return Ok(());
         }
-        let wanted = if self.waiting.iter().any(all) { Wanted::All } else { Wanted::Suspect };
-        let everything =
-            self.contents.want(&mut self.synchronizer, wanted)? && wanted == Wanted::All;
-        let certain = !self.synchronizer.index.has_suspects();
-        let digest = if everything { self.synchronizer.index.digest() } else { None };
-        let mut distrusted = false;
-        for waiting in std::mem::take(&mut self.waiting) {
-            match waiting.request {
-                Request::Changes(query, answer) if certain => self.changes(query, answer),
-                Request::State(answer) if digest.is_some() => answer(Ok(self.state(digest))),
-                Request::Info(answer) if digest.is_some() => {
-                    answer(Ok(self.summary(digest)));
+        let needs_all = self.requests.iter().any(|pending| pending.request.needs_all_contents());
+        let wanted = if needs_all { Wanted::All } else { Wanted::Suspect };
+        let has_all = self.contents.want(&mut self.synchronizer, wanted)? && needs_all;
+        let is_certain = !self.synchronizer.index().has_suspects();
+        let digest = if has_all { self.synchronizer.index_mut().digest() } else { None };
+        let mut is_repaired = false;
+        for PendingRequest { since, request } in std::mem::take(&mut self.requests) {
+            match (request, digest) {
+                (Request::Changes(query, answer), _) if is_certain => self.changes(query, answer),
+                (Request::State(answer), Some(digest)) => answer(Ok(self.state(digest))),
+                (Request::Info(answer), Some(_)) => {
+                    answer(Ok(self.publisher.summary(&self.synchronizer, digest)));
                 }
-                Request::Digest(on, answer) if everything => {
-                    let found = self.digest_of(&on);
-                    answer(found.ok_or_else(|| self.unstable()));
+                (Request::Digest(globs, answer), _) if has_all => {
+                    let found = self.input_sets.digest(&globs, self.synchronizer.index_mut());
+                    let clock = self.synchronizer.index().clock();
+                    answer(found.map(|found| (clock, found)).ok_or_else(|| self.keeps_changing()));
                 }
-                Request::Verify(repair, answer) if everything => {
+                (Request::Verify(repair, answer), _) if has_all => {
                     let verified = verify(&mut self.synchronizer, repair);
-                    let mended = verified.as_ref().is_ok_and(|verified| verified.repaired);
-                    answer(verified.map_err(|lost| lost.to_string()));
-                    if mended {
-                        distrusted = true;
-                    }
+                    is_repaired |= verified.as_ref().is_ok_and(|verified| verified.repaired);
+                    answer(verified);
                 }
-                request if waiting.since.elapsed() > READING_PATIENCE => {
-                    request.refuse(&self.unstable());
+                (request, _) if since.elapsed() > READ_PATIENCE => {
+                    request.refuse(self.keeps_changing());
                 }
-                request => self.waiting.push(Waiting { since: waiting.since, request }),
+                (request, _) => self.requests.push(PendingRequest { since, request }),
             }
         }
-        self.publish(digest);
-        if distrusted { Err(WorkspaceError::Distrusted(self.config.root.clone())) } else { Ok(()) }
-    }
-
-    fn digest_of(&mut self, on: &Globs) -> Option<(Clock, Digest)> {
-        if self.input_sets.len() >= MOST_INPUT_SETS && !self.input_sets.contains_key(on.lines()) {
-            self.input_sets.clear();
+        self.publisher.publish(&self.synchronizer, digest, &self.config.published);
+        match is_repaired {
+            true => Err(WorkspaceError::Distrusted(self.config.root.clone())),
+            false => Ok(()),
         }
-        let set = self.input_sets.entry(on.lines().to_vec()).or_insert_with(|| {
-            let on = on.clone();
-            InputSet::new(move |path| on.match_path(Path::new(OsStr::from_bytes(path))))
-        });
-        let digest = set.digest(&mut self.synchronizer.index)?;
-        Some((self.synchronizer.index.clock(), digest))
     }
 
-    fn unstable(&mut self) -> String {
-        let unread = self.synchronizer.index.unread();
-        let path = unread.first().map(|(node, _)| {
-            self.synchronizer
-                .index
-                .path_under(self.synchronizer.root(), *node)
-                .display()
-                .to_string()
-        });
-        format!("{} keeps changing", path.as_deref().unwrap_or("a file"))
+    fn keeps_changing(&mut self) -> WorkspaceError {
+        let unread = self.synchronizer.index_mut().unread();
+        let path = unread.first().map(|(node, _)| self.synchronizer.path_of(*node));
+        WorkspaceError::KeepsChanging(path.unwrap_or_else(|| self.config.root.clone()))
     }
 
-    fn state(&self, digest: Option<Digest>) -> State {
-        let clock = self.synchronizer.index.clock();
-        let tree = digest.expect("BUG: a state without a digest");
+    fn state(&self, tree: Digest) -> WorkspaceState {
+        let clock = self.synchronizer.index().clock();
         // Other instances begin elsewhere, so that no two states of a workspace are taken for one.
-        State { id: TreeVersion { tree, epoch: clock.instance.0.wrapping_add(clock.tick) }, clock }
+        let id = TreeVersion { tree, epoch: clock.instance.0.wrapping_add(clock.tick) };
+        WorkspaceState { id, clock }
     }
 
     fn changes(&mut self, query: ChangesQuery, answer: Answer<Changes>) {
-        let clock = self.synchronizer.index.clock();
+        let clock = self.synchronizer.index().clock();
         let changes = match query.since {
-            Some(since) => self.synchronizer.index.changes_since(since),
+            Some(since) => self.synchronizer.index().changes_since(since),
             None => Changes { clock, fresh: false, changes: Vec::new() },
         };
         match query.wait {
             Some(wait) if changes.changes.is_empty() && !changes.fresh => {
                 let until = Instant::now() + wait;
                 let since = query.since.unwrap_or(clock);
-                self.watching.push(Watching { since, until, answer });
+                self.subscribers.add(Subscriber { since, until, answer });
             }
             _ => answer(Ok(changes)),
         }
     }
 
-    /// When to look again at the latest, though nothing has happened.
-    fn look_again_at(&mut self, now: Instant) -> Option<Instant> {
-        let mut next = self.watching.iter().map(|watching| watching.until).min();
-        if !self.watching.is_empty() && !self.synchronizer.watches().1.is_empty() {
-            next = next.into_iter().chain([self.last_poll + POLL_EVERY]).min();
-        }
-        if let Some(burst) = self.settle {
-            let git = self.synchronizer.is_git_running();
-            let due = burst.wait(self.begun.elapsed(), git).unwrap_or_default();
-            next = next.into_iter().chain([self.begun + due]).min();
-        }
-        if !self.held.is_empty() {
-            next = next.into_iter().chain(self.synchronizer.being_written(now).1).min();
-        }
-        let saving = self.saving.due(&self.synchronizer.index, now);
-        next = next.into_iter().chain(saving).chain(self.retry).chain(self.tidy).min();
-        if !self.waiting.is_empty() {
-            next = next.into_iter().chain([now + READING_PATIENCE]).min();
-        }
-        next
+    /// When there is something to do at the latest, though nothing happens.
+    fn due(&mut self, now: Instant) -> Option<Instant> {
+        let subscribers = self.subscribers.due(&mut self.synchronizer, now);
+        let saving = self.saving.due(self.synchronizer.index(), now);
+        let reading = self.has_requests().then(|| now + READ_PATIENCE);
+        let timers = [self.timers.retry, self.timers.release_memory];
+        timers.into_iter().chain([subscribers, saving, reading]).flatten().min()
     }
 
     /// The same, for the thread of the workspace to keep to.
-    pub(super) fn plan(&mut self, now: Instant) -> Option<Instant> {
-        self.looks_again = self.look_again_at(now);
-        self.looks_again
+    pub(super) fn plan_wake(&mut self, now: Instant) -> Option<Instant> {
+        self.timers.wake = self.due(now);
+        self.timers.wake
     }
-
-    /// Whether somebody waits for an answer that does not depend on a change.
-    pub(super) fn is_waited_for(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-}
-
-impl Request {
-    /// Answers that there is no answer.
-    pub(super) fn refuse(self, why: &str) {
-        match self {
-            Self::State(answer) => answer(Err(why.to_owned())),
-            Self::Info(answer) => answer(Err(why.to_owned())),
-            Self::Changes(_, answer) => answer(Err(why.to_owned())),
-            Self::Digest(_, answer) => answer(Err(why.to_owned())),
-            Self::Verify(_, answer) => answer(Err(why.to_owned())),
-        }
-    }
-}
-
-/// Drawn at random: no other epoch of any workspace has it.
-pub(super) fn new_instance() -> Instance {
-    use std::hash::{BuildHasher as _, RandomState};
-    Instance(RandomState::new().hash_one(std::process::id()))
 }

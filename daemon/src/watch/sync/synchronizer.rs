@@ -1,109 +1,49 @@
-//! Keeps the index of one workspace equal to what is on disk: takes events (`events`), looks where
-//! they point (`look`), lists directories (`merge`), and tells the index what it finds. Knows
-//! nothing of requests and contents.
+//! Keeps the index of one workspace equal to what is on disk: takes events (`events`), checks the
+//! names they point at (`stat_path`), lists directories (`list`), and tells the index what it finds
+//! (`merge`). Knows nothing of requests and contents.
 //!
-//! An event only says where to look; what is told to the index is what a look finds. So events
-//! that are late, doubled or out of order do no harm, and only one thing has to be watched for:
-//! that every name that may have changed is looked at after the change.
+//! An event only says where to check; what the index is told is what the check finds. So events
+//! that are late, doubled or out of order do no harm, and only one thing has to be ensured: that
+//! every name that may have changed is checked after the change.
 
+use super::event_feed::EventFeed;
+use super::open_writers::OpenWriters;
+use super::root::WorkspaceRoot;
+use super::rule_table::RuleTable;
 use super::unwatched::Unwatched;
-use crate::index::{Evidence, Index, Instance, NodeId, Signature};
+use super::watch_table::WatchTable;
+use super::work_list::WorkList;
+use crate::index::{Evidence, Index, Instance, NodeId};
 use crate::watch::error::WorkspaceError;
-use crate::watch::paths::join;
-use crate::watch::source::PollSource;
-use crate::watch::source::{ChangeSource, FsEvent, WatchId};
-use crate::watch::stat;
-use crate::workspace::GlobalIgnores;
-use crate::workspace::IgnoreRules;
+use crate::watch::source::{ChangeSource, PollSource};
+use crate::watch::stat::now_ns;
 use crate::workspace::OnChange;
-use rustix::io::Errno;
-use std::collections::{BTreeSet, HashMap};
-use std::ffi::OsStr;
-use std::fs;
-use std::io;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
-/// How often directories without a watch are listed within one synchronisation. In a workspace
+/// How often directories that nothing covers are listed within one synchronisation. In a workspace
 /// that stands still once is enough.
-const TRIES: usize = 3;
+const COVER_TRIES: usize = 3;
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(in crate::watch) struct Synchronizer {
-    pub(in crate::watch) root: PathBuf,
-    pub(in crate::watch) excluded: Vec<PathBuf>,
-    pub(in crate::watch) source: Arc<dyn ChangeSource>,
-    pub(in crate::watch) index: Index,
-    pub(in crate::watch) identity: Identity,
-    pub(in crate::watch) watch_of: HashMap<NodeId, WatchId>,
-    pub(in crate::watch) node_of: HashMap<WatchId, NodeId>,
-    /// IgnoreRules of the directories that have some of their own, and of the root.
-    pub(in crate::watch) rules: HashMap<NodeId, IgnoreRules>,
-    pub(in crate::watch) outside: GlobalIgnores,
-    /// Directories without a watch, which are listed each time, and why they have none.
-    pub(in crate::watch) polled: HashMap<NodeId, String>,
-    pub(in crate::watch) unwatched: Unwatched,
-    /// When what no event tells about was last looked at.
-    polled_at: Option<Instant>,
-    /// While listings are merged, the watches that seem not to be needed any more.
-    pub(in crate::watch) merging: Option<Vec<WatchId>>,
+    pub(super) root: WorkspaceRoot,
+    /// Absolute paths that are no part of the workspace.
+    pub(super) excluded: Vec<PathBuf>,
+    pub(super) source: Arc<dyn ChangeSource>,
+    pub(super) index: Index,
+    pub(super) watches: WatchTable,
+    pub(super) rules: RuleTable,
+    pub(super) unwatched: Unwatched,
+    pub(super) feed: EventFeed,
+    pub(super) writers: OpenWriters,
     /// Whether it has been listed as a whole.
-    pub(in crate::watch) begun: bool,
-    /// When all events were last taken in, in nanoseconds since 1970.
-    pub(in crate::watch) heard: i64,
-    /// Events were lost since then, or could not be followed up.
-    pub(in crate::watch) lost: bool,
-    /// Events that were told and not taken in yet.
-    pub(in crate::watch) buffered_events: Vec<FsEvent>,
-    /// What `bd.toml` has run on change.
-    pub(in crate::watch) on_change: Vec<OnChange>,
-    /// What is wrong with ignore files and directories.
-    pub(in crate::watch) problems: HashMap<NodeId, Vec<String>>,
-    /// Files that somebody has open for writing, as far as events tell, and until when that is
-    /// believed.
-    pub(in crate::watch) writing: HashMap<(WatchId, Box<[u8]>), Instant>,
-}
-
-/// What tells a root from another one in its place. An inode number is given out again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::watch) struct Identity {
-    inode: u64,
-    pub(in crate::watch) device: u64,
-    mode: u32,
-    /// When it was made, where the file system says so.
-    born: Option<SystemTime>,
-}
-
-/// Where to look.
-#[derive(Debug, Default)]
-pub(in crate::watch) struct Todo {
-    pub(in crate::watch) names: HashMap<(WatchId, Box<[u8]>), NameEvent>,
-    /// Directories to list, with all below them.
-    pub(in crate::watch) deep: BTreeSet<NodeId>,
-    pub(in crate::watch) everything: bool,
-    /// Directories to list, of which names were told that may be spelt otherwise.
-    pub(in crate::watch) misspelt: BTreeSet<NodeId>,
-    /// Files with several names that were written under one of them.
-    pub(in crate::watch) written_inodes: BTreeSet<u64>,
-    /// Files that have several names, as was just found out under one of them.
-    pub(in crate::watch) linked_inodes: BTreeSet<u64>,
-}
-
-/// What was told of a name.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::watch) struct NameEvent {
-    pub(in crate::watch) seen: Evidence,
-    /// It came: what is in it may have been looked for while it was away.
-    pub(in crate::watch) came: bool,
-    /// It ought to be there: that it went is not the last that was told.
-    pub(in crate::watch) there: bool,
-    /// Whether it was written to by this name since it was made, if either was told. If not, it may
-    /// be a further name of a file that somebody has open.
-    pub(in crate::watch) written: Option<bool>,
+    pub(super) is_listed: bool,
+    /// When what no event reports was last checked.
+    polled_at: Option<Instant>,
 }
 
 impl Synchronizer {
@@ -114,8 +54,8 @@ impl Synchronizer {
         source: Arc<dyn ChangeSource>,
         index: Result<Index, Instance>,
     ) -> Result<Self, WorkspaceError> {
-        let found = look_at_root(root)?;
-        let signature = Signature { inode: found.inode, mode: found.mode, ..Signature::default() };
+        let root = WorkspaceRoot::open(root)?;
+        let signature = root.signature();
         let index = match index {
             // Another directory is in its place.
             Ok(saved) if saved.signature(Index::ROOT).inode != signature.inode => {
@@ -125,70 +65,42 @@ impl Synchronizer {
             Err(instance) => Index::new(instance, signature),
         };
         let mut synchronizer = Self {
-            root: root.to_path_buf(),
+            rules: RuleTable::new(root.path())?,
+            root,
             excluded: excluded.to_vec(),
-            source,
             index,
-            identity: found,
-            watch_of: HashMap::new(),
-            node_of: HashMap::new(),
-            rules: HashMap::new(),
-            outside: global_ignores(root)?,
-            polled: HashMap::new(),
+            watches: WatchTable::new(source.clone()),
             unwatched: Unwatched::default(),
+            feed: EventFeed::new(source.clone()),
+            source,
+            writers: OpenWriters::default(),
+            is_listed: false,
             polled_at: None,
-            merging: None,
-            begun: false,
-            heard: stat::now_ns(),
-            lost: false,
-            buffered_events: Vec::new(),
-            on_change: Vec::new(),
-            problems: HashMap::new(),
-            writing: HashMap::new(),
         };
-        synchronizer.rules.insert(Index::ROOT, synchronizer.outside.rules().clone());
-        synchronizer.list_first()?;
+        let work = synchronizer.list_first()?;
+        synchronizer.run(work)?;
         synchronizer.index.begin_log();
-        synchronizer.begun = true;
+        synchronizer.is_listed = true;
         synchronizer.index.seal();
         Ok(synchronizer)
     }
 
-    /// Lists the same workspace beside it, by looking alone.
-    pub(in crate::watch) fn beside(&self) -> Result<Self, WorkspaceError> {
-        Self::begin(&self.root, &self.excluded, Arc::new(PollSource), Err(Instance(0)))
+    /// Lists the same workspace once more, beside this one and without events.
+    pub(super) fn walk(&self) -> Result<Self, WorkspaceError> {
+        Self::begin(self.root(), &self.excluded, Arc::new(PollSource), Err(Instance(0)))
     }
 
-    pub(in crate::watch) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    pub(in crate::watch) fn source(&self) -> &dyn ChangeSource {
-        &*self.source
-    }
-
-    /// What `bd.toml` has run on change.
-    pub(in crate::watch) fn on_change(&self) -> &[OnChange] {
-        &self.on_change
-    }
-
-    pub(in crate::watch) fn is_git_running(&self) -> bool {
-        self.outside.is_git_running()
-    }
-
-    /// Takes in everything that was done before this call, by any process. What no event tells
-    /// about is looked at unless that was done since `asked`, when the last one has asked.
+    /// Processes everything that was done before this call, by any process. What no event reports
+    /// is checked unless that was done since `asked`, when the latest request came.
     pub(in crate::watch) fn sync(&mut self, asked: Instant) -> Result<(), WorkspaceError> {
-        self.check_root()?;
-        let now = stat::now_ns();
-        let events = self.drain_events(|source, events| source.sync(events));
+        self.root.check()?;
+        let now = now_ns();
+        let events = self.feed.sync();
         self.apply(events)?;
-        (self.heard, self.lost) = (now, false);
-        if self.outside.has_changed() {
-            self.outside = global_ignores(&self.root)?;
+        self.feed.mark_processed(now);
+        if self.rules.refresh_global(self.root.path())? {
             self.index.seal();
-            self.rules.insert(Index::ROOT, self.outside.rules().clone());
-            self.list(BTreeSet::from([Index::ROOT]), true)?;
+            self.list_all(BTreeSet::from([Index::ROOT]))?;
         }
         if self.polled_at.is_none_or(|at| at < asked) {
             self.poll()?;
@@ -198,136 +110,129 @@ impl Synchronizer {
         Ok(())
     }
 
-    /// Lists the directories that neither have a watch nor are looked at each time. While others
-    /// move them about there are some, of which events are on their way; none may stay.
-    fn cover_unwatched_dirs(&mut self) -> Result<(), WorkspaceError> {
-        for tries in 0..TRIES {
-            let deaf = self.uncovered_dirs();
-            if deaf.is_empty() {
-                return Ok(());
-            }
-            self.list(if tries == 0 { deaf } else { BTreeSet::from([Index::ROOT]) }, true)?;
-            let events = self.drain_events(|source, events| source.sync(events));
-            self.apply(events)?;
-        }
-        Ok(())
-    }
-
-    /// What the source tells, after what it told early; a failure is a loss, and so is one that was
-    /// not followed up.
-    pub(in crate::watch) fn drain_events(
-        &mut self,
-        ask: impl FnOnce(&dyn ChangeSource, &mut Vec<FsEvent>) -> io::Result<()>,
-    ) -> Vec<FsEvent> {
-        let mut events = std::mem::take(&mut self.buffered_events);
-        if ask(&*self.source, &mut events).is_err() || self.lost {
-            events.push(FsEvent::Overflow);
-        }
-        events
-    }
-
-    fn uncovered_dirs(&self) -> BTreeSet<NodeId> {
-        let dirs = self.index.totals().dirs + 1;
-        if dirs == (self.watch_of.len() + self.polled.len()) as u64 {
-            return BTreeSet::new();
-        }
-        let heard = |dir: &NodeId| self.watch_of.contains_key(dir) || self.polled.contains_key(dir);
-        self.index.dirs_below(Index::ROOT).into_iter().filter(|dir| !heard(dir)).collect()
-    }
-
-    /// Takes in what events tell up to now.
+    /// Processes what was reported up to now, without waiting.
     pub(in crate::watch) fn take(&mut self) -> Result<(), WorkspaceError> {
-        let now = stat::now_ns();
-        let events = self.drain_events(|source, events| source.take(events));
+        let now = now_ns();
+        let events = self.feed.take();
         if !events.is_empty() {
             self.apply(events)?;
             self.index.seal();
         }
-        (self.heard, self.lost) = (now, false);
+        self.feed.mark_processed(now);
         Ok(())
     }
 
-    /// Looks at what no event tells about.
+    /// Checks what no event reports.
     pub(in crate::watch) fn poll(&mut self) -> Result<(), WorkspaceError> {
         let begun = Instant::now();
-        let mut todo = Todo::default();
-        for (dir, name) in self.unwatched.take_unmarked(&self.root, &self.index) {
-            // A look before may have found that it is gone.
+        let mut work = WorkList::default();
+        for (dir, name) in self.unwatched.take_unmarked(self.root.path(), &self.index) {
+            // A check before may have found that it is gone.
             if self.index.is_in_use(dir) && self.index.is_dir(dir) {
-                self.stat_path(dir, &name, Evidence::Stat, &mut todo)?;
+                self.stat_path(dir, &name, Evidence::Stat, &mut work)?;
             }
         }
-        for node in self.unwatched.linked(&self.index) {
-            self.stat_link(node, Evidence::Unwatched(stat::now_ns()), &mut todo)?;
+        for node in self.unwatched.linked_files(&self.index) {
+            self.stat_file(node, Evidence::Unwatched(now_ns()), &mut work)?;
         }
-        self.follow_up(todo)?;
-        let polled: BTreeSet<_> = self.polled.keys().copied().collect();
-        if !polled.is_empty() {
-            self.list(polled, false)?;
+        self.run(work)?;
+        if self.watches.polled_count() > 0 {
+            self.run(WorkList::of_dirs(self.watches.polled_dirs(), false))?;
         }
         self.polled_at = Some(begun);
         Ok(())
     }
 
-    /// Looks at one entry that turned out not to be as the index has it.
+    /// Lists the directories that neither have a watch nor are polled. While others move them about
+    /// there are some, of which events are on their way; none may stay.
+    fn cover_unwatched_dirs(&mut self) -> Result<(), WorkspaceError> {
+        for tries in 0..COVER_TRIES {
+            let uncovered = self.uncovered_dirs();
+            if uncovered.is_empty() {
+                return Ok(());
+            }
+            self.list_all(if tries == 0 { uncovered } else { BTreeSet::from([Index::ROOT]) })?;
+            let events = self.feed.sync();
+            self.apply(events)?;
+        }
+        Ok(())
+    }
+
+    fn uncovered_dirs(&self) -> BTreeSet<NodeId> {
+        let dirs = self.index.totals().dirs + 1;
+        if dirs == self.watches.covered_count() as u64 {
+            return BTreeSet::new();
+        }
+        let all = self.index.dirs_below(Index::ROOT).into_iter();
+        all.filter(|dir| !self.watches.covers(*dir)).collect()
+    }
+
+    fn list_all(&mut self, dirs: BTreeSet<NodeId>) -> Result<(), WorkspaceError> {
+        self.run(WorkList::of_dirs(dirs, true))
+    }
+
+    /// Checks one entry that turned out not to be as the index has it.
     pub(in crate::watch) fn restat(&mut self, node: NodeId) -> Result<(), WorkspaceError> {
         let Some(dir) = self.index.parent(node) else { return Ok(()) };
         let name: Box<[u8]> = self.index.name(node).into();
-        let mut todo = Todo::default();
-        self.stat_path(dir, &name, Evidence::Stat, &mut todo)?;
-        self.follow_up(todo)
+        let mut work = WorkList::default();
+        self.stat_path(dir, &name, Evidence::Stat, &mut work)?;
+        self.run(work)
     }
 
-    /// Paths of the files that somebody has open for writing, and when the first of them is not
-    /// believed to be any more.
+    pub(in crate::watch) fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    pub(in crate::watch) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The index, to be told what was read, or asked for what it works out on demand.
+    pub(in crate::watch) fn index_mut(&mut self) -> &mut Index {
+        &mut self.index
+    }
+
+    pub(in crate::watch) fn source(&self) -> &Arc<dyn ChangeSource> {
+        &self.source
+    }
+
+    /// How many watches there are, and how many directories have none and are polled.
+    pub(in crate::watch) fn coverage(&self) -> (usize, usize) {
+        (self.watches.watch_count(), self.watches.polled_count())
+    }
+
+    /// Why one of the directories that are polled has no watch.
+    pub(in crate::watch) fn polled_reason(&self) -> Option<&str> {
+        self.watches.polled_reason()
+    }
+
+    /// What is wrong with ignore files and directories, as shown to people.
+    pub(in crate::watch) fn problems(&self) -> impl Iterator<Item = &str> {
+        self.rules.problems()
+    }
+
+    /// Whether a git command is changing the files of the workspace.
+    pub(in crate::watch) fn is_git_running(&self) -> bool {
+        self.rules.is_git_running()
+    }
+
+    /// What `bd.toml` has run on change.
+    pub(in crate::watch) fn on_change(&self) -> &[OnChange] {
+        self.rules.on_change()
+    }
+
+    /// Paths of the files that somebody has open for writing, and when the first of them does not
+    /// count as open any more.
     pub(in crate::watch) fn being_written(
         &mut self,
         now: Instant,
     ) -> (BTreeSet<PathBuf>, Option<Instant>) {
-        self.writing.retain(|_, until| *until > now);
-        let paths = self.writing.keys().filter_map(|(watch, name)| {
-            let dir = self.index.path(*self.node_of.get(watch)?);
-            Some(PathBuf::from(OsStr::from_bytes(&join(&dir, name))))
-        });
-        (paths.collect(), self.writing.values().min().copied())
+        self.writers.paths(&self.watches, &self.index, now)
     }
 
-    pub(in crate::watch) fn check_root(&self) -> Result<(), WorkspaceError> {
-        let found = look_at_root(&self.root)?;
-        // Its mode may change.
-        match (Identity { mode: self.identity.mode, ..found }) == self.identity {
-            true => Ok(()),
-            false => Err(WorkspaceError::RootGone(self.root.clone())),
-        }
-    }
-
-    /// Number of watches, and the directories that have none.
-    pub(in crate::watch) fn watches(&self) -> (usize, &HashMap<NodeId, String>) {
-        (self.watch_of.len(), &self.polled)
-    }
-
-    /// What is wrong with ignore files and directories.
-    pub(in crate::watch) fn problems(&self) -> impl Iterator<Item = &str> {
-        self.problems.values().flatten().chain(self.outside.problems()).map(String::as_str)
-    }
-}
-
-fn global_ignores(root: &Path) -> Result<GlobalIgnores, WorkspaceError> {
-    GlobalIgnores::read(root).map_err(|error| WorkspaceError::exhausted(root.into(), error))
-}
-
-fn look_at_root(root: &Path) -> Result<Identity, WorkspaceError> {
-    match fs::symlink_metadata(root) {
-        Ok(found) if found.is_dir() => Ok(Identity {
-            inode: found.ino(),
-            device: found.dev(),
-            mode: found.mode(),
-            born: found.created().ok(),
-        }),
-        Ok(_) => Err(WorkspaceError::RootGone(root.to_path_buf())),
-        Err(error) => match Errno::from_io_error(&error) {
-            Some(Errno::NOENT | Errno::NOTDIR) => Err(WorkspaceError::RootGone(root.to_path_buf())),
-            _ => Err(WorkspaceError::Unreadable { path: root.to_path_buf(), source: error.into() }),
-        },
+    /// Path of an entry.
+    pub(in crate::watch) fn path_of(&self, node: NodeId) -> PathBuf {
+        self.index.path_under(self.root(), node)
     }
 }

@@ -1,5 +1,5 @@
-//! The synchronizer beside a source that tells what a test has it tell: losses, and orders of events
-//! that no test can have the kernel make at will.
+//! The synchronizer with a source that reports what a test has it report: losses, and orders of
+//! events that no test can have the kernel make at will.
 
 use super::synchronizer::Synchronizer;
 use crate::index::{ChangeKind, Evidence, Instance, NodeId};
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 /// Watches go by inode, as the kernel's do.
 #[derive(Debug, Default)]
 struct Kernel {
-    /// What is told by each further synchronisation.
+    /// What is reported by each further synchronisation.
     rounds: VecDeque<Vec<FsEvent>>,
     watches: HashMap<u64, WatchId>,
     next: u64,
@@ -32,17 +32,17 @@ struct Kernel {
 struct Scripted(Arc<Mutex<Kernel>>);
 
 impl Scripted {
-    fn drain_events(&self) -> MutexGuard<'_, Kernel> {
+    fn kernel(&self) -> MutexGuard<'_, Kernel> {
         self.0.lock().expect("no panic with it")
     }
 
-    fn tells(&self, events: Vec<FsEvent>) {
-        self.drain_events().rounds.push_back(events);
+    fn report(&self, events: Vec<FsEvent>) {
+        self.kernel().rounds.push_back(events);
     }
 
     fn watch_of(&self, path: &Path) -> WatchId {
         let inode = fs::metadata(path).expect("there").ino();
-        self.drain_events().watches[&inode]
+        self.kernel().watches[&inode]
     }
 
     /// An event for a name.
@@ -64,18 +64,18 @@ impl ChangeSource for Scripted {
 
     fn watch(&self, _: BorrowedFd<'_>, path: &Path) -> io::Result<WatchId> {
         let inode = fs::metadata(path)?.ino();
-        let mut told = self.drain_events();
-        if told.deny {
+        let mut kernel = self.kernel();
+        if kernel.deny {
             return Err(io::Error::other("denied"));
         }
-        let next = WatchId(told.next);
-        let watch = *told.watches.entry(inode).or_insert(next);
-        told.next += 1;
+        let next = WatchId(kernel.next);
+        let watch = *kernel.watches.entry(inode).or_insert(next);
+        kernel.next += 1;
         Ok(watch)
     }
 
     fn unwatch(&self, watch: WatchId) {
-        self.drain_events().watches.retain(|_, held| *held != watch);
+        self.kernel().watches.retain(|_, held| *held != watch);
     }
 
     fn take(&self, events: &mut Vec<FsEvent>) -> io::Result<()> {
@@ -83,7 +83,7 @@ impl ChangeSource for Scripted {
     }
 
     fn sync(&self, events: &mut Vec<FsEvent>) -> io::Result<()> {
-        events.extend(self.drain_events().rounds.pop_front().unwrap_or_default());
+        events.extend(self.kernel().rounds.pop_front().unwrap_or_default());
         Ok(())
     }
 
@@ -92,13 +92,13 @@ impl ChangeSource for Scripted {
     }
 }
 
-struct Place {
+struct Fixture {
     dir: TempDir,
     source: Scripted,
     synchronizer: Synchronizer,
 }
 
-impl Place {
+impl Fixture {
     fn with(files: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         for file in files {
@@ -149,13 +149,13 @@ fn begin(root: &Path, source: &Scripted) -> Result<Synchronizer, WorkspaceError>
 }
 
 /// Gives a file a time of change that is never long ago.
-fn stay_young(path: &Path) {
+fn keep_racy(path: &Path) {
     let later = SystemTime::now() + Duration::from_secs(3600);
     fs::File::options().write(true).open(path).and_then(|f| f.set_modified(later)).expect("a time");
 }
 
 /// Waits until a change now would give a file another signature.
-fn calm(path: &Path) {
+fn wait_until_not_racy(path: &Path) {
     let stat = || stat::signature(&rustix::fs::lstat(path).expect("there"));
     while stat().is_racy_at(stat::now_ns()) {
         std::thread::yield_now();
@@ -163,332 +163,343 @@ fn calm(path: &Path) {
 }
 
 #[test]
-fn after_a_loss_what_differs_is_told_and_what_was_too_young_is_read_again() {
+fn after_a_loss_what_differs_is_reported_and_what_was_too_young_is_read_again() {
     // Rule 7.
-    let mut place = Place::with(&["d/changed", "d/old", "d/young", "gone"]);
-    calm(&place.at("gone"));
-    place.read(false);
-    let clock = place.synchronizer.index.clock();
-    let young = place.node("d/young");
-    let dir = place.node("d");
-    let seen = place.synchronizer.index.signature(young);
-    place.synchronizer.index.upsert(dir, b"young", seen, Evidence::Written);
-    place.read(true);
-    fs::write(place.at("d/changed"), "other").expect("a write");
-    fs::remove_file(place.at("gone")).expect("a removal");
-    fs::write(place.at("new"), "new").expect("a file");
-    place.source.tells(vec![FsEvent::Overflow]);
-    place.sync();
-    assert_eq!(place.paths(), ["d", "d/changed", "d/old", "d/young", "new"]);
-    assert!(place.is_suspect("d/young") && !place.is_suspect("d/old"));
-    place.read(false);
-    let told = place.synchronizer.index.changes_since(clock);
-    let told: Vec<_> = told.changes.iter().map(|c| c.path.display().to_string()).collect();
-    assert_eq!(told, ["d/changed", "gone", "new"]);
+    let mut fixture = Fixture::with(&["d/changed", "d/old", "d/young", "gone"]);
+    wait_until_not_racy(&fixture.at("gone"));
+    fixture.read(false);
+    let clock = fixture.synchronizer.index.clock();
+    let young = fixture.node("d/young");
+    let dir = fixture.node("d");
+    let signature = fixture.synchronizer.index.signature(young);
+    fixture.synchronizer.index.upsert(dir, b"young", signature, Evidence::Written);
+    fixture.read(true);
+    fs::write(fixture.at("d/changed"), "other").expect("a write");
+    fs::remove_file(fixture.at("gone")).expect("a removal");
+    fs::write(fixture.at("new"), "new").expect("a file");
+    fixture.source.report(vec![FsEvent::Overflow]);
+    fixture.sync();
+    assert_eq!(fixture.paths(), ["d", "d/changed", "d/old", "d/young", "new"]);
+    assert!(fixture.is_suspect("d/young") && !fixture.is_suspect("d/old"));
+    fixture.read(false);
+    let reported = fixture.synchronizer.index.changes_since(clock);
+    let reported: Vec<_> = reported.changes.iter().map(|c| c.path.display().to_string()).collect();
+    assert_eq!(reported, ["d/changed", "gone", "new"]);
 }
 
 #[test]
 fn what_nobody_had_read_when_events_were_lost_may_have_changed_if_it_was_young() {
-    let mut place = Place::with(&["file", "old"]);
-    calm(&place.at("old"));
-    stay_young(&place.at("file"));
-    place.source.tells(vec![place.source.at(&place.at("file"), NameChange::Attributes)]);
-    place.sync();
-    let clock = place.synchronizer.index.clock();
-    place.source.tells(vec![FsEvent::Overflow]);
-    place.sync();
-    assert!(place.is_suspect("file") && !place.is_suspect("old"));
-    place.read(false);
-    let told = place.synchronizer.index.changes_since(clock).changes;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!((told[0].path.as_path(), &told[0].kind), (Path::new("file"), &ChangeKind::Modified));
+    let mut fixture = Fixture::with(&["file", "old"]);
+    wait_until_not_racy(&fixture.at("old"));
+    keep_racy(&fixture.at("file"));
+    fixture.source.report(vec![fixture.source.at(&fixture.at("file"), NameChange::Attributes)]);
+    fixture.sync();
+    let clock = fixture.synchronizer.index.clock();
+    fixture.source.report(vec![FsEvent::Overflow]);
+    fixture.sync();
+    assert!(fixture.is_suspect("file") && !fixture.is_suspect("old"));
+    fixture.read(false);
+    let reported = fixture.synchronizer.index.changes_since(clock).changes;
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert_eq!(
+        (reported[0].path.as_path(), &reported[0].kind),
+        (Path::new("file"), &ChangeKind::Modified)
+    );
 }
 
 #[test]
-fn an_event_of_a_watch_that_is_not_known_has_everything_looked_at() {
+fn an_event_of_a_watch_that_is_not_known_has_everything_listed() {
     // Rule 9.
-    let mut place = Place::with(&["d/file"]);
-    place.read(false);
-    fs::write(place.at("new"), "new").expect("a file");
-    place.source.tells(vec![at(WatchId(999), Path::new("/x"), NameChange::Removed)]);
-    place.sync();
-    assert_eq!(place.paths(), ["d", "d/file", "new"]);
+    let mut fixture = Fixture::with(&["d/file"]);
+    fixture.read(false);
+    fs::write(fixture.at("new"), "new").expect("a file");
+    fixture.source.report(vec![at(WatchId(999), Path::new("/x"), NameChange::Removed)]);
+    fixture.sync();
+    assert_eq!(fixture.paths(), ["d", "d/file", "new"]);
 }
 
 #[test]
-fn what_was_found_at_its_new_place_before_its_move_was_told_is_read_again() {
-    let mut place = Place::with(&["a/sub/file", "other"]);
-    calm(&place.at("other"));
-    place.read(false);
-    let root = place.source.watch_of(place.dir.path());
-    fs::rename(place.at("a"), place.at("b")).expect("a rename");
-    place.source.tells(vec![at(root, Path::new("/b"), NameChange::Created)]);
-    place.source.tells(vec![
+fn what_was_found_at_its_new_place_before_its_move_was_reported_is_read_again() {
+    let mut fixture = Fixture::with(&["a/sub/file", "other"]);
+    wait_until_not_racy(&fixture.at("other"));
+    fixture.read(false);
+    let root = fixture.source.watch_of(fixture.dir.path());
+    fs::rename(fixture.at("a"), fixture.at("b")).expect("a rename");
+    fixture.source.report(vec![at(root, Path::new("/b"), NameChange::Created)]);
+    fixture.source.report(vec![
         at(root, Path::new("/a"), NameChange::MovedFrom(1)),
         at(root, Path::new("/b"), NameChange::MovedTo(1)),
     ]);
-    let clock = place.synchronizer.index.clock();
-    place.sync();
-    assert_eq!(place.paths(), ["b", "b/sub", "b/sub/file", "other"]);
-    // What was told of the entry that was found says nothing of the one that was moved there.
-    assert!(place.is_suspect("b/sub/file") && !place.is_suspect("other"));
-    let told = place.synchronizer.index.changes_since(clock).changes;
+    let clock = fixture.synchronizer.index.clock();
+    fixture.sync();
+    assert_eq!(fixture.paths(), ["b", "b/sub", "b/sub/file", "other"]);
+    // What was reported of the entry that was found says nothing of the one that was moved there.
+    assert!(fixture.is_suspect("b/sub/file") && !fixture.is_suspect("other"));
+    let reported = fixture.synchronizer.index.changes_since(clock).changes;
     let renamed = |kind: &ChangeKind| matches!(kind, ChangeKind::Renamed { .. });
-    assert!(told.iter().all(|change| renamed(&change.kind)), "{told:?}");
+    assert!(reported.iter().all(|change| renamed(&change.kind)), "{reported:?}");
 }
 
 #[test]
-fn a_directory_that_nobody_hears_of_any_more_is_looked_for() {
-    let mut place = Place::with(&["a/sub/file", "other"]);
-    place.read(false);
-    let root = place.source.watch_of(place.dir.path());
-    fs::rename(place.at("a"), place.at("b")).expect("a rename");
-    // It takes the watches with it. That a is gone is never told.
-    place.source.tells(vec![at(root, Path::new("/b"), NameChange::Created)]);
-    place.sync();
-    assert_eq!(place.paths(), ["b", "b/sub", "b/sub/file", "other"]);
+fn a_directory_that_no_event_reports_any_more_is_found() {
+    let mut fixture = Fixture::with(&["a/sub/file", "other"]);
+    fixture.read(false);
+    let root = fixture.source.watch_of(fixture.dir.path());
+    fs::rename(fixture.at("a"), fixture.at("b")).expect("a rename");
+    // It takes the watches with it. That a is gone is never reported.
+    fixture.source.report(vec![at(root, Path::new("/b"), NameChange::Created)]);
+    fixture.sync();
+    assert_eq!(fixture.paths(), ["b", "b/sub", "b/sub/file", "other"]);
 }
 
 #[test]
 fn a_directory_that_was_made_again_with_the_number_of_the_old_one_is_read_again() {
-    let mut place = Place::with(&["d/file"]);
-    calm(&place.at("d/file"));
-    place.read(false);
-    let old = place.source.watch_of(&place.at("d"));
+    let mut fixture = Fixture::with(&["d/file"]);
+    wait_until_not_racy(&fixture.at("d/file"));
+    fixture.read(false);
+    let old = fixture.source.watch_of(&fixture.at("d"));
     // The new one has another watch; its number, and those in it, are what they were.
-    place.source.unwatch(old);
-    place.source.tells(vec![
-        place.source.at(&place.at("d"), NameChange::Removed),
+    fixture.source.unwatch(old);
+    fixture.source.report(vec![
+        fixture.source.at(&fixture.at("d"), NameChange::Removed),
         FsEvent::WatchEnded(old),
-        place.source.at(&place.at("d"), NameChange::Created),
+        fixture.source.at(&fixture.at("d"), NameChange::Created),
     ]);
-    place.sync();
-    assert!(place.is_suspect("d/file"));
+    fixture.sync();
+    assert!(fixture.is_suspect("d/file"));
 }
 
 #[test]
 fn a_root_that_was_made_again_with_the_number_of_the_old_one_is_another() {
     // Rule 15.
-    let mut place = Place::with(&["d/file"]);
-    let old = place.source.watch_of(place.dir.path());
-    let gone = place.source.at(&place.at(".gitignore"), NameChange::Removed);
-    place.source.unwatch(old);
-    place.source.tells(vec![gone]);
-    assert!(matches!(place.synchronizer.sync(Instant::now()), Err(WorkspaceError::RootGone(_))));
+    let mut fixture = Fixture::with(&["d/file"]);
+    let old = fixture.source.watch_of(fixture.dir.path());
+    let gone = fixture.source.at(&fixture.at(".gitignore"), NameChange::Removed);
+    fixture.source.unwatch(old);
+    fixture.source.report(vec![gone]);
+    assert!(matches!(fixture.synchronizer.sync(Instant::now()), Err(WorkspaceError::RootGone(_))));
 }
 
 #[test]
 fn no_event_is_lost_behind_a_chain_of_renames_however_long() {
-    let mut place = Place::with(&["file0"]);
-    place.read(false);
-    let root = place.source.watch_of(place.dir.path());
+    let mut fixture = Fixture::with(&["file0"]);
+    fixture.read(false);
+    let root = fixture.source.watch_of(fixture.dir.path());
     let event = |number: u32, what: fn(u32) -> NameChange, cookie| {
         at(root, Path::new(&format!("/file{number}")), what(cookie))
     };
     let links = 100;
-    fs::rename(place.at("file0"), place.at(&format!("file{links}"))).expect("a rename");
+    fs::rename(fixture.at("file0"), fixture.at(&format!("file{links}"))).expect("a rename");
     for link in 0..links {
         let from = event(link, NameChange::MovedFrom, link);
-        place.source.tells(vec![from, event(link + 1, NameChange::MovedTo, link)]);
+        fixture.source.report(vec![from, event(link + 1, NameChange::MovedTo, link)]);
     }
-    while !place.source.drain_events().rounds.is_empty() {
-        place.sync();
+    while !fixture.source.kernel().rounds.is_empty() {
+        fixture.sync();
     }
-    assert_eq!(place.paths(), [format!("file{links}")]);
+    assert_eq!(fixture.paths(), [format!("file{links}")]);
 }
 
 #[test]
 fn a_rename_whose_second_event_is_late_is_a_rename() {
-    let mut place = Place::with(&["a"]);
-    place.read(false);
-    let clock = place.synchronizer.index.clock();
-    let root = place.source.watch_of(place.dir.path());
-    fs::rename(place.at("a"), place.at("b")).expect("a rename");
-    place.source.tells(vec![at(root, Path::new("/a"), NameChange::MovedFrom(1))]);
-    place.source.tells(Vec::new());
-    place.source.tells(vec![at(root, Path::new("/b"), NameChange::MovedTo(1))]);
-    place.sync();
-    let told = place.synchronizer.index.changes_since(clock).changes;
+    let mut fixture = Fixture::with(&["a"]);
+    fixture.read(false);
+    let clock = fixture.synchronizer.index.clock();
+    let root = fixture.source.watch_of(fixture.dir.path());
+    fs::rename(fixture.at("a"), fixture.at("b")).expect("a rename");
+    fixture.source.report(vec![at(root, Path::new("/a"), NameChange::MovedFrom(1))]);
+    fixture.source.report(Vec::new());
+    fixture.source.report(vec![at(root, Path::new("/b"), NameChange::MovedTo(1))]);
+    fixture.sync();
+    let reported = fixture.synchronizer.index.changes_since(clock).changes;
     let from = Path::new("a").to_path_buf();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0].kind, ChangeKind::Renamed { from });
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert_eq!(reported[0].kind, ChangeKind::Renamed { from });
 }
 
 #[test]
-fn what_is_renamed_before_it_was_looked_at_is_a_rename() {
-    let mut place = Place::with(&["a", "gone"]);
-    place.read(false);
-    let clock = place.synchronizer.index.clock();
-    let root = place.source.watch_of(place.dir.path());
-    fs::rename(place.at("a"), place.at("c")).expect("a rename");
-    fs::remove_file(place.at("gone")).expect("a removal");
+fn what_is_renamed_before_it_was_checked_is_a_rename() {
+    let mut fixture = Fixture::with(&["a", "gone"]);
+    fixture.read(false);
+    let clock = fixture.synchronizer.index.clock();
+    let root = fixture.source.watch_of(fixture.dir.path());
+    fs::rename(fixture.at("a"), fixture.at("c")).expect("a rename");
+    fs::remove_file(fixture.at("gone")).expect("a removal");
     let event = |name: &str, what| at(root, Path::new(name), what);
-    place.source.tells(vec![
+    fixture.source.report(vec![
         event("/a", NameChange::ClosedAfterWrite),
         event("/gone", NameChange::Attributes),
     ]);
-    place
+    fixture
         .source
-        .tells(vec![event("/a", NameChange::MovedFrom(1)), event("/b", NameChange::MovedTo(1))]);
-    place
+        .report(vec![event("/a", NameChange::MovedFrom(1)), event("/b", NameChange::MovedTo(1))]);
+    fixture
         .source
-        .tells(vec![event("/b", NameChange::MovedFrom(2)), event("/c", NameChange::MovedTo(2))]);
-    place.sync();
-    // That the other one is gone is never told.
-    assert_eq!(place.paths(), ["c"]);
-    let told = place.synchronizer.index.changes_since(clock).changes;
-    let kinds: Vec<_> = told.iter().map(|change| &change.kind).collect();
+        .report(vec![event("/b", NameChange::MovedFrom(2)), event("/c", NameChange::MovedTo(2))]);
+    fixture.sync();
+    // That the other one is gone is never reported.
+    assert_eq!(fixture.paths(), ["c"]);
+    let reported = fixture.synchronizer.index.changes_since(clock).changes;
+    let kinds: Vec<_> = reported.iter().map(|change| &change.kind).collect();
     let from = Path::new("a").to_path_buf();
-    assert_eq!(kinds, [&ChangeKind::Renamed { from }, &ChangeKind::Removed], "{told:?}");
+    assert_eq!(kinds, [&ChangeKind::Renamed { from }, &ChangeKind::Removed], "{reported:?}");
 }
 
 #[test]
 fn what_was_moved_out_is_gone() {
-    let mut place = Place::with(&["a", "b"]);
-    fs::remove_file(place.at("a")).expect("a move");
-    place.source.tells(vec![place.source.at(&place.at("a"), NameChange::MovedFrom(1))]);
-    place.sync();
-    assert_eq!(place.paths(), ["b"]);
+    let mut fixture = Fixture::with(&["a", "b"]);
+    fs::remove_file(fixture.at("a")).expect("a move");
+    fixture.source.report(vec![fixture.source.at(&fixture.at("a"), NameChange::MovedFrom(1))]);
+    fixture.sync();
+    assert_eq!(fixture.paths(), ["b"]);
 }
 
 #[test]
-fn without_events_a_young_file_is_read_before_anybody_is_told_and_until_it_is_old() {
+fn without_events_a_young_file_is_read_before_anybody_is_reported_and_until_it_is_old() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::write(dir.path().join("old"), "old").expect("a file");
-    calm(&dir.path().join("old"));
+    wait_until_not_racy(&dir.path().join("old"));
     fs::write(dir.path().join("young"), "young").expect("a file");
-    stay_young(&dir.path().join("young"));
+    keep_racy(&dir.path().join("young"));
     let source = Scripted::default();
-    source.drain_events().deny = true;
+    source.kernel().deny = true;
     let synchronizer = begin(dir.path(), &source).expect("a directory that can be read");
-    let mut place = Place { dir, source, synchronizer };
-    assert!(place.is_suspect("young") && !place.is_suspect("old"));
-    place.read(true);
-    let clock = place.synchronizer.index.clock();
-    place.sync();
-    assert!(place.is_suspect("young") && place.is_suspect("old"), "read while they were young");
-    place.read(false);
-    place.sync();
-    assert!(!place.synchronizer.index.has_suspects());
-    assert_eq!(place.synchronizer.index.clock(), clock, "nothing has changed");
+    let mut fixture = Fixture { dir, source, synchronizer };
+    assert!(fixture.is_suspect("young") && !fixture.is_suspect("old"));
+    fixture.read(true);
+    let clock = fixture.synchronizer.index.clock();
+    fixture.sync();
+    assert!(fixture.is_suspect("young") && fixture.is_suspect("old"), "read while they were young");
+    fixture.read(false);
+    fixture.sync();
+    assert!(!fixture.synchronizer.index.has_suspects());
+    assert_eq!(fixture.synchronizer.index.clock(), clock, "nothing has changed");
 }
 
 #[test]
-fn the_end_of_the_root_is_told_from_that_of_other_directories() {
-    let mut place = Place::with(&["file"]);
-    place
+fn the_end_of_the_root_is_reported_from_that_of_other_directories() {
+    let mut fixture = Fixture::with(&["file"]);
+    fixture
         .source
-        .tells(vec![FsEvent::DirectoryGone(WatchId(999)), FsEvent::WatchEnded(WatchId(998))]);
-    place.sync();
-    assert_eq!(place.paths(), ["file"]);
-    let root = place.source.watch_of(place.dir.path());
-    place.source.tells(vec![FsEvent::DirectoryGone(root)]);
-    assert!(matches!(place.synchronizer.sync(Instant::now()), Err(WorkspaceError::RootGone(_))));
+        .report(vec![FsEvent::DirectoryGone(WatchId(999)), FsEvent::WatchEnded(WatchId(998))]);
+    fixture.sync();
+    assert_eq!(fixture.paths(), ["file"]);
+    let root = fixture.source.watch_of(fixture.dir.path());
+    fixture.source.report(vec![FsEvent::DirectoryGone(root)]);
+    assert!(matches!(fixture.synchronizer.sync(Instant::now()), Err(WorkspaceError::RootGone(_))));
 }
 
 #[test]
 fn a_directory_that_finds_names_by_other_spellings_is_listed() {
     // As far as a file system with capitals can show it (rule 20): two names of one inode.
-    let mut place = Place::with(&["dir/name", "dir/inner/file"]);
-    fs::hard_link(place.at("dir/name"), place.at("dir/NAME")).expect("a link");
-    fs::write(place.at("dir/unheard"), "nobody tells").expect("a file");
-    place.source.tells(vec![place.source.at(&place.at("dir/name"), NameChange::Removed)]);
-    place.sync();
-    assert!(place.synchronizer.index.lookup(b"dir/unheard").is_some(), "a name that went is found");
+    let mut fixture = Fixture::with(&["dir/name", "dir/inner/file"]);
+    fs::hard_link(fixture.at("dir/name"), fixture.at("dir/NAME")).expect("a link");
+    fs::write(fixture.at("dir/unreported"), "no event").expect("a file");
+    fixture.source.report(vec![fixture.source.at(&fixture.at("dir/name"), NameChange::Removed)]);
+    fixture.sync();
+    assert!(
+        fixture.synchronizer.index.lookup(b"dir/unreported").is_some(),
+        "a name that went is found"
+    );
 
-    fs::write(place.at("dir/again"), "nobody tells").expect("a file");
-    fs::hard_link(place.at("dir/again"), place.at("dir/AGAIN")).expect("a link");
-    fs::write(place.at("dir/inner/unheard"), "nobody tells").expect("a file");
-    place.source.tells(vec![place.source.at(&place.at("dir/AGAIN"), NameChange::ClosedAfterWrite)]);
-    place.sync();
-    assert!(place.synchronizer.index.lookup(b"dir/again").is_some(), "a name that is not known");
-    let inner = place.synchronizer.index.lookup(b"dir/inner/unheard");
+    fs::write(fixture.at("dir/again"), "no event").expect("a file");
+    fs::hard_link(fixture.at("dir/again"), fixture.at("dir/AGAIN")).expect("a link");
+    fs::write(fixture.at("dir/inner/unreported"), "no event").expect("a file");
+    fixture
+        .source
+        .report(vec![fixture.source.at(&fixture.at("dir/AGAIN"), NameChange::ClosedAfterWrite)]);
+    fixture.sync();
+    assert!(fixture.synchronizer.index.lookup(b"dir/again").is_some(), "a name that is not known");
+    let inner = fixture.synchronizer.index.lookup(b"dir/inner/unreported");
     assert!(inner.is_none(), "what is below is listed for nothing");
 }
 
 #[test]
 fn what_went_by_another_spelling_is_gone() {
-    let mut place = Place::with(&["dir/removed", "dir/moved", "dir/stays"]);
+    let mut fixture = Fixture::with(&["dir/removed", "dir/moved", "dir/stays"]);
     let (removed, moved, to) =
-        (place.at("dir/REMOVED"), place.at("dir/Moved"), place.at("dir/renamed"));
-    fs::remove_file(place.at("dir/removed")).expect("a removal");
-    fs::rename(place.at("dir/moved"), &to).expect("a rename");
-    place.source.tells(vec![
-        place.source.at(&removed, NameChange::Removed),
-        place.source.at(&moved, NameChange::MovedFrom(1)),
-        place.source.at(&to, NameChange::MovedTo(1)),
+        (fixture.at("dir/REMOVED"), fixture.at("dir/Moved"), fixture.at("dir/renamed"));
+    fs::remove_file(fixture.at("dir/removed")).expect("a removal");
+    fs::rename(fixture.at("dir/moved"), &to).expect("a rename");
+    fixture.source.report(vec![
+        fixture.source.at(&removed, NameChange::Removed),
+        fixture.source.at(&moved, NameChange::MovedFrom(1)),
+        fixture.source.at(&to, NameChange::MovedTo(1)),
     ]);
-    place.sync();
-    let is_known = |path: &str| place.synchronizer.index.lookup(path.as_bytes()).is_some();
+    fixture.sync();
+    let is_known = |path: &str| fixture.synchronizer.index.lookup(path.as_bytes()).is_some();
     assert_eq!(["dir/removed", "dir/moved"].map(is_known), [false; 2], "rule 20");
     assert_eq!(["dir/renamed", "dir/stays"].map(is_known), [true; 2], "rule 20");
 }
 
 #[test]
-fn what_takes_longer_than_a_look_at_a_few_files_is_left_to_the_thread_of_the_workspace() {
-    let few = || Place::with(&["a/file", "a/other", ".gitignore", "b/deep/file"]);
-    let brief = |place: &mut Place, told: &[(&str, NameChange)]| {
-        let events = told.iter().map(|(path, what)| place.source.at(&place.at(path), *what));
-        place.source.tells(events.collect());
-        place.synchronizer.is_fast()
+fn what_takes_longer_than_a_check_of_a_few_files_is_left_to_the_thread_of_the_workspace() {
+    let few = || Fixture::with(&["a/file", "a/other", ".gitignore", "b/deep/file"]);
+    let is_fast = |fixture: &mut Fixture, reported: &[(&str, NameChange)]| {
+        let events =
+            reported.iter().map(|(path, what)| fixture.source.at(&fixture.at(path), *what));
+        fixture.source.report(events.collect());
+        fixture.synchronizer.is_fast()
     };
-    let move_to = |place: &Place, from, to| {
-        fs::rename(place.at(from), place.at(to)).expect("renamed");
+    let move_to = |fixture: &Fixture, from, to| {
+        fs::rename(fixture.at(from), fixture.at(to)).expect("renamed");
         [(from, NameChange::MovedFrom(1)), (to, NameChange::MovedTo(1))]
     };
 
-    let mut place = few();
-    assert!(brief(&mut place, &[]), "nothing happened");
+    let mut fixture = few();
+    assert!(is_fast(&mut fixture, &[]), "nothing happened");
     let edit = [
         ("a/file", NameChange::Modified),
         ("a/file", NameChange::ClosedAfterWrite),
         ("a/other", NameChange::Removed),
     ];
-    assert!(brief(&mut place, &edit), "an edit");
-    fs::write(place.at("a/new"), "new").expect("a file");
+    assert!(is_fast(&mut fixture, &edit), "an edit");
+    fs::write(fixture.at("a/new"), "new").expect("a file");
     assert!(
-        brief(
-            &mut place,
+        is_fast(
+            &mut fixture,
             &[("a/new", NameChange::Created), ("a/new", NameChange::ClosedAfterWrite)]
         ),
         "a new file"
     );
-    let moved = move_to(&place, "a/new", "a/file");
-    assert!(brief(&mut place, &moved), "an atomic save");
+    let moved = move_to(&fixture, "a/new", "a/file");
+    assert!(is_fast(&mut fixture, &moved), "an atomic save");
 
-    assert!(!brief(&mut few(), &[(".gitignore", NameChange::ClosedAfterWrite)]), "rules");
+    assert!(!is_fast(&mut few(), &[(".gitignore", NameChange::ClosedAfterWrite)]), "rules");
     assert!(
-        !brief(&mut few(), &[("bd.toml", NameChange::ClosedAfterWrite)]),
+        !is_fast(&mut few(), &[("bd.toml", NameChange::ClosedAfterWrite)]),
         "the workspace's file"
     );
-    assert!(!brief(&mut few(), &[("a/CACHEDIR.TAG", NameChange::Created)]), "a mark");
-    assert!(!brief(&mut few(), &[("b", NameChange::Removed)]), "a directory that goes");
-    assert!(!brief(&mut few(), &[("a/file", NameChange::MovedFrom(1))]), "half of a rename");
-    assert!(!brief(&mut few(), &[("a/file", NameChange::Modified); 100]), "a lot");
-    let mut place = few();
-    fs::create_dir(place.at("new")).expect("a directory");
-    assert!(!brief(&mut place, &[("new", NameChange::Created)]), "a new directory");
-    let mut place = few();
-    let moved = move_to(&place, "b", "a/b");
-    assert!(!brief(&mut place, &moved), "a directory that moves");
-    let mut place = few();
-    fs::hard_link(place.at("a/file"), place.at("a/link")).expect("a link");
-    assert!(!brief(&mut place, &[("a/link", NameChange::Created)]), "another name of a file");
-    let mut place = few();
-    place.source.tells(vec![FsEvent::Overflow]);
-    assert!(!place.synchronizer.is_fast(), "a loss");
+    assert!(!is_fast(&mut few(), &[("a/CACHEDIR.TAG", NameChange::Created)]), "a mark");
+    assert!(!is_fast(&mut few(), &[("b", NameChange::Removed)]), "a directory that goes");
+    assert!(!is_fast(&mut few(), &[("a/file", NameChange::MovedFrom(1))]), "half of a rename");
+    assert!(!is_fast(&mut few(), &[("a/file", NameChange::Modified); 100]), "a lot");
+    let mut fixture = few();
+    fs::create_dir(fixture.at("new")).expect("a directory");
+    assert!(!is_fast(&mut fixture, &[("new", NameChange::Created)]), "a new directory");
+    let mut fixture = few();
+    let moved = move_to(&fixture, "b", "a/b");
+    assert!(!is_fast(&mut fixture, &moved), "a directory that moves");
+    let mut fixture = few();
+    fs::hard_link(fixture.at("a/file"), fixture.at("a/link")).expect("a link");
+    assert!(!is_fast(&mut fixture, &[("a/link", NameChange::Created)]), "another name of a file");
+    let mut fixture = few();
+    fixture.source.report(vec![FsEvent::Overflow]);
+    assert!(!fixture.synchronizer.is_fast(), "a loss");
 }
 
 #[test]
-fn what_was_told_early_is_taken_in_by_the_next_synchronisation() {
-    let mut place = Place::with(&["file"]);
-    let clock = place.synchronizer.index.clock();
-    fs::write(place.at("file"), "changed").expect("an edit");
-    place.source.tells(vec![place.source.at(&place.at("file"), NameChange::ClosedAfterWrite)]);
-    assert!(place.synchronizer.is_fast());
-    place.source.tells(vec![FsEvent::Overflow]);
-    assert!(!place.synchronizer.is_fast(), "what came first hides what came next");
-    place.sync();
-    let changes = place.synchronizer.index.changes_since(clock).changes;
+fn what_was_read_early_is_processed_by_the_next_synchronisation() {
+    let mut fixture = Fixture::with(&["file"]);
+    let clock = fixture.synchronizer.index.clock();
+    fs::write(fixture.at("file"), "changed").expect("an edit");
+    fixture
+        .source
+        .report(vec![fixture.source.at(&fixture.at("file"), NameChange::ClosedAfterWrite)]);
+    assert!(fixture.synchronizer.is_fast());
+    fixture.source.report(vec![FsEvent::Overflow]);
+    assert!(!fixture.synchronizer.is_fast(), "what came first hides what came next");
+    fixture.sync();
+    let changes = fixture.synchronizer.index.changes_since(clock).changes;
     assert!(changes.len() == 1 && changes[0].path == Path::new("file"), "{changes:?}");
 }

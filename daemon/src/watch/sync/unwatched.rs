@@ -1,8 +1,8 @@
-//! What no event tells about, though its directory is watched, and so is looked at each time.
+//! What no event reports, though its directory is watched, and so is checked each time.
 //!
-//! A change of a file is told under the name by which it was opened. That may be another than we
-//! know: one outside the workspace, one that is gone, or none at all (`O_TMPFILE`). A directory that
-//! is marked as a cache is not watched, so nobody hears when the mark goes.
+//! A change of a file is reported under the name by which it was opened. That may be another than
+//! is known: one outside the workspace, one that is gone, or none at all (`O_TMPFILE`). A directory
+//! that is marked as a cache is not watched, so no event comes when the mark goes.
 
 use crate::index::{Index, NodeId, Signature};
 use crate::watch::paths::join;
@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
-pub(in crate::watch) struct Unwatched {
+pub(super) struct Unwatched {
     /// Files that may have been opened by other names than theirs.
     linked: BTreeMap<NodeId, Linked>,
     /// Marked directories, by the one they are in and their name, and their marks.
@@ -30,29 +30,32 @@ struct Linked {
 }
 
 impl Unwatched {
-    /// How many files and directories are looked at each time.
+    /// How many files and directories are checked each time.
     pub(super) fn len(&self) -> usize {
         self.linked.len() + self.marked.len()
     }
 
-    /// Takes note of a file that has several names; returns whether that is new.
-    pub(super) fn has_other_names(&mut self, node: NodeId, inode: u64) -> bool {
+    /// Takes note of a file that has several names; returns whether that was not known.
+    pub(super) fn add_linked(&mut self, node: NodeId, inode: u64) -> bool {
         let certain = Linked { inode, is_certain: true };
         self.linked.insert(node, certain) != Some(certain)
     }
 
-    /// Takes note of a file that was made, and whether it was written to by its name.
-    pub(super) fn made(&mut self, node: NodeId, inode: u64, written: bool) {
+    /// Takes note of a file that was created, and whether it was written to by its name.
+    pub(super) fn add_created(&mut self, node: NodeId, inode: u64, written: bool) {
         let known = self.linked.get(&node).filter(|known| known.inode == inode);
-        match known {
-            Some(Linked { is_certain: true, .. }) => {}
-            _ if written => drop(self.linked.remove(&node)),
-            _ => drop(self.linked.insert(node, Linked { inode, is_certain: false })),
+        if known.is_some_and(|known| known.is_certain) {
+            return;
+        }
+        if written {
+            self.linked.remove(&node);
+        } else {
+            self.linked.insert(node, Linked { inode, is_certain: false });
         }
     }
 
     /// Files that may be changed under other names than theirs.
-    pub(super) fn linked(&mut self, index: &Index) -> Vec<NodeId> {
+    pub(super) fn linked_files(&mut self, index: &Index) -> Vec<NodeId> {
         // An id may be in use for another file by now.
         self.linked.retain(|node, linked| {
             index.is_in_use(*node)
@@ -62,25 +65,24 @@ impl Unwatched {
         self.linked.keys().copied().collect()
     }
 
-    /// Takes note of a directory that is marked.
+    /// Takes note of a directory that is marked as a cache.
     pub(super) fn mark(&mut self, dir: NodeId, name: &[u8], mark: Signature) {
         self.marked.insert((dir, name.into()), mark);
     }
 
-    /// Whether a directory was marked when it was last looked at.
+    /// Whether a directory was marked when it was last checked.
     pub(super) fn is_marked(&self, dir: NodeId, name: &[u8]) -> bool {
         !self.marked.is_empty() && self.marked.contains_key(&(dir, name.into()))
     }
 
     /// Takes those directories whose marks have changed, each with the one it is in.
     pub(super) fn take_unmarked(&mut self, root: &Path, index: &Index) -> Vec<(NodeId, Box<[u8]>)> {
-        let changed = self
-            .marked
-            .iter()
-            .filter(|((dir, name), mark)| look(root, &index.path(*dir), name) != Some(**mark));
-        let changed: Vec<_> = changed.map(|(place, _)| place.clone()).collect();
-        for place in &changed {
-            self.marked.remove(place);
+        let changed = self.marked.iter().filter(|((dir, name), mark)| {
+            current_mark(root, &index.path(*dir), name) != Some(**mark)
+        });
+        let changed: Vec<_> = changed.map(|(key, _)| key.clone()).collect();
+        for key in &changed {
+            self.marked.remove(key);
         }
         changed
     }
@@ -93,7 +95,7 @@ impl Unwatched {
     }
 }
 
-fn look(root: &Path, dir: &[u8], name: &[u8]) -> Option<Signature> {
+fn current_mark(root: &Path, dir: &[u8], name: &[u8]) -> Option<Signature> {
     let mark = join(&join(dir, name), CACHE_TAG.0.as_bytes());
     let stat = rustix::fs::lstat(root.join(OsStr::from_bytes(&mark))).ok()?;
     Some(signature(&stat))

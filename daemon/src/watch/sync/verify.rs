@@ -1,14 +1,14 @@
-//! Compares the state of a workspace with a full walk that reads every file.
+//! Compares the index of a workspace with a full walk that reads every file. Knows no requests.
 
 use super::synchronizer::Synchronizer;
 use crate::index::{Index, Kind};
 use crate::model::Digest;
 use crate::watch::error::WorkspaceError;
 use crate::watch::scan::{READ_BUFFER_BYTES, ReadJob, ReadResult};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,20 +18,20 @@ pub const MAX_DIFFERENCES: usize = 100;
 /// What a comparison with the disk came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// The state's digest before.
+    /// The index's digest before.
     pub believed: Digest,
     /// Digest by a full walk that trusts nothing.
     pub found: Digest,
     /// Files that were read.
     pub files: u64,
-    /// Paths at which the state was wrong, sorted; at most [`MAX_DIFFERENCES`].
+    /// Paths at which the index was wrong, sorted; at most [`MAX_DIFFERENCES`].
     pub differences: Vec<PathBuf>,
-    /// Whether the state was mended.
+    /// Whether the index is begun anew since it was wrong.
     pub repaired: bool,
 }
 
 /// Compares what `synchronizer` believes, all of it read, with what is there. What changes meanwhile
-/// is no difference. `repair` tells whether the state is given up if it is wrong, which mends it.
+/// is no difference. `repair` tells whether the index is given up if it is wrong.
 pub(in crate::watch) fn verify(
     synchronizer: &mut Synchronizer,
     repair: bool,
@@ -39,13 +39,13 @@ pub(in crate::watch) fn verify(
     let begun = synchronizer.index.clock();
     let believed = synchronizer.index.digest().expect("BUG: verified before it was read");
     let before = entries(&synchronizer.index);
-    let mut walked = synchronizer.beside()?;
+    let mut walked = synchronizer.walk()?;
     let files = read_all(&mut walked)?;
     let found = walked.index.digest().expect("BUG: a walk that has not read everything");
     synchronizer.sync(Instant::now())?;
     let meanwhile = synchronizer.index.changes_since(begun).changes;
     let meanwhile: HashSet<PathBuf> = meanwhile.into_iter().map(|change| change.path).collect();
-    let mut differences = different(&before, &entries(&walked.index));
+    let mut differences = differences(&before, &entries(&walked.index));
     differences.retain(|path| !meanwhile.contains(path));
     // What has changed meanwhile makes another digest, and no difference.
     let found = if differences.is_empty() { believed } else { found };
@@ -64,12 +64,10 @@ fn entries(index: &Index) -> Entries {
     entries
 }
 
-fn different(a: &Entries, b: &Entries) -> Vec<PathBuf> {
-    let differs = |path: &[u8]| a.get(path) != b.get(path);
-    let paths: std::collections::BTreeSet<&[u8]> =
-        a.keys().chain(b.keys()).map(|path| &**path).collect();
-    let wrong = paths.into_iter().filter(|path| differs(path));
-    wrong.map(|path| Path::new(OsStr::from_bytes(path)).to_path_buf()).collect()
+fn differences(a: &Entries, b: &Entries) -> Vec<PathBuf> {
+    let paths: BTreeSet<&[u8]> = a.keys().chain(b.keys()).map(|path| &**path).collect();
+    let different = paths.into_iter().filter(|path| a.get(*path) != b.get(*path));
+    different.map(|path| PathBuf::from(OsStr::from_bytes(path))).collect()
 }
 
 /// Reads everything; returns how many entries were read.
@@ -78,7 +76,7 @@ fn read_all(synchronizer: &mut Synchronizer) -> Result<u64, WorkspaceError> {
     while !synchronizer.index.all_read() {
         for (node, generation) in synchronizer.index.unread() {
             let signature = synchronizer.index.signature(node);
-            let path = synchronizer.index.path_under(synchronizer.root(), node);
+            let path = synchronizer.path_of(node);
             let job = ReadJob { node, generation, path, signature, superseded: Arc::default() };
             files += 1;
             match job.run(&mut buffer).result {
@@ -88,8 +86,7 @@ fn read_all(synchronizer: &mut Synchronizer) -> Result<u64, WorkspaceError> {
                 ReadResult::Unreadable => synchronizer.index.read(node, generation, None, true),
                 ReadResult::Changed | ReadResult::Superseded => synchronizer.restat(node)?,
                 ReadResult::ResourceExhausted(error) => {
-                    let path = synchronizer.index.path_under(synchronizer.root(), node);
-                    return Err(WorkspaceError::exhausted(path, error));
+                    return Err(WorkspaceError::exhausted(synchronizer.path_of(node), error));
                 }
             }
         }
