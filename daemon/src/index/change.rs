@@ -1,6 +1,6 @@
-//! What is told of changes: the net difference between two moments, path by path.
+//! What is reported of changes: the net difference between two moments, path by path.
 
-use super::Clock;
+use super::clock::Clock;
 use std::path::PathBuf;
 
 /// What kind of thing is, or was, at a path.

@@ -1,4 +1,4 @@
-//! When a burst of changes is over. Pure: told the time.
+//! When a burst of changes is over. Pure: its caller has the time.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ const QUIET: Duration = Duration::from_millis(2);
 const STORMS: [(usize, Duration); 2] =
     [(1000, Duration::from_millis(50)), (32, Duration::from_millis(10))];
 
-/// A burst that goes on for longer is told in parts.
-const LONGEST: Duration = Duration::from_secs(1);
+/// A burst that goes on for longer is reported in parts.
+const MAX_BURST: Duration = Duration::from_secs(1);
 
 /// The same while git is at work: what it does is one change, unless it has died over it.
-const LONGEST_OF_GIT: Duration = Duration::from_secs(10);
+const MAX_GIT_BURST: Duration = Duration::from_secs(10);
 
-/// How often to look whether git has finished.
-const GIT_LOOK: Duration = Duration::from_millis(2);
+/// How often to check whether git has finished.
+const GIT_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A burst of changes. Times are since any fixed moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +39,15 @@ impl Debounce {
         self.changes += changes;
     }
 
-    /// `None` when it is over; else when to ask again. `git` tells whether git is changing files.
+    /// `None` when it is over; else when to ask again. `git` says whether git is changing files.
     #[must_use]
     pub fn wait(&self, now: Duration, git: bool) -> Option<Duration> {
-        if git && now < self.last + LONGEST_OF_GIT {
-            return Some(now + GIT_LOOK);
+        if git && now < self.last + MAX_GIT_BURST {
+            return Some(now + GIT_INTERVAL);
         }
         let quiet = STORMS.iter().find(|(more_than, _)| self.changes > *more_than);
         let due = self.last + quiet.map_or(QUIET, |(_, quiet)| *quiet);
-        let due = due.min((self.first + LONGEST).max(self.last));
+        let due = due.min((self.first + MAX_BURST).max(self.last));
         (now < due).then_some(due)
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_save_is_told_soon_and_a_storm_when_it_is_over() {
+    fn a_save_is_reported_soon_and_a_storm_when_it_is_over() {
         let mut burst = Debounce::begin(ms(100));
         burst.add(ms(100), 1);
         assert_eq!(burst.wait(ms(101), false), Some(ms(102)));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_burst_is_told_in_parts() {
+    fn an_endless_burst_is_reported_in_parts() {
         let mut burst = Debounce::begin(ms(0));
         for now in (0..=995).step_by(5) {
             burst.add(ms(now), 1000);

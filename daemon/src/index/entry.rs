@@ -1,6 +1,6 @@
-//! What `stat` says of one entry, as far as it tells that the entry changed.
+//! What `stat` says of one entry, as far as it shows that the entry changed.
 
-use super::EntryType;
+use super::change::EntryType;
 
 const TYPE: u32 = 0o170_000;
 const FILE: u32 = 0o100_000;

@@ -1,4 +1,4 @@
-//! The log of changes, and the net difference it tells between two moments.
+//! The log of changes, and the net difference between two moments. Knows paths, no entries.
 
 use super::change::{Change, ChangeKind, EntryType};
 use std::collections::{HashMap, VecDeque};
@@ -7,22 +7,22 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 /// Entries kept: some ten megabytes, after a storm that touches so many paths. Whoever asks about
-/// a moment before the oldest is told everything.
-const MOST_ENTRIES: usize = 131_072;
+/// a moment before the oldest gets everything.
+const MAX_ENTRIES: usize = 131_072;
 
 /// Something that happened. Paths are relative to the root.
 #[derive(Debug)]
-pub(super) enum Happened {
+pub(super) enum LogEntry {
     /// Something came, went, or may have changed.
-    Set { path: Box<[u8]>, before: Option<EntryType>, after: Option<EntryType> },
-    /// Something took another place.
+    Changed { path: Box<[u8]>, before: Option<EntryType>, after: Option<EntryType> },
+    /// Something was moved.
     Moved { from: Box<[u8]>, to: Box<[u8]>, entry: EntryType, replaced: Option<EntryType> },
 }
 
 /// What happened, tick by tick.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    entries: VecDeque<(u64, Happened)>,
+    entries: VecDeque<(u64, LogEntry)>,
     /// Ticks up to this one are forgotten.
     forgotten: u64,
 }
@@ -34,24 +34,24 @@ struct Net<'a> {
     after: Option<EntryType>,
     /// Where that what is here now was at the beginning; `None` if it was nowhere.
     origin: Option<&'a [u8]>,
-    /// Whether more than its place may have changed.
+    /// Whether more than its path may have changed.
     touched: bool,
 }
 
 impl Log {
     /// A log that knows nothing before and at `tick`.
-    pub(super) fn begun_at(tick: u64) -> Self {
+    pub(super) fn starting_at(tick: u64) -> Self {
         Self { entries: VecDeque::new(), forgotten: tick }
     }
 
-    pub(super) fn add(&mut self, tick: u64, happened: Happened) {
-        if self.entries.len() == MOST_ENTRIES
+    pub(super) fn add(&mut self, tick: u64, entry: LogEntry) {
+        if self.entries.len() == MAX_ENTRIES
             && let Some((oldest, _)) = self.entries.pop_front()
         {
             // What else happened at that tick is of no use without it.
             self.forgotten = self.forgotten.max(oldest);
         }
-        self.entries.push_back((tick, happened));
+        self.entries.push_back((tick, entry));
     }
 
     /// Whether everything after this tick is known.
@@ -60,7 +60,7 @@ impl Log {
     }
 
     /// The newest entries, at most so many, and the tick up to which nothing is known then.
-    pub(super) fn newest(&self, most: usize) -> (u64, impl Iterator<Item = &(u64, Happened)>) {
+    pub(super) fn newest(&self, most: usize) -> (u64, impl Iterator<Item = &(u64, LogEntry)>) {
         let mut skip = self.entries.len().saturating_sub(most);
         let mut forgotten = self.forgotten;
         if skip > 0 {
@@ -79,16 +79,16 @@ impl Log {
     pub(super) fn net_since(&self, tick: u64) -> Vec<Change> {
         let start = self.entries.partition_point(|(at, _)| *at <= tick);
         let mut nets: HashMap<&[u8], Net<'_>> = HashMap::new();
-        for (_, happened) in self.entries.range(start..) {
-            follow(&mut nets, happened);
+        for (_, entry) in self.entries.range(start..) {
+            follow(&mut nets, entry);
         }
-        told(&nets)
+        net_changes(&nets)
     }
 }
 
-fn follow<'a>(nets: &mut HashMap<&'a [u8], Net<'a>>, happened: &'a Happened) {
-    match happened {
-        Happened::Set { path, before, after } => {
+fn follow<'a>(nets: &mut HashMap<&'a [u8], Net<'a>>, entry: &'a LogEntry) {
+    match entry {
+        LogEntry::Changed { path, before, after } => {
             let net = nets.entry(path).or_insert_with(|| Net::at(path, *before));
             if net.after.is_none() || after.is_none() {
                 net.origin = None;
@@ -96,7 +96,7 @@ fn follow<'a>(nets: &mut HashMap<&'a [u8], Net<'a>>, happened: &'a Happened) {
             net.after = *after;
             net.touched = true;
         }
-        Happened::Moved { from, to, entry, replaced } => {
+        LogEntry::Moved { from, to, entry, replaced } => {
             let source = nets.entry(from).or_insert_with(|| Net::at(from, Some(*entry)));
             let (origin, touched) = (source.origin.take(), source.touched);
             source.after = None;
@@ -112,7 +112,7 @@ impl<'a> Net<'a> {
     }
 }
 
-fn told(nets: &HashMap<&[u8], Net<'_>>) -> Vec<Change> {
+fn net_changes(nets: &HashMap<&[u8], Net<'_>>) -> Vec<Change> {
     let gone = |path: &[u8]| nets.get(path).is_some_and(|net| net.after.is_none());
     let renamed: HashMap<&[u8], &[u8]> = nets
         .iter()
@@ -149,19 +149,19 @@ mod tests {
     use super::EntryType::{Dir, File};
     use super::*;
 
-    fn set(path: &str, before: Option<EntryType>, after: Option<EntryType>) -> Happened {
-        Happened::Set { path: path.as_bytes().into(), before, after }
+    fn set(path: &str, before: Option<EntryType>, after: Option<EntryType>) -> LogEntry {
+        LogEntry::Changed { path: path.as_bytes().into(), before, after }
     }
 
-    fn moved(from: &str, to: &str, replaced: Option<EntryType>) -> Happened {
+    fn moved(from: &str, to: &str, replaced: Option<EntryType>) -> LogEntry {
         let (from, to) = (from.as_bytes().into(), to.as_bytes().into());
-        Happened::Moved { from, to, entry: File, replaced }
+        LogEntry::Moved { from, to, entry: File, replaced }
     }
 
-    /// What is told of these, one tick each, in short.
-    fn net(happened: Vec<Happened>) -> Vec<String> {
-        let mut log = Log::begun_at(0);
-        happened.into_iter().zip(1..).for_each(|(happened, tick)| log.add(tick, happened));
+    /// What is reported of these, one tick each, in short.
+    fn net(entries: Vec<LogEntry>) -> Vec<String> {
+        let mut log = Log::starting_at(0);
+        entries.into_iter().zip(1..).for_each(|(entry, tick)| log.add(tick, entry));
         let short = |change: Change| {
             let path = change.path.display();
             match change.kind {
@@ -175,9 +175,9 @@ mod tests {
     }
 
     #[test]
-    fn what_came_of_a_path_is_told_not_what_happened_to_it() {
+    fn what_came_of_a_path_is_reported_not_what_happened_to_it() {
         let (none, file, dir) = (None, Some(File), Some(Dir));
-        for (happened, told) in [
+        for (entries, expected) in [
             (vec![set("a", none, file), set("a", file, file)], vec!["A a"]),
             (vec![set("a", none, file), set("a", file, none)], vec![]),
             (vec![set("a", file, none), set("a", none, file)], vec!["M a"]),
@@ -202,19 +202,19 @@ mod tests {
             ),
             (vec![set("t", none, file), moved("t", "a", none)], vec!["A a"]),
         ] {
-            let said = format!("{happened:?}");
-            assert_eq!(net(happened), told, "{said}");
+            let shown = format!("{entries:?}");
+            assert_eq!(net(entries), expected, "{shown}");
         }
     }
 
     #[test]
     fn a_moment_that_is_forgotten_is_known_to_be() {
-        let mut log = Log::begun_at(5);
+        let mut log = Log::starting_at(5);
         assert!(!log.knows_since(4) && log.knows_since(5));
-        for tick in 6..6 + MOST_ENTRIES as u64 + 10 {
+        for tick in 6..6 + MAX_ENTRIES as u64 + 10 {
             log.add(tick, set("a", Some(File), Some(File)));
         }
         assert!(!log.knows_since(14) && log.knows_since(15));
-        assert_eq!(log.net_since(5 + MOST_ENTRIES as u64).len(), 1);
+        assert_eq!(log.net_since(5 + MAX_ENTRIES as u64).len(), 1);
     }
 }

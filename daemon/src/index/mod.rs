@@ -1,4 +1,4 @@
-//! What a workspace holds, what changed in it and when. Pure: told by others what is on disk.
+//! What a workspace holds, what changed in it and when. Pure: learns from others what is on disk.
 //!
 //! The [`Index`] is a tree of names and stat signatures with the digests of what was
 //! read. Every change to it goes into a log, counted in ticks, from which the net
@@ -9,6 +9,7 @@ mod clock;
 mod debounce;
 mod digest;
 mod entry;
+mod history;
 mod input_set;
 mod log;
 mod tree;

@@ -1,10 +1,11 @@
 //! Where the entries of an index lie: how they come and go, and what is counted of them.
 
-use super::{Content, Index, NO_DIR, Node, NodeId};
-use crate::index::EntryType;
+use super::index::Index;
+use super::node::{Content, NO_DIR, Node, NodeId};
+use crate::index::change::EntryType;
 use crate::index::digest::NOTHING;
 use crate::index::entry::{Kind, Signature};
-use crate::index::log::Happened;
+use crate::index::log::LogEntry;
 
 /// Entries of a page, which is saved as a whole: some twenty kilobytes.
 pub(super) const PAGE: usize = 256;
@@ -25,11 +26,11 @@ impl Index {
     }
 
     fn page_changed(&mut self, node: NodeId) {
-        self.changed_pages.insert(node.0 / PAGE as u32);
+        self.pages.changed.insert(node.0 / PAGE as u32);
     }
 
     /// Where a name is, or would be, among the entries of a directory.
-    pub(super) fn place(&self, dir: NodeId, name: &[u8]) -> Result<usize, usize> {
+    pub(super) fn position(&self, dir: NodeId, name: &[u8]) -> Result<usize, usize> {
         let entries = self.entries(dir);
         // Listings come in order: most new names are the last.
         if entries.last().is_none_or(|last| self.name(*last) < name) {
@@ -76,8 +77,8 @@ impl Index {
             }
         };
         if has_content {
-            self.unread_count += 1;
-            self.unread.push(id);
+            self.unread.count += 1;
+            self.unread.nodes.push(id);
         }
         self.count(signature, 1);
         self.entries_mut(parent).insert(at, id);
@@ -88,7 +89,7 @@ impl Index {
 
     pub(super) fn remove_silently(&mut self, node: NodeId) {
         let parent = self.node(node).parent;
-        if let Ok(at) = self.place(parent, &self.node(node).name) {
+        if let Ok(at) = self.position(parent, &self.node(node).name) {
             self.invalidate(parent);
             self.entries_mut(parent).remove(at);
             self.release(node);
@@ -131,11 +132,11 @@ impl Index {
         self.count(self.node(node).signature, -1);
         self.count(signature, 1);
         let kind = self.node(node).signature.kind();
-        let place = self.node_mut(node);
-        place.signature = signature;
-        place.generation = place.generation.wrapping_add(1);
+        let entry = self.node_mut(node);
+        entry.signature = signature;
+        entry.generation = entry.generation.wrapping_add(1);
         if kind != signature.kind() {
-            let parent = place.parent;
+            let parent = entry.parent;
             self.invalidate(parent);
         }
     }
@@ -149,33 +150,33 @@ impl Index {
         let lacks = |content| matches!(content, Content::Unread | Content::Suspect);
         match (lacks(before), lacks(content)) {
             (false, true) => {
-                self.unread_count += 1;
-                self.unread.push(node);
+                self.unread.count += 1;
+                self.unread.nodes.push(node);
             }
-            (true, false) => self.unread_count -= 1,
+            (true, false) => self.unread.count -= 1,
             _ => {}
         }
-        self.doubted_count += usize::from(content == Content::Suspect);
-        self.doubted_count -= usize::from(before == Content::Suspect);
+        self.unread.suspects += usize::from(content == Content::Suspect);
+        self.unread.suspects -= usize::from(before == Content::Suspect);
         self.node_mut(node).content = content;
     }
 
     pub(super) fn log_set(&mut self, node: NodeId, before: bool, after: bool) {
-        if !self.logging {
+        if !self.history.logging {
             return;
         }
         let entry = self.node(node).signature.entry_type();
         let path = self.path(node).into();
         let (before, after) = (before.then_some(entry), after.then_some(entry));
-        self.log(Happened::Set { path, before, after });
+        self.log(LogEntry::Changed { path, before, after });
     }
 
     pub(super) fn log_tree(
         &mut self,
         node: NodeId,
-        happened: &impl Fn(Box<[u8]>, EntryType) -> Happened,
+        happened: &impl Fn(Box<[u8]>, EntryType) -> LogEntry,
     ) {
-        if !self.logging {
+        if !self.history.logging {
             return;
         }
         let mut path = self.path(node);
@@ -187,8 +188,7 @@ impl Index {
         all.into_iter().for_each(|happened| self.log(happened));
     }
 
-    pub(super) fn log(&mut self, happened: Happened) {
-        self.open = true;
-        self.log.add(self.tick + 1, happened);
+    pub(super) fn log(&mut self, happened: LogEntry) {
+        self.history.add(happened);
     }
 }

@@ -1,22 +1,23 @@
 //! Contents and digests of an index: what has to be read, and the Merkle digest of what was.
 
-use super::{Content, Index, NO_DIR, Node, NodeId};
+use super::index::Index;
+use super::node::{Content, NO_DIR, Node, NodeId};
 use crate::index::digest::{NOTHING, UNREADABLE, of_dir};
 use crate::model::Digest;
 
 impl Index {
-    /// Entries whose content is not known, each with what [`Self::read`] wants back; those first
+    /// Entries whose content is not known, each with what [`Self::record_content`] wants back; those first
     /// that keep others from knowing what changed.
     pub fn unread(&mut self) -> Vec<(NodeId, u32)> {
         let wanted = |node: &Node| matches!(node.content, Content::Unread | Content::Suspect);
-        let mut unread = std::mem::take(&mut self.unread);
+        let mut unread = std::mem::take(&mut self.unread.nodes);
         unread.retain(|node| {
             wanted(self.node(*node)) && self.node(*node).signature.kind().has_content()
         });
         unread.sort_unstable();
         unread.dedup();
-        self.unread = unread;
-        self.unread.iter().map(|node| (*node, self.node(*node).generation)).collect()
+        self.unread.nodes = unread;
+        self.unread.nodes.iter().map(|node| (*node, self.node(*node).generation)).collect()
     }
 
     /// Whether there is an entry that nobody has read and that might change without a trace after
@@ -30,13 +31,13 @@ impl Index {
     /// Whether the content of every entry is known.
     #[must_use]
     pub fn all_read(&self) -> bool {
-        self.unread_count == 0
+        self.unread.count == 0
     }
 
     /// Whether a change may be missing from the log until some contents are read.
     #[must_use]
     pub fn has_suspects(&self) -> bool {
-        self.doubted_count > 0
+        self.unread.suspects > 0
     }
 
     /// Whether the content of one entry has to be read to know what changed.
@@ -55,7 +56,13 @@ impl Index {
     /// changed so shortly before that another change might show the same signature.
     ///
     /// Does nothing when the entry has changed since.
-    pub fn read(&mut self, node: NodeId, generation: u32, content: Option<Digest>, racy: bool) {
+    pub fn record_content(
+        &mut self,
+        node: NodeId,
+        generation: u32,
+        content: Option<Digest>,
+        racy: bool,
+    ) {
         if !self.is_current(node, generation) {
             return;
         }
@@ -71,22 +78,22 @@ impl Index {
         self.set_content(node, if racy { Content::Racy } else { Content::Read });
     }
 
-    /// Has the content of an entry read before anybody is told what changed, for it may have
-    /// changed without a trace.
+    /// Has the content of an entry read before any change is reported, for it may have changed
+    /// without a trace.
     pub(super) fn mark_suspect(&mut self, node: NodeId) {
         let unread = self.node(node).content == Content::Unread;
-        let place = self.node_mut(node);
-        place.generation = place.generation.wrapping_add(1);
+        let entry = self.node_mut(node);
+        entry.generation = entry.generation.wrapping_add(1);
         if unread {
             // Whatever it turns out to be, it may be another than at a moment somebody knows.
-            place.digest = NOTHING;
+            entry.digest = NOTHING;
         }
         self.set_content(node, Content::Suspect);
     }
 
-    /// Has an entry that no event tells about read before anybody is told of it, if it has changed
-    /// shortly before `now`, in nanoseconds since 1970: what comes next may not be told from what is
-    /// there.
+    /// Has an entry that no event reports read before any change is reported, if it has changed
+    /// shortly before `now`, in nanoseconds since 1970: what comes next may look the same as
+    /// what is there.
     pub fn suspect_unwatched(&mut self, node: NodeId, now: i64) {
         let entry = self.node(node);
         if entry.content == Content::Unread
@@ -107,12 +114,12 @@ impl Index {
         if at == NO_DIR || self.node(node).content == Content::Read {
             return self.node(node).digest;
         }
-        let spoiled = |index: &Self, node: NodeId| {
+        let is_stale = |index: &Self, node: NodeId| {
             index.is_dir(node) && index.node(node).content != Content::Read
         };
         for child in 0..self.dirs[at as usize].len() {
             let child = self.dirs[at as usize][child];
-            if spoiled(self, child) {
+            if is_stale(self, child) {
                 self.digest_of(child);
             }
         }

@@ -1,6 +1,7 @@
-//! Looking around in an index.
+//! Finds entries of an index.
 
-use super::{Content, Index, NO_DIR, Node, NodeId};
+use super::index::Index;
+use super::node::{Content, NO_DIR, Node, NodeId};
 use crate::index::entry::{Kind, Signature};
 use crate::index::log::path_of;
 use crate::model::Digest;
@@ -11,7 +12,7 @@ impl Index {
     /// What has this name in a directory.
     #[must_use]
     pub fn child(&self, dir: NodeId, name: &[u8]) -> Option<NodeId> {
-        self.place(dir, name).ok().map(|at| self.entries(dir)[at])
+        self.position(dir, name).ok().map(|at| self.entries(dir)[at])
     }
 
     /// What is at this path, relative to the root.

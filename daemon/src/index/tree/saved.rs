@@ -2,11 +2,13 @@
 //! store. What is read back is checked: it may come from anywhere.
 
 use super::arena::PAGE;
-use super::{Content, Index, NO_DIR, Node, NodeId, Totals};
-use crate::index::EntryType;
+use super::index::{CHECKSUM_BYTES, Index};
+use super::node::{Content, NO_DIR, Node, NodeId, Totals};
+use crate::index::change::EntryType;
 use crate::index::clock::{Clock, Instance};
 use crate::index::entry::Signature;
-use crate::index::log::{Happened, Log};
+use crate::index::history::History;
+use crate::index::log::{Log, LogEntry};
 use crate::model::Digest;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,19 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 const VERSION: u8 = 1;
 
 /// Entries of the log that are saved: what happened last, for clients that come back.
-const MOST_LOGGED: usize = 4096;
+const MAX_LOGGED: usize = 4096;
 
 /// Earlier instances whose clocks are still known.
-const MOST_INSTANCES: usize = 8;
+const MAX_INSTANCES: usize = 8;
 
 /// What is known of a content, in a page.
 const UNREAD: u8 = 0;
 const READ: u8 = 1;
-const DOUBTED: u8 = 2;
-const UNREAD_AND_RACY: u8 = 3;
-
-/// Bytes of a page in one string, and a checksum in front of them.
-pub(super) const CHECKSUM_BYTES: usize = 8;
+const SUSPECT: u8 = 2;
+const RACY_UNREAD: u8 = 3;
 
 impl Index {
     /// Pages that changed since they were last given, by number, at most so many; and once there
@@ -35,36 +34,36 @@ impl Index {
     ///
     /// `now` is in nanoseconds since 1970.
     pub fn save(&mut self, most: usize, now: i64) -> (Option<Vec<u8>>, BTreeMap<u32, Vec<u8>>) {
-        let rest = self.changed_pages.iter().nth(most).copied();
-        let rest = rest.map(|rest| self.changed_pages.split_off(&rest)).unwrap_or_default();
-        let changed = std::mem::replace(&mut self.changed_pages, rest);
+        let rest = self.pages.changed.iter().nth(most).copied();
+        let rest = rest.map(|rest| self.pages.changed.split_off(&rest)).unwrap_or_default();
+        let changed = std::mem::replace(&mut self.pages.changed, rest);
         let pages: BTreeMap<_, _> =
             changed.into_iter().map(|page| (page, self.page(page as usize, now))).collect();
-        self.page_sums.resize(self.nodes.len().div_ceil(PAGE), [0; CHECKSUM_BYTES]);
+        self.pages.checksums.resize(self.nodes.len().div_ceil(PAGE), [0; CHECKSUM_BYTES]);
         for (number, page) in &pages {
-            self.page_sums[*number as usize] = checksum(page);
+            self.pages.checksums[*number as usize] = checksum(page);
         }
-        (self.changed_pages.is_empty().then(|| self.header()), pages)
+        (self.pages.changed.is_empty().then(|| self.header()), pages)
     }
 
     /// Whether there is anything to save.
     #[must_use]
     pub fn has_changed_pages(&self) -> bool {
-        !self.changed_pages.is_empty()
+        !self.pages.changed.is_empty()
     }
 
     fn header(&self) -> Vec<u8> {
-        let mut out = Out::default();
+        let mut out = Writer::default();
         out.number(self.nodes.len() as u64);
-        self.page_sums.iter().for_each(|sum| out.0.extend_from_slice(sum));
-        let instances = self.past.iter().copied().chain([self.clock()]);
-        let skip = (self.past.len() + 1).saturating_sub(MOST_INSTANCES);
+        self.pages.checksums.iter().for_each(|sum| out.0.extend_from_slice(sum));
+        let instances = self.history.past.iter().copied().chain([self.clock()]);
+        let skip = (self.history.past.len() + 1).saturating_sub(MAX_INSTANCES);
         let instances: Vec<_> = instances.skip(skip).collect();
         out.number(instances.len() as u64);
         for clock in instances {
             out.number(clock.instance.0).number(clock.tick);
         }
-        let (forgotten, logged) = self.log.newest(MOST_LOGGED);
+        let (forgotten, logged) = self.history.log.newest(MAX_LOGGED);
         out.number(forgotten);
         for (tick, happened) in logged {
             out.number(*tick).happened(happened);
@@ -73,7 +72,7 @@ impl Index {
     }
 
     fn page(&self, page: usize, now: i64) -> Vec<u8> {
-        let mut out = Out::default();
+        let mut out = Writer::default();
         let from = (page * PAGE).min(self.nodes.len());
         let to = (from + PAGE).min(self.nodes.len());
         for node in &self.nodes[from..to] {
@@ -94,7 +93,7 @@ impl Index {
         header: &[u8],
         pages: &BTreeMap<u32, Vec<u8>>,
     ) -> Option<Self> {
-        let mut head = In::unsealed(header)?;
+        let mut head = Reader::unsealed(header)?;
         let count = usize::try_from(head.number()?).ok().filter(|count| *count > 0)?;
         let mut page_sums = Vec::new();
         for page in 0..count.div_ceil(PAGE) {
@@ -107,17 +106,17 @@ impl Index {
             page_sums.push(sum);
         }
         let mut past = Vec::new();
-        for _ in 0..head.number()?.min(MOST_INSTANCES as u64) {
+        for _ in 0..head.number()?.min(MAX_INSTANCES as u64) {
             past.push(Clock { instance: Instance(head.number()?), tick: head.number()? });
         }
         let tick = past.last()?.tick;
-        let mut log = Log::begun_at(head.number()?);
+        let mut log = Log::starting_at(head.number()?);
         while !head.0.is_empty() {
             log.add(head.number()?, head.happened()?);
         }
         let mut nodes = Vec::new();
         for page in 0..count.div_ceil(PAGE) {
-            let mut page = In::unsealed(pages.get(&u32::try_from(page).ok()?)?)?;
+            let mut page = Reader::unsealed(pages.get(&u32::try_from(page).ok()?)?)?;
             while !page.0.is_empty() {
                 nodes.push(if page.byte()? == 0 { Some(page.node()?) } else { None });
             }
@@ -126,9 +125,8 @@ impl Index {
             return None;
         }
         let mut index = Self::new(instance, Signature::default());
-        (index.past, index.tick, index.log) = (past, tick, log);
-        index.logging = true;
-        (index.page_sums, index.changed_pages) = (page_sums, BTreeSet::new());
+        index.history = History::restored(instance, past, tick, log);
+        (index.pages.checksums, index.pages.changed) = (page_sums, BTreeSet::new());
         index.fill(nodes)?;
         Some(index)
     }
@@ -153,9 +151,9 @@ impl Index {
             }
             let lacks = node.content != Content::Read;
             if lacks && node.signature.kind().has_content() {
-                self.unread_count += 1;
-                self.doubted_count += usize::from(node.content == Content::Suspect);
-                self.unread.push(id);
+                self.unread.count += 1;
+                self.unread.suspects += usize::from(node.content == Content::Suspect);
+                self.unread.nodes.push(id);
             }
             self.nodes.push(node);
         }
@@ -184,25 +182,10 @@ impl Index {
     }
 }
 
-impl Node {
-    /// A place that is not used.
-    pub(super) fn free() -> Self {
-        Self {
-            name: Box::default(),
-            signature: Signature::default(),
-            digest: Digest([0; 32]),
-            parent: NodeId(u32::MAX),
-            generation: 0,
-            dir: NO_DIR,
-            content: Content::Read,
-        }
-    }
-}
-
 #[derive(Default)]
-struct Out(Vec<u8>);
+struct Writer(Vec<u8>);
 
-impl Out {
+impl Writer {
     fn number(&mut self, number: u64) -> &mut Self {
         self.0.extend_from_slice(&number.to_le_bytes());
         self
@@ -226,8 +209,8 @@ impl Out {
                 .number(times.1.cast_unsigned());
             self.0.push(match node.content {
                 // When nobody watches, it may change without a trace (rule 11).
-                Content::Racy | Content::Suspect => DOUBTED,
-                Content::Unread if signature.is_racy_at(now) => UNREAD_AND_RACY,
+                Content::Racy | Content::Suspect => SUSPECT,
+                Content::Unread if signature.is_racy_at(now) => RACY_UNREAD,
                 Content::Unread => UNREAD,
                 Content::Read => READ,
             });
@@ -247,13 +230,13 @@ impl Out {
         self
     }
 
-    fn happened(&mut self, happened: &Happened) {
+    fn happened(&mut self, happened: &LogEntry) {
         match happened {
-            Happened::Set { path, before, after } => {
+            LogEntry::Changed { path, before, after } => {
                 self.0.push(0);
                 self.bytes(path).entry(*before).entry(*after);
             }
-            Happened::Moved { from, to, entry, replaced } => {
+            LogEntry::Moved { from, to, entry, replaced } => {
                 self.0.push(1);
                 self.bytes(from).bytes(to).entry(Some(*entry)).entry(*replaced);
             }
@@ -266,9 +249,9 @@ impl Out {
     }
 }
 
-struct In<'a>(&'a [u8]);
+struct Reader<'a>(&'a [u8]);
 
-impl<'a> In<'a> {
+impl<'a> Reader<'a> {
     fn unsealed(bytes: &'a [u8]) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
         let (sum, rest) = rest.split_first_chunk::<CHECKSUM_BYTES>()?;
@@ -311,10 +294,10 @@ impl<'a> In<'a> {
             node.content = match known {
                 UNREAD => Content::Unread,
                 READ => Content::Read,
-                DOUBTED | UNREAD_AND_RACY => Content::Suspect,
+                SUSPECT | RACY_UNREAD => Content::Suspect,
                 _ => return None,
             };
-            if known == READ || known == DOUBTED {
+            if known == READ || known == SUSPECT {
                 node.digest = Digest(self.take()?);
             }
         }
@@ -331,16 +314,16 @@ impl<'a> In<'a> {
         })
     }
 
-    fn happened(&mut self) -> Option<Happened> {
+    fn happened(&mut self) -> Option<LogEntry> {
         match self.byte()? {
-            0 => Some(Happened::Set {
+            0 => Some(LogEntry::Changed {
                 path: self.bytes()?,
                 before: self.entry()?,
                 after: self.entry()?,
             }),
             1 => {
                 let (from, to, entry) = (self.bytes()?, self.bytes()?, self.entry()??);
-                Some(Happened::Moved { from, to, entry, replaced: self.entry()? })
+                Some(LogEntry::Moved { from, to, entry, replaced: self.entry()? })
             }
             _ => None,
         }

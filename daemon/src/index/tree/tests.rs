@@ -1,7 +1,8 @@
-//! The index against a plain map that is told the same, by seeds.
+//! The index against a plain map that learns the same, by seeds.
 
-use super::*;
-use crate::index::InputSet;
+use super::{Evidence, Index};
+use crate::index::{ChangeKind, Changes, Clock, InputSet, Instance, Signature};
+use crate::model::Digest;
 use std::collections::BTreeMap;
 
 const ROUNDS: u64 = 300;
@@ -22,11 +23,11 @@ impl Numbers {
     }
 }
 
-fn file(inode: u64, mtime_ns: i64) -> Signature {
+pub(super) fn file(inode: u64, mtime_ns: i64) -> Signature {
     Signature { size: 1, mtime_ns, ctime_ns: mtime_ns, inode, mode: 0o100_644 }
 }
 
-fn dir(inode: u64) -> Signature {
+pub(super) fn dir(inode: u64) -> Signature {
     Signature { inode, mode: 0o040_755, ..Signature::default() }
 }
 
@@ -76,7 +77,7 @@ impl World {
         (count > 0).then(|| self.model.keys().nth(self.numbers.below(count)).expect("one").clone())
     }
 
-    fn place(&mut self) -> (Vec<u8>, Vec<u8>) {
+    fn some_name(&mut self) -> (Vec<u8>, Vec<u8>) {
         let (dir, name) =
             (self.some_dir(), vec![b'a' + u8::try_from(self.numbers.below(5)).expect("small")]);
         let path = if dir.is_empty() { name } else { [&dir[..], b"/", &name].concat() };
@@ -98,7 +99,7 @@ impl World {
     }
 
     fn make(&mut self) {
-        let (dir_path, path) = self.place();
+        let (dir_path, path) = self.some_name();
         self.next += 1;
         let signature =
             if self.numbers.below(3) == 0 { dir(self.next) } else { file(self.next, 0) };
@@ -145,7 +146,7 @@ impl World {
 
     fn rename(&mut self) {
         let Some(from) = self.some_path() else { return };
-        let (dir, to) = self.place();
+        let (dir, to) = self.some_name();
         let inside = |path: &[u8]| path == from || path.starts_with(&[&from[..], b"/"].concat());
         if inside(&dir) || inside(&to) {
             return;
@@ -170,7 +171,7 @@ impl World {
         for (node, generation) in self.index.unread() {
             let content = self.model[&self.index.path(node)].1;
             let racy = self.numbers.below(4) == 0;
-            self.index.read(node, generation, Some(Digest([content; 32])), racy);
+            self.index.record_content(node, generation, Some(Digest([content; 32])), racy);
         }
         self.index.seal();
         assert!(self.index.all_read() && !self.index.has_suspects());
@@ -203,8 +204,8 @@ impl World {
             self.moments.last().map_or(0, |(clock, _)| clock.tick.max(self.index.clock().tick))
         );
         for (clock, before) in &self.moments {
-            let told = self.index.changes_since(*clock);
-            explains(before, &self.model, &told);
+            let reported = self.index.changes_since(*clock);
+            explains(before, &self.model, &reported);
         }
     }
 }
@@ -224,7 +225,7 @@ fn inputs_of(model: &Model) -> Model {
     kept.map(|(path, entry)| (path.clone(), *entry)).collect()
 }
 
-/// By an index that is told it all at once.
+/// By an index that learns it all at once.
 fn digest_of(model: &Model) -> Digest {
     let mut index = Index::new(Instance(0), dir(1));
     for (path, (signature, content)) in model {
@@ -235,7 +236,7 @@ fn digest_of(model: &Model) -> Digest {
         if let Some((_, generation)) =
             index.unread().into_iter().find(|(unread, _)| *unread == node)
         {
-            index.read(node, generation, Some(Digest([*content; 32])), false);
+            index.record_content(node, generation, Some(Digest([*content; 32])), false);
         }
     }
     let totals = index.totals();
@@ -243,16 +244,16 @@ fn digest_of(model: &Model) -> Digest {
     index.digest().expect("all was read")
 }
 
-/// Holds what is told against what was and what is.
-fn explains(before: &Model, now: &Model, told: &Changes) {
+/// Compares what is reported with what was and what is.
+fn explains(before: &Model, now: &Model, reported: &Changes) {
     use std::os::unix::ffi::OsStrExt as _;
-    let mut at: BTreeMap<Vec<u8>, Option<(Signature, u8)>> = if told.fresh {
+    let mut at: BTreeMap<Vec<u8>, Option<(Signature, u8)>> = if reported.fresh {
         BTreeMap::new()
     } else {
         before.iter().map(|(p, e)| (p.clone(), Some(*e))).collect()
     };
     let bytes = |path: &std::path::Path| path.as_os_str().as_bytes().to_vec();
-    for change in &told.changes {
+    for change in &reported.changes {
         let path = bytes(&change.path);
         let was = at.get(&path).copied().flatten();
         match &change.kind {
@@ -279,11 +280,11 @@ fn explains(before: &Model, now: &Model, told: &Changes) {
     let contents = |model: &Model| -> Vec<_> {
         model.iter().map(|(p, (s, c))| (p.clone(), s.mode, *c)).collect()
     };
-    assert_eq!(contents(&at), contents(now), "{told:?}");
+    assert_eq!(contents(&at), contents(now), "{reported:?}");
 }
 
 #[test]
-fn whatever_happens_the_index_is_what_it_was_told() {
+fn whatever_happens_the_index_is_what_it_has_learnt() {
     for seed in 1..=ROUNDS {
         let mut world = World::new(seed);
         for _ in 0..STEPS {
@@ -307,7 +308,7 @@ fn a_change_costs_inputs_the_directories_on_the_way_to_it() {
     }
     let read = |index: &mut Index, content: u8| {
         for (node, generation) in index.unread() {
-            index.read(node, generation, Some(Digest([content; 32])), false);
+            index.record_content(node, generation, Some(Digest([content; 32])), false);
         }
     };
     read(&mut index, 1);
@@ -350,81 +351,4 @@ fn damaged_pages_are_refused_and_never_panic() {
         assert!(restore(&header, &BTreeMap::from([(0, damaged)])).is_none(), "page byte {at}");
     }
     assert!(restore(&header, &BTreeMap::new()).is_none());
-}
-
-#[test]
-fn what_was_not_watched_is_read_again_unless_its_signature_tells() {
-    const NOW: i64 = 10_000_000_000;
-    let (old, young) = (file(2, NOW - 1_000_000_000), file(2, NOW - 1_000_000));
-    // Content before: unread, read, read while it was young. How it is seen, and with what
-    // signature, the same as before. Whether it is in doubt then.
-    let (missed, unwatched) = (Evidence::Missed(NOW), Evidence::Unwatched(NOW));
-    let cases = [
-        (None, Evidence::Stat, young, false),
-        (None, missed, old, false),
-        (None, missed, young, true),
-        (None, unwatched, old, false),
-        (None, unwatched, young, true),
-        (Some(false), Evidence::Stat, young, false),
-        (Some(false), Evidence::Written, old, true),
-        (Some(false), missed, young, false),
-        (Some(false), unwatched, young, false),
-        (Some(true), Evidence::Stat, young, false),
-        (Some(true), missed, old, true),
-        (Some(true), unwatched, old, true),
-    ];
-    for case in cases {
-        let (read, how, signature, suspect) = case;
-        let mut index = Index::new(Instance(1), dir(1));
-        index.begin_log();
-        let (node, _) = index.upsert(Index::ROOT, b"a", signature, Evidence::Stat);
-        index.seal();
-        let clock = index.clock();
-        let stale = index.unread()[0].1;
-        if let Some(racy) = read {
-            index.read(node, stale, Some(Digest([1; 32])), racy);
-        }
-        assert_eq!(index.upsert(Index::ROOT, b"a", signature, how).1, Difference::None, "{case:?}");
-        assert_eq!(index.has_suspects(), suspect, "{case:?}");
-        if !suspect {
-            continue;
-        }
-        // What was being read meanwhile does not count.
-        index.read(node, stale, Some(Digest([2; 32])), false);
-        assert!(index.has_suspects(), "{case:?}");
-        let generation = index.unread()[0].1;
-        index.read(node, generation, Some(Digest([1; 32])), false);
-        index.seal();
-        let told = index.changes_since(clock).changes.len();
-        assert_eq!(told, usize::from(read.is_none()), "{case:?}: told of what is as it was known");
-    }
-}
-
-#[test]
-fn what_comes_where_nobody_watches_is_in_doubt_while_it_is_young() {
-    const NOW: i64 = 10_000_000_000;
-    for (age, suspect) in [(1_000_000, true), (1_000_000_000, false)] {
-        let mut index = Index::new(Instance(1), dir(1));
-        let upsert = |index: &mut Index, inode| {
-            index.upsert(Index::ROOT, b"a", file(inode, NOW - age), Evidence::Unwatched(NOW)).1
-        };
-        assert_eq!(upsert(&mut index, 2), Difference::New);
-        assert_eq!(index.has_suspects(), suspect, "new, {age} ns old");
-        assert_eq!(upsert(&mut index, 3), Difference::Changed);
-        assert_eq!(index.has_suspects(), suspect, "changed, {age} ns old");
-        index.upsert(Index::ROOT, b"d", dir(4), Evidence::Unwatched(NOW));
-        assert_eq!(index.has_suspects(), suspect, "a directory has no content");
-    }
-}
-
-#[test]
-fn what_was_young_and_unread_when_it_was_saved_is_in_doubt_afterwards() {
-    const NOW: i64 = 10_000_000_000;
-    for (age, suspect) in [(1_000_000, true), (1_000_000_000, false)] {
-        let mut index = Index::new(Instance(1), dir(1));
-        index.upsert(Index::ROOT, b"a", file(2, NOW - age), Evidence::Stat);
-        let (header, pages) = index.save(usize::MAX, NOW);
-        let restored = Index::restore(Instance(2), &header.expect("all at once"), &pages);
-        assert_eq!(restored.expect("as it was saved").has_suspects(), suspect, "{age} ns old");
-    }
 }

@@ -133,9 +133,11 @@ impl Contents {
         }
         match result {
             ReadResult::Content { digest, racy } => {
-                synchronizer.index_mut().read(node, generation, Some(digest), racy);
+                synchronizer.index_mut().record_content(node, generation, Some(digest), racy);
             }
-            ReadResult::Unreadable => synchronizer.index_mut().read(node, generation, None, true),
+            ReadResult::Unreadable => {
+                synchronizer.index_mut().record_content(node, generation, None, true)
+            }
             ReadResult::Changed => synchronizer.restat(node)?,
             ReadResult::Superseded => {}
             ReadResult::ResourceExhausted(error) => {

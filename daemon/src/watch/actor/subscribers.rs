@@ -82,7 +82,7 @@ impl Subscribers {
         let tick = synchronizer.index().clock().tick;
         if tick != self.counted_tick {
             let burst = self.burst.get_or_insert_with(|| Debounce::begin(now));
-            burst.add(now, synchronizer.index().happened_since(self.counted_tick));
+            burst.add(now, synchronizer.index().change_count_since(self.counted_tick));
             self.counted_tick = tick;
         }
         if let Some(burst) = self.burst {

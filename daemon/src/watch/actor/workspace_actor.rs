@@ -214,7 +214,7 @@ impl WorkspaceActor {
         let index = self.synchronizer.index();
         let are_few = query.since.is_none_or(|since| {
             since.instance == index.clock().instance
-                && index.happened_since(since.tick) <= MAX_FAST_CHANGES
+                && index.change_count_since(since.tick) <= MAX_FAST_CHANGES
         });
         let is_well = self.timers.retry.is_none() && self.error.is_none();
         are_few && is_well && self.synchronizer.is_fast()

@@ -122,7 +122,7 @@ impl Fixture {
     /// Has everything read; `racy` tells what is said of the contents.
     fn read(&mut self, racy: bool) {
         for (node, generation) in self.synchronizer.index.unread() {
-            self.synchronizer.index.read(node, generation, Some(Digest([7; 32])), racy);
+            self.synchronizer.index.record_content(node, generation, Some(Digest([7; 32])), racy);
         }
         self.synchronizer.index.seal();
         assert!(self.synchronizer.index.all_read());

@@ -81,9 +81,11 @@ fn read_all(synchronizer: &mut Synchronizer) -> Result<u64, WorkspaceError> {
             files += 1;
             match job.run(&mut buffer).result {
                 ReadResult::Content { digest, racy } => {
-                    synchronizer.index.read(node, generation, Some(digest), racy);
+                    synchronizer.index.record_content(node, generation, Some(digest), racy);
                 }
-                ReadResult::Unreadable => synchronizer.index.read(node, generation, None, true),
+                ReadResult::Unreadable => {
+                    synchronizer.index.record_content(node, generation, None, true)
+                }
                 ReadResult::Changed | ReadResult::Superseded => synchronizer.restat(node)?,
                 ReadResult::ResourceExhausted(error) => {
                     return Err(WorkspaceError::exhausted(synchronizer.path_of(node), error));
