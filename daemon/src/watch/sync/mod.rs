@@ -15,6 +15,8 @@ mod open_writers;
 mod root;
 mod rule_table;
 mod run;
+#[cfg(test)]
+mod scripted;
 mod stat_path;
 mod synchronizer;
 #[cfg(test)]
