@@ -1,4 +1,4 @@
-//! The source under test in a twin: one that can be stopped, be another user, or have little.
+//! The source under test in a child: one that can be stopped, be another user, or have little.
 
 use crate::child_process::{self, ChildProcess};
 use crate::source::{Answers, Source};
@@ -14,23 +14,23 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// See the [module](self). Its copies are the same twin.
+/// See the [module](self). Its copies are the same child.
 #[derive(Clone, Debug)]
-pub struct Remote(Rc<RefCell<ChildProcess>>);
+pub struct ChildSource(Rc<RefCell<ChildProcess>>);
 
-impl Remote {
+impl ChildSource {
     /// Starts one, see [`ChildProcess::start`]; its entry calls [`serve`].
     #[must_use]
     pub fn start(entry: &str, wrapper: &[&str], environment: &[(&str, &str)]) -> Self {
         Self(Rc::new(RefCell::new(ChildProcess::start(entry, wrapper, environment))))
     }
 
-    /// Sends the twin a signal.
+    /// Sends the child a signal.
     pub fn signal(&self, signal: Signal) {
         self.0.borrow().signal(signal);
     }
 
-    /// Lets the twin open no more descriptors than it has, or as many as it may.
+    /// Lets the child open no more descriptors than it has, or as many as it may.
     ///
     /// # Panics
     ///
@@ -52,7 +52,7 @@ impl Remote {
     }
 }
 
-impl Answers for Remote {
+impl Answers for ChildSource {
     fn info(&mut self, root: &Path) -> Result<Summary, String> {
         self.ask(&json!({ "ask": "info", "root": bytes(root) })).map(|value| summary(root, &value))
     }
@@ -68,18 +68,18 @@ impl Answers for Remote {
     }
 }
 
-/// What the twin does.
+/// What the child does.
 ///
 /// # Panics
 ///
 /// When it is asked what nobody asks.
 pub fn serve() {
-    let mut desk = Source::chosen().desk(vec![]);
+    let mut registry = Source::chosen().registry(vec![]);
     child_process::serve(|line| {
         let asked: Value = serde_json::from_str(line).expect("JSON");
         let root = path(&asked["root"]);
         let answer = match asked["ask"].as_str() {
-            Some("info") => desk.info(&root).map(|summary| {
+            Some("info") => registry.info(&root).map(|summary| {
                 json!({
                     "counts": [summary.files, summary.dirs, summary.bytes, summary.watches],
                     "source": format!("{:?}", summary.source),
@@ -90,14 +90,14 @@ pub fn serve() {
             }),
             Some("changes") => {
                 let since = asked["since"].as_str().map(|text| text.parse().expect("a clock"));
-                desk.changes(&root, since).map(|changes| {
+                registry.changes(&root, since).map(|changes| {
                     let list: Vec<_> = changes.changes.iter().map(change_to_json).collect();
                     json!({
                         "clock": changes.clock.to_string(), "fresh": changes.fresh, "list": list,
                     })
                 })
             }
-            Some("forget") => Ok(json!(desk.forget(&root))),
+            Some("forget") => Ok(json!(registry.forget(&root))),
             Some("can open") => {
                 let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
                 // Those that are open stay so.

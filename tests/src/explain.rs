@@ -1,4 +1,4 @@
-//! Whether what is told of changes is the difference between two listings: all of it, and nothing
+//! Whether what is reported of changes is the difference between two listings: all of it, and nothing
 //! else.
 
 use crate::oracle::{Entry, Kind, Listing};
@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 /// # Errors
 ///
 /// A change that can not be: something is added where something is, or goes where nothing is, or
-/// one path is told of twice.
+/// one path is reported of twice.
 pub fn apply(paths: &BTreeSet<PathBuf>, changes: &Changes) -> Result<BTreeSet<PathBuf>, String> {
     let mut after = if changes.fresh { BTreeSet::new() } else { paths.clone() };
     let before = after.clone();
     for pair in changes.changes.windows(2) {
         // As text is sorted: a slash is a byte like others.
         if pair[0].path.as_os_str() >= pair[1].path.as_os_str() {
-            return Err(format!("not sorted, or told twice: {:?}, {:?}", pair[0], pair[1]));
+            return Err(format!("not sorted, or reported twice: {:?}, {:?}", pair[0], pair[1]));
         }
     }
     let mut lost = BTreeSet::new();
@@ -48,18 +48,18 @@ pub fn apply(paths: &BTreeSet<PathBuf>, changes: &Changes) -> Result<BTreeSet<Pa
 ///
 /// # Errors
 ///
-/// What is not told, or told wrongly.
+/// What is not reported, or reported wrongly.
 pub fn explain(before: &Listing, after: &Listing, changes: &Changes) -> Result<(), String> {
     let paths = |listing: &Listing| listing.entries.keys().cloned().collect::<BTreeSet<_>>();
     let (then, now) = (paths(before), paths(after));
-    let told = apply(&then, changes)?;
+    let reported = apply(&then, changes)?;
     let name = |set: &mut dyn Iterator<Item = &PathBuf>| -> Vec<PathBuf> {
         set.take(10).cloned().collect()
     };
-    if told != now {
-        let missing = name(&mut now.difference(&told));
-        let phantom = name(&mut told.difference(&now));
-        return Err(format!("not told that there is: {missing:?}; or is not: {phantom:?}"));
+    if reported != now {
+        let missing = name(&mut now.difference(&reported));
+        let phantom = name(&mut reported.difference(&now));
+        return Err(format!("not reported that there is: {missing:?}; or is not: {phantom:?}"));
     }
     for change in &changes.changes {
         entry_fits(before, after, change)?;
@@ -74,18 +74,18 @@ pub fn explain(before: &Listing, after: &Listing, changes: &Changes) -> Result<(
     for (path, entry) in &after.entries {
         let same = before.entries.get(path).is_some_and(|before| same(before, entry));
         if !same && !about.contains(path) {
-            return Err(format!("not told: {} has changed to {entry:?}", path.display()));
+            return Err(format!("not reported: {} has changed to {entry:?}", path.display()));
         }
     }
     Ok(())
 }
 
-/// A directory counts by its name only: what is in it is told by itself.
+/// A directory counts by its name only: what is in it is reported by itself.
 fn same(before: &Entry, after: &Entry) -> bool {
     before.kind == after.kind && (before.kind == Kind::Dir || before.content == after.content)
 }
 
-/// What is there, or was, is of the type it is told to be, and a rename keeps it.
+/// What is there, or was, is of the type it is reported to be, and a rename keeps it.
 fn entry_fits(before: &Listing, after: &Listing, change: &Change) -> Result<(), String> {
     let at = |listing: &Listing, path: &Path| -> Option<EntryType> {
         listing.entries.get(path).map(|entry| entry.kind.entry_type())
@@ -100,7 +100,7 @@ fn entry_fits(before: &Listing, after: &Listing, change: &Change) -> Result<(), 
     if fits { Ok(()) } else { Err(format!("of another type: {change:?}")) }
 }
 
-/// No path is told of but at or below one of `touched`.
+/// No path is reported of but at or below one of `touched`.
 ///
 /// # Errors
 ///

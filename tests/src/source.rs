@@ -72,25 +72,25 @@ impl Source {
     /// Changes in brief as this source tells them. Without events a rename is a removal and an
     /// addition, unless it is of a file within its directory.
     #[must_use]
-    pub fn tells(self, changes: &[&str]) -> Vec<String> {
-        let mut told = Vec::new();
+    pub fn expected(self, changes: &[&str]) -> Vec<String> {
+        let mut reported = Vec::new();
         for change in changes {
             match change.split_once('>') {
                 Some((from, to)) if self.splits(from, to) => {
                     let slash = if to.ends_with('/') { "/" } else { "" };
-                    told.extend([format!("-{from}{slash}"), format!("+{to}")]);
+                    reported.extend([format!("-{from}{slash}"), format!("+{to}")]);
                 }
-                _ => told.push((*change).to_owned()),
+                _ => reported.push((*change).to_owned()),
             }
         }
-        let path = |told: &String| {
-            let path = told.rsplit('>').next().unwrap_or(told);
+        let path = |reported: &String| {
+            let path = reported.rsplit('>').next().unwrap_or(reported);
             path.trim_start_matches(['+', '-', '~']).trim_end_matches('/').to_owned()
         };
         if self == Self::Poll {
-            told.sort_by_key(path);
+            reported.sort_by_key(path);
         }
-        told
+        reported
     }
 
     /// In how many changes it tells the rename of a directory, for each that is in it.
@@ -106,7 +106,7 @@ impl Source {
 
     /// Somebody who answers by this source and never looks below `excluded`.
     #[must_use]
-    pub fn desk(self, excluded: Vec<PathBuf>) -> Box<dyn Answers> {
+    pub fn registry(self, excluded: Vec<PathBuf>) -> Box<dyn Answers> {
         match self {
             Self::Native => Box::new(WorkspaceRegistry::new(excluded)),
             Self::Model => Box::new(Model::new(excluded)),

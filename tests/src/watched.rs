@@ -33,7 +33,7 @@ impl Watched {
     /// The same without what is below `excluded`.
     #[must_use]
     pub fn without(root: &Path, excluded: Vec<PathBuf>) -> Self {
-        let answers = Source::chosen().desk(excluded.clone());
+        let answers = Source::chosen().registry(excluded.clone());
         Self { excluded, ..Self::by(root, answers) }
     }
 
@@ -82,9 +82,12 @@ impl Watched {
     /// When there is none.
     #[track_caller]
     pub fn clock(&mut self) -> Clock {
-        let told = self.answers.changes(&self.root, None).expect("a clock");
-        assert!(!told.fresh && told.changes.is_empty(), "more than the clock: {told:?}");
-        told.clock
+        let reported = self.answers.changes(&self.root, None).expect("a clock");
+        assert!(
+            !reported.fresh && reported.changes.is_empty(),
+            "more than the clock: {reported:?}"
+        );
+        reported.clock
     }
 
     /// What has changed since.
@@ -169,14 +172,15 @@ impl Watched {
         let before = self.agrees();
         let clock = self.clock();
         act(&self.root);
-        let told = self.since(clock);
+        let reported = self.since(clock);
         let after = self.agrees();
-        assert!(!told.fresh, "the clock is foreign now");
-        explain(&before, &after, &told).unwrap_or_else(|error| panic!("{error}\n{told:#?}"));
-        brief(&told)
+        assert!(!reported.fresh, "the clock is foreign now");
+        explain(&before, &after, &reported)
+            .unwrap_or_else(|error| panic!("{error}\n{reported:#?}"));
+        brief(&reported)
     }
 
-    /// The same, and no path is told of but at or below those.
+    /// The same, and no path is reported of but at or below those.
     ///
     /// # Panics
     ///
@@ -186,12 +190,12 @@ impl Watched {
         let before = self.agrees();
         let clock = self.clock();
         act(&self.root);
-        let told = self.since(clock);
+        let reported = self.since(clock);
         let after = self.agrees();
         let touched: BTreeSet<_> = touched.iter().map(PathBuf::from).collect();
-        let right = explain(&before, &after, &told).and_then(|()| within(&told, &touched));
-        right.unwrap_or_else(|error| panic!("{error}\n{told:#?}"));
-        told
+        let right = explain(&before, &after, &reported).and_then(|()| within(&reported, &touched));
+        right.unwrap_or_else(|error| panic!("{error}\n{reported:#?}"));
+        reported
     }
 
     /// Does something that is no change: the clock stands still.
@@ -204,9 +208,9 @@ impl Watched {
         self.agrees();
         let clock = self.clock();
         act(&self.root);
-        let told = self.since(clock);
-        assert_eq!(brief(&told), [""; 0]);
-        assert_eq!(told.clock, clock, "the clock has moved");
+        let reported = self.since(clock);
+        assert_eq!(brief(&reported), [""; 0]);
+        assert_eq!(reported.clock, clock, "the clock has moved");
         self.agrees();
     }
 }

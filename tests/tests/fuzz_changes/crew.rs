@@ -55,9 +55,9 @@ impl Crew {
             seed += 1;
             Order { seed, ..order }
         };
-        for twin in &mut self.processes {
+        for child in &mut self.processes {
             let Order { seed, count, kinds } = next();
-            twin.tell(&format!("{seed} {count} {}", kinds as u8));
+            child.tell(&format!("{seed} {count} {}", kinds as u8));
         }
         for thread in &self.threads {
             thread.orders.as_ref().expect("BUG: ended").send(next()).expect("a thread that lives");
@@ -73,8 +73,8 @@ impl Crew {
                 }
             });
         }
-        for twin in &mut self.processes {
-            reports.push(serde_json::from_str(&twin.hear()).expect("a report"));
+        for child in &mut self.processes {
+            reports.push(serde_json::from_str(&child.hear()).expect("a report"));
         }
         reports
     }
@@ -84,7 +84,7 @@ impl Drop for Crew {
     fn drop(&mut self) {
         for thread in &mut self.threads {
             drop(thread.orders.take());
-            // A thread that panicked has told why.
+            // A thread that panicked has reported why.
             let _ = thread.joined.take().map(JoinHandle::join);
         }
     }
@@ -92,9 +92,10 @@ impl Drop for Crew {
 
 /// What a process of the crew does.
 pub(crate) fn serve() {
-    let told = |name: &str| std::env::var(name).expect("started by the test");
-    let number = told("BD_FUZZ_HAND").parse().expect("a number");
-    let hand = Hand::new(told("BD_FUZZ_ROOT").as_ref(), told("BD_FUZZ_OUTSIDE").as_ref(), number);
+    let reported = |name: &str| std::env::var(name).expect("started by the test");
+    let number = reported("BD_FUZZ_HAND").parse().expect("a number");
+    let hand =
+        Hand::new(reported("BD_FUZZ_ROOT").as_ref(), reported("BD_FUZZ_OUTSIDE").as_ref(), number);
     bd_tests::child_process::serve(|line| {
         let numbers: Vec<u64> =
             line.split(' ').map(|part| part.parse().expect("a number")).collect();

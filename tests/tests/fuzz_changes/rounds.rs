@@ -17,7 +17,7 @@ const LONGEST: u64 = 60;
 /// Moments of the past that are asked about again.
 const PAST: usize = 12;
 
-/// One round in so many is of operations on single files only: nothing may be told of a file then
+/// One round in so many is of operations on single files only: nothing may be reported of a file then
 /// that the system says was not touched.
 const FILES_ONLY: u64 = 3;
 
@@ -32,7 +32,7 @@ pub(crate) struct Rounds {
     pub(crate) done: u64,
     rounds: u64,
     queries: u64,
-    told: u64,
+    reported: u64,
     renames: u64,
     seed: u64,
     rng: Rng,
@@ -57,12 +57,12 @@ impl Rounds {
         let listing = watched.agrees();
         let past = VecDeque::from([(listing, watched.clock())]);
         let rng = Rng::new(seed);
-        let (done, rounds, queries, told, renames) = Default::default();
+        let (done, rounds, queries, reported, renames) = Default::default();
         Self {
             done,
             rounds,
             queries,
-            told,
+            reported,
             renames,
             seed,
             rng,
@@ -98,15 +98,17 @@ impl Rounds {
         let mut in_between = None;
         let reports = self.crew.burst(order, || {
             queries += 1;
-            let told = watched.try_since(clock).and_then(|told| {
+            let reported = watched.try_since(clock).and_then(|reported| {
                 let info = watched.try_info()?;
-                Ok((told, info))
+                Ok((reported, info))
             });
-            let verdict = told.and_then(|(told, _)| match () {
-                () if told.fresh => Err("the line is broken".to_owned()),
-                () if told.clock.tick < tick => Err(format!("from {tick} back to {}", told.clock)),
+            let verdict = reported.and_then(|(reported, _)| match () {
+                () if reported.fresh => Err("the line is broken".to_owned()),
+                () if reported.clock.tick < tick => {
+                    Err(format!("from {tick} back to {}", reported.clock))
+                }
                 () => {
-                    tick = told.clock.tick;
+                    tick = reported.clock.tick;
                     Ok(())
                 }
             });
@@ -145,7 +147,7 @@ impl Rounds {
         }
     }
 
-    /// What is told after the burst beside what there is.
+    /// What is reported after the burst beside what there is.
     fn judge(&mut self, kinds: Kinds, since: &[usize]) -> Result<(Listing, Clock), String> {
         // Sometimes the question for changes is the one that has to find out.
         let first = match self.rng.one_in(2) {
@@ -156,23 +158,23 @@ impl Rounds {
         let mut clock = None;
         for &index in since {
             let (then, since) = &self.past[index];
-            let told = self.watched.try_since(*since)?;
-            explain(then, &now, &told)
-                .map_err(|error| format!("since {since}, {told:#?}\n{error}"))?;
+            let reported = self.watched.try_since(*since)?;
+            explain(then, &now, &reported)
+                .map_err(|error| format!("since {since}, {reported:#?}\n{error}"))?;
             if kinds == Kinds::Files && index + 1 == self.past.len() {
-                untouched(then, &now, &told)?;
+                untouched(then, &now, &reported)?;
             }
-            self.told += told.changes.len() as u64;
+            self.reported += reported.changes.len() as u64;
             let renamed = |kind: &ChangeKind| matches!(kind, ChangeKind::Renamed { .. });
             self.renames +=
-                told.changes.iter().filter(|change| renamed(&change.kind)).count() as u64;
-            clock = Some(told.clock);
+                reported.changes.iter().filter(|change| renamed(&change.kind)).count() as u64;
+            clock = Some(reported.clock);
         }
         if let Some(first) = first
             && Some(first.clock) != clock
         {
             let late = self.watched.try_since(first.clock)?;
-            return Err(format!("not told at first: {:#?}", late.changes));
+            return Err(format!("not reported at first: {:#?}", late.changes));
         }
         Ok((now, clock.ok_or("BUG: nothing was asked")?))
     }
@@ -186,8 +188,12 @@ impl Rounds {
             assert!(self.watched.try_info().is_err(), "there is no root, seed {}", self.seed);
         }
         fs_ops::repository(&root);
-        let told = self.watched.since(old);
-        assert!(told.fresh && told.clock.instance != old.instance, "seed {}: {told:?}", self.seed);
+        let reported = self.watched.since(old);
+        assert!(
+            reported.fresh && reported.clock.instance != old.instance,
+            "seed {}: {reported:?}",
+            self.seed
+        );
         self.past = VecDeque::from([(self.watched.agrees(), self.watched.clock())]);
     }
 
@@ -209,22 +215,22 @@ impl Rounds {
 
     pub(crate) fn summary(&self) -> String {
         format!(
-            "{} operations in {} rounds, {} questions meanwhile, {} changes told, {} of them renames",
-            self.done, self.rounds, self.queries, self.told, self.renames
+            "{} operations in {} rounds, {} questions meanwhile, {} changes reported, {} of them renames",
+            self.done, self.rounds, self.queries, self.reported, self.renames
         )
     }
 
     /// A fuzzer that does nothing finds nothing.
     pub(crate) fn has_tested_something(&self) {
-        assert!(self.told > self.done / 20, "hardly anything changed");
+        assert!(self.reported > self.done / 20, "hardly anything changed");
         assert!(self.renames > 0, "nothing was renamed");
         assert!(self.queries > 0, "nobody asked meanwhile");
     }
 }
 
-/// A file whose content and times, to the change of its inode, are what they were is not told of.
-fn untouched(before: &Listing, after: &Listing, told: &Changes) -> Result<(), String> {
-    for change in told.changes.iter().filter(|change| change.entry != EntryType::Dir) {
+/// A file whose content and times, to the change of its inode, are what they were is not reported of.
+fn untouched(before: &Listing, after: &Listing, reported: &Changes) -> Result<(), String> {
+    for change in reported.changes.iter().filter(|change| change.entry != EntryType::Dir) {
         let pair = (before.entries.get(&change.path), after.entries.get(&change.path));
         if let (Some(before), Some(after)) = pair
             && (before.content, before.stat) == (after.content, after.stat)

@@ -1,18 +1,18 @@
 //! Stores that are damaged while no daemon runs.
 
-use crate::place::Place;
+use crate::fixture::Fixture;
 use std::fs;
 
 #[test]
 fn with_any_damage_the_daemon_starts_and_what_it_says_is_right() {
-    let mut place = Place::new();
+    let mut fixture = Fixture::new();
     for number in 0..300 {
-        place.write(&format!("many/f{number}"), &format!("{number}"));
+        fixture.write(&format!("many/f{number}"), &format!("{number}"));
     }
-    place.mark();
-    let _ = place.sandbox.ok(&["daemon", "stop"]);
-    let db = place.sandbox.home().join("state/store/db");
-    let kept = place.sandbox.outside().join("kept");
+    fixture.mark();
+    let _ = fixture.sandbox.ok(&["daemon", "stop"]);
+    let db = fixture.sandbox.home().join("state/store/db");
+    let kept = fixture.sandbox.outside().join("kept");
     let store = db.parent().expect("a store");
     let copied = std::process::Command::new("cp").arg("-a").arg(store).arg(&kept).status();
     assert!(copied.expect("cp starts").success());
@@ -37,12 +37,12 @@ fn with_any_damage_the_daemon_starts_and_what_it_says_is_right() {
             1 => fs::remove_file(&db).expect("a removal"),
             _ => fs::write(&db, bytes).expect("a damaged database"),
         }
-        place.write("f3", &format!("variant {variant}"));
-        place.agrees();
-        let begun_anew = place.since(0).fresh;
-        assert!(variant != 0 || !begun_anew, "a whole store was not read");
-        fresh += u32::from(begun_anew);
-        let _ = place.sandbox.ok(&["daemon", "stop"]);
+        fixture.write("f3", &format!("variant {variant}"));
+        fixture.agrees();
+        let read_anew = fixture.since(0).fresh;
+        assert!(variant != 0 || !read_anew, "a whole store was not read");
+        fresh += u32::from(read_anew);
+        let _ = fixture.sandbox.ok(&["daemon", "stop"]);
     }
     println!("{fresh} of 20 begun anew");
     assert!(fresh > 0, "no damage was done");

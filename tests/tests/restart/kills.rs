@@ -1,6 +1,6 @@
 //! Daemons that are killed at any moment of the operations that `fuzz_changes` has.
 
-use crate::place::Place;
+use crate::fixture::Fixture;
 use bd_tests::fs_ops::{self, Hand, Kinds, Order};
 use bd_tests::rng::{Rng, number};
 use std::time::Duration;
@@ -27,28 +27,28 @@ fn burst(hands: &[Hand], rng: &mut Rng, most: u64) -> usize {
 
 #[test]
 fn after_a_kill_at_any_moment_every_answer_is_right_or_begins_anew() {
-    let mut place = Place::new();
+    let mut fixture = Fixture::new();
     let seed = number("BD_FUZZ_SEED", 1);
     let mut rng = Rng::new(seed);
-    let (root, outside) = (place.sandbox.workspace(), place.sandbox.outside().join("store"));
+    let (root, outside) = (fixture.sandbox.workspace(), fixture.sandbox.outside().join("store"));
     std::fs::create_dir_all(&outside).expect("a directory");
     fs_ops::repository(&root);
     let hands: Vec<_> = (0..HANDS).map(|number| Hand::new(&root, &outside, number)).collect();
     let (mut exact, mut fresh, mut done) = (0, 0, 0);
-    place.mark();
+    fixture.mark();
     for round in 0..number("BD_FUZZ_KILLS", ROUNDS) {
         eprintln!("BD_FUZZ_SEED={seed} round {round}");
         for _ in 0..rng.below(4) {
             done += burst(&hands, &mut rng, 20);
-            place.mark();
+            fixture.mark();
         }
         if round % 6 == 0 {
-            place.write("certain", &format!("{round}"));
-            place.mark();
+            fixture.write("certain", &format!("{round}"));
+            fixture.mark();
             // It saves all it knows when it ends well.
-            let _ = place.sandbox.ok(&["daemon", "restart"]);
+            let _ = fixture.sandbox.ok(&["daemon", "restart"]);
         }
-        let pid = place.sandbox.daemon_pid();
+        let pid = fixture.sandbox.daemon_pid();
         let after = Duration::from_micros(rng.below(WITHIN));
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -60,16 +60,17 @@ fn after_a_kill_at_any_moment_every_answer_is_right_or_begins_anew() {
         bd_tests::eventually("it is gone", || !bd_tests::sandbox::alive(pid));
         done += burst(&hands, &mut rng, 10);
         if rng.one_in(2) {
-            place.agrees();
+            fixture.agrees();
         }
         for _ in 0..4 {
-            let moment = rng.below(place.past.len() as u64) as usize;
-            let told = place.since(moment);
-            (exact, fresh) = (exact + u32::from(!told.fresh), fresh + u32::from(told.fresh));
+            let moment = rng.below(fixture.past.len() as u64) as usize;
+            let reported = fixture.since(moment);
+            (exact, fresh) =
+                (exact + u32::from(!reported.fresh), fresh + u32::from(reported.fresh));
         }
-        place.mark();
-        let surplus = place.past.len().saturating_sub(12);
-        place.past.drain(..surplus);
+        fixture.mark();
+        let surplus = fixture.past.len().saturating_sub(12);
+        fixture.past.drain(..surplus);
     }
     println!("{done} operations, {exact} answers exact, {fresh} fresh");
     assert!(exact > 0 && fresh > 0, "{exact} exact, {fresh} fresh: one of them was not tested");

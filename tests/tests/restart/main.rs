@@ -2,8 +2,8 @@
 //! killed at any moment, with a damaged store, and after another boot.
 
 mod damaged;
+mod fixture;
 mod kills;
-mod place;
 mod rules;
-mod shelves;
+mod snapshots;
 mod stops;

@@ -2,7 +2,7 @@
 //! did it. An answer that is late by one event is caught at the next question at the latest, since
 //! each is compared with a full walk.
 
-use crate::place::{Place, write};
+use crate::fixture::{Fixture, write};
 use bd_tests::rng::Rng;
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -90,15 +90,15 @@ fn act(root: &Path, shell: &mut Shell, rng: &mut Rng, round: u64) {
 
 #[test]
 fn twenty_thousand_operations_by_several_processes_are_each_seen_by_the_next_question() {
-    let mut place = Place::with(&["f0", "f1", "d0/x", "d1/in/ner/y"]);
-    let mut shell = Shell::new(place.root());
-    let (mut rng, root) = (Rng::new(3), place.root().to_path_buf());
+    let mut fixture = Fixture::with(&["f0", "f1", "d0/x", "d1/in/ner/y"]);
+    let mut shell = Shell::new(fixture.root());
+    let (mut rng, root) = (Rng::new(3), fixture.root().to_path_buf());
     for round in 0..ROUNDS {
         if rng.one_in(TOLD) {
-            place.step(|root| act(root, &mut shell, &mut rng, round));
+            fixture.step(|root| act(root, &mut shell, &mut rng, round));
         } else {
             act(&root, &mut shell, &mut rng, round);
-            let compared = place.compare();
+            let compared = fixture.compare();
             assert!(compared.is_ok(), "round {round}: {compared:?}");
         }
     }
@@ -107,8 +107,8 @@ fn twenty_thousand_operations_by_several_processes_are_each_seen_by_the_next_que
 #[test]
 fn questions_from_several_sides_have_each_seen_what_was_written_before_them() {
     // Each thread has a file and a source of its own below one root.
-    let place = Place::with(&["start"]);
-    let root = place.root();
+    let fixture = Fixture::with(&["start"]);
+    let root = fixture.root();
     std::thread::scope(|scope| {
         for thread in 0..3 {
             scope.spawn(move || {
@@ -117,11 +117,12 @@ fn questions_from_several_sides_have_each_seen_what_was_written_before_them() {
                 let mut clock = watched.clock();
                 for round in 0..300 {
                     write(&mine, &format!("{round:04}"));
-                    let told = watched.since(clock);
+                    let reported = watched.since(clock);
                     let name = format!("mine{thread}");
-                    let named = told.changes.iter().any(|change| change.path == Path::new(&name));
-                    assert!(named, "{round}: {told:?}");
-                    clock = told.clock;
+                    let named =
+                        reported.changes.iter().any(|change| change.path == Path::new(&name));
+                    assert!(named, "{round}: {reported:?}");
+                    clock = reported.clock;
                 }
             });
         }

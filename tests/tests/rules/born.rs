@@ -1,6 +1,6 @@
 //! Rule 1: what comes into being faster than it can be watched is found all the same.
 
-use crate::place::{Place, sh, write};
+use crate::fixture::{Fixture, sh, write};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,17 +21,17 @@ fn thousand(root: &std::path::Path, name: &str) {
 
 #[test]
 fn a_thousand_nested_directories_and_their_nine_thousand_files_are_all_found() {
-    let mut place = Place::with(&["a"]);
-    let told = place.step(|root| thousand(root, "c"));
-    assert_eq!(told.len(), 10_000);
+    let mut fixture = Fixture::with(&["a"]);
+    let reported = fixture.step(|root| thousand(root, "c"));
+    assert_eq!(reported.len(), 10_000);
 }
 
 #[test]
 fn directories_that_are_made_while_others_are_asked_about_are_all_found() {
-    let mut place = Place::with(&["a"]);
-    let before = place.clock();
+    let mut fixture = Fixture::with(&["a"]);
+    let before = fixture.clock();
     let done = AtomicBool::new(false);
-    let root = place.root().to_path_buf();
+    let root = fixture.root().to_path_buf();
     let asked = std::thread::scope(|scope| {
         scope.spawn(|| {
             thousand(&root, "c");
@@ -39,18 +39,18 @@ fn directories_that_are_made_while_others_are_asked_about_are_all_found() {
         });
         let mut asked = 0;
         while !done.load(Ordering::Acquire) {
-            place.info();
+            fixture.info();
             asked += 1;
         }
         asked
     });
-    let told = place.since(before);
-    assert_eq!(told.changes.len(), 10_000, "after {asked} questions");
+    let reported = fixture.since(before);
+    assert_eq!(reported.changes.len(), 10_000, "after {asked} questions");
     // Every one of them is under watch, however it was found.
     for chain in [0, 42, 99] {
         let deep = format!("c{chain}/{}", "d/".repeat(9));
         assert_eq!(
-            place.step(|root| write(&root.join(&deep).join("f0"), "new")),
+            fixture.step(|root| write(&root.join(&deep).join("f0"), "new")),
             [format!("~{deep}f0")]
         );
     }
@@ -58,27 +58,27 @@ fn directories_that_are_made_while_others_are_asked_about_are_all_found() {
 
 #[test]
 fn a_directory_chain_and_its_file_made_by_another_process_are_found_each_time() {
-    let mut place = Place::with(&["a"]);
+    let mut fixture = Fixture::with(&["a"]);
     for round in 0..100 {
-        let told = place.step(|root| {
+        let reported = fixture.step(|root| {
             sh(
                 root,
                 &format!("mkdir -p r{round}/x/y/z; echo 1 >r{round}/x/y/z/f; echo 2 >r{round}/x/f"),
             );
         });
-        assert_eq!(told.len(), 6, "{told:?}");
+        assert_eq!(reported.len(), 6, "{reported:?}");
     }
 }
 
 #[test]
 fn an_unpacked_archive_is_found_whole() {
-    let mut place = Place::with(&["a"]);
-    let archive = place.outside("t.tar");
-    let packed = place.outside("packed");
+    let mut fixture = Fixture::with(&["a"]);
+    let archive = fixture.outside("t.tar");
+    let packed = fixture.outside("packed");
     fs::create_dir(&packed).expect("a directory");
     thousand(&packed, "p");
     sh(&packed, &format!("tar cf {} .", archive.display()));
-    let told =
-        place.step(|root| sh(root, &format!("mkdir new; tar xf {} -C new", archive.display())));
-    assert_eq!(told.len(), 10_001);
+    let reported =
+        fixture.step(|root| sh(root, &format!("mkdir new; tar xf {} -C new", archive.display())));
+    assert_eq!(reported.len(), 10_001);
 }

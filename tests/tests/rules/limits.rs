@@ -1,9 +1,9 @@
 //! Rule 8: what the system does not give is made up for by looking, and said. The limits are
 //! lowered in a user namespace, for the remote source alone.
 
-use crate::place::{Place, rename, write};
+use crate::fixture::{Fixture, rename, write};
 use bd_daemon::watch::SourceKind;
-use bd_tests::child_source::Remote;
+use bd_tests::child_source::ChildSource;
 use bd_tests::explain::{brief, explain};
 use bd_tests::{Source, Watched};
 use std::fs;
@@ -15,7 +15,7 @@ const OWN_LIMITS: [&str; 5] = ["unshare", "--user", "--map-root-user", "sh", "-e
 
 /// A source for which shell text has lowered something; `None`, with a printed reason, where that
 /// is not permitted.
-fn lowered(place: &Place, text: &str, own: bool) -> Option<Watched> {
+fn lowered(fixture: &Fixture, text: &str, own: bool) -> Option<Watched> {
     let script = format!("{text}; exec \"$0\" \"$@\"");
     let mut wrapper = if own { OWN_LIMITS.to_vec() } else { vec!["sh", "-ec"] };
     wrapper.push(&script);
@@ -24,14 +24,14 @@ fn lowered(place: &Place, text: &str, own: bool) -> Option<Watched> {
         eprintln!("skipped: {text:?} is not permitted here");
         return None;
     }
-    let remote = Remote::start("remote", &wrapper, &[]);
-    Some(Watched::by(place.root(), Box::new(remote)))
+    let child = ChildSource::start("child", &wrapper, &[]);
+    Some(Watched::by(fixture.root(), Box::new(child)))
 }
 
 /// Sixty directories, of which far fewer can be watched.
-fn place() -> Place {
+fn fixture() -> Fixture {
     let files: Vec<_> = (0..60).map(|n| format!("d{}/e{}/f", n / 10, n % 10)).collect();
-    Place::with(&files.iter().map(String::as_str).collect::<Vec<_>>())
+    Fixture::with(&files.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Whatever happens anywhere is seen at once.
@@ -39,12 +39,12 @@ fn stays_right(watched: &mut Watched) {
     for dir in 0..6 {
         for sub in 0..10 {
             let path = format!("d{dir}/e{sub}/f");
-            let told = watched.step(|root| write(&root.join(&path), "edited"));
-            assert_eq!(told, [format!("~{path}")]);
+            let reported = watched.step(|root| write(&root.join(&path), "edited"));
+            assert_eq!(reported, [format!("~{path}")]);
         }
     }
-    let told = watched.step(|root| write(&root.join("d5/new/deep/er/f"), "x"));
-    assert_eq!(told, ["+d5/new/", "+d5/new/deep/", "+d5/new/deep/er/", "+d5/new/deep/er/f"]);
+    let reported = watched.step(|root| write(&root.join("d5/new/deep/er/f"), "x"));
+    assert_eq!(reported, ["+d5/new/", "+d5/new/deep/", "+d5/new/deep/er/", "+d5/new/deep/er/f"]);
     assert_eq!(
         watched.step(|root| write(&root.join("d5/new/deep/er/f"), "y")),
         ["~d5/new/deep/er/f"]
@@ -68,9 +68,9 @@ fn is_said(watched: &mut Watched, names: &str) {
 
 #[test]
 fn too_few_watches_for_the_tree_are_no_silent_loss() {
-    let place = place();
+    let fixture = fixture();
     let lower = "echo 20 >/proc/sys/user/max_inotify_watches";
-    let Some(mut watched) = lowered(&place, lower, true) else { return };
+    let Some(mut watched) = lowered(&fixture, lower, true) else { return };
     watched.agrees();
     is_said(&mut watched, "max_user_watches");
     assert!(watched.info().watches <= 20, "{:?}", watched.info());
@@ -80,9 +80,9 @@ fn too_few_watches_for_the_tree_are_no_silent_loss() {
 
 #[test]
 fn watches_that_run_out_later_are_no_silent_loss() {
-    let place = Place::with(&["a", "d/b"]);
+    let fixture = Fixture::with(&["a", "d/b"]);
     let lower = "echo 10 >/proc/sys/user/max_inotify_watches";
-    let Some(mut watched) = lowered(&place, lower, true) else { return };
+    let Some(mut watched) = lowered(&fixture, lower, true) else { return };
     watched.agrees();
     let said = watched.info();
     assert!(said.warnings.is_empty() || !Source::chosen().has_watches(), "too early: {said:?}");
@@ -95,59 +95,59 @@ fn watches_that_run_out_later_are_no_silent_loss() {
 
 #[test]
 fn not_a_single_watch_is_no_silent_loss() {
-    let place = place();
+    let fixture = fixture();
     let lower = "echo 0 >/proc/sys/user/max_inotify_watches";
-    let Some(mut watched) = lowered(&place, lower, true) else { return };
+    let Some(mut watched) = lowered(&fixture, lower, true) else { return };
     is_said(&mut watched, "max_user_watches");
     stays_right(&mut watched);
 }
 
 #[test]
 fn no_instance_of_inotify_at_all_is_no_silent_loss() {
-    let place = place();
+    let fixture = fixture();
     let lower = "echo 0 >/proc/sys/user/max_inotify_instances";
-    let Some(mut watched) = lowered(&place, lower, true) else { return };
+    let Some(mut watched) = lowered(&fixture, lower, true) else { return };
     is_said(&mut watched, "max_user_instances");
     stays_right(&mut watched);
 }
 
 #[test]
 fn few_descriptors_are_enough_for_many_directories() {
-    let place = place();
+    let fixture = fixture();
     for dir in 0..20 {
         for depth in 1..20 {
-            write(&place.at(format!("w{dir}/{}f", "d/".repeat(depth))), "x");
+            write(&fixture.at(format!("w{dir}/{}f", "d/".repeat(depth))), "x");
         }
     }
-    let Some(mut watched) = lowered(&place, "ulimit -n 24", false) else { return };
+    let Some(mut watched) = lowered(&fixture, "ulimit -n 24", false) else { return };
     stays_right(&mut watched);
 }
 
 /// A place that a remote source knows, and that source, which can be denied descriptors.
-fn known() -> (Place, Remote, Watched) {
-    let place = Place::with(&[".gitignore", "d/a", "d/b", "x.log", "e/deep/er/c"]);
-    write(&place.at(".gitignore"), "*.log\n");
-    let remote = Remote::start("remote", &[], &[]);
-    let watched = Watched::by(place.root(), Box::new(remote.clone()));
-    (place, remote, watched)
+fn known() -> (Fixture, ChildSource, Watched) {
+    let fixture = Fixture::with(&[".gitignore", "d/a", "d/b", "x.log", "e/deep/er/c"]);
+    write(&fixture.at(".gitignore"), "*.log\n");
+    let child = ChildSource::start("child", &[], &[]);
+    let watched = Watched::by(fixture.root(), Box::new(child.clone()));
+    (fixture, child, watched)
 }
 
 /// Without descriptors there is no answer, or a right one; with them again the line goes on.
 fn comes_through(act: impl FnOnce(&Path)) -> Vec<String> {
-    let (_place, remote, mut watched) = known();
+    let (_fixture, child, mut watched) = known();
     let before = watched.agrees();
     let clock = watched.clock();
-    remote.set_can_open(false);
+    child.set_can_open(false);
     act(watched.root());
-    let told = watched.try_info().map(|said| said.files);
-    remote.set_can_open(true);
+    let reported = watched.try_info().map(|said| said.files);
+    child.set_can_open(true);
     let after = watched.agrees();
-    let error = told.expect_err("contents can not have been read");
+    let error = reported.expect_err("contents can not have been read");
     assert!(error.contains("Too many open files") && error.contains("ulimit"), "{error}");
-    let told = watched.since(clock);
-    assert!(!told.fresh, "the line is broken");
-    explain(&before, &after, &told).unwrap_or_else(|error| panic!("{error}\n{told:#?}"));
-    brief(&told)
+    let reported = watched.since(clock);
+    assert!(!reported.fresh, "the line is broken");
+    explain(&before, &after, &reported).unwrap_or_else(|error| panic!("{error}\n{reported:#?}"));
+    brief(&reported)
 }
 
 #[test]
@@ -157,20 +157,20 @@ fn contents_that_can_not_be_read_for_want_of_descriptors_are_read_later() {
 
 #[test]
 fn directories_that_can_not_be_listed_for_want_of_descriptors_do_not_lose_what_is_in_them() {
-    let told = comes_through(|root| {
+    let reported = comes_through(|root| {
         rename(root.join("e"), root.join("f"));
         write(&root.join("new/dir/d"), "new");
     });
     let moved = ["e>f/", "e/deep>f/deep/", "e/deep/er>f/deep/er/", "e/deep/er/c>f/deep/er/c"];
     let new = ["+new/", "+new/dir/", "+new/dir/d"];
-    assert_eq!(told, Source::chosen().tells(&[&moved[..], &new[..]].concat()));
+    assert_eq!(reported, Source::chosen().expected(&[&moved[..], &new[..]].concat()));
 }
 
 #[test]
 fn ignore_files_that_can_not_be_read_for_want_of_descriptors_still_hold() {
-    let told = comes_through(|root| {
+    let reported = comes_through(|root| {
         write(&root.join(".gitignore"), "*.log\nb\n");
         write(&root.join("y.log"), "ignored");
     });
-    assert_eq!(told, ["~.gitignore", "-d/b"]);
+    assert_eq!(reported, ["~.gitignore", "-d/b"]);
 }

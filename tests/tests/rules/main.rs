@@ -1,5 +1,5 @@
 //! The rules of watching, each with a test that shows what breaks when it is broken. All of it
-//! goes through the questions that the daemon asks its desk, on real files, with whatever source
+//! goes through the questions that the daemon asks its registry, on real files, with whatever source
 //! `BD_SOURCE` chooses; `BD_SOURCE=model` tests the tests.
 //!
 //! | rule | where |
@@ -27,6 +27,7 @@
 mod after;
 mod born;
 mod content;
+mod fixture;
 mod ignoring;
 mod limits;
 mod links;
@@ -34,7 +35,6 @@ mod modes;
 mod moves;
 mod names;
 mod overflow;
-mod place;
 mod quiet;
 mod roots;
 mod saves;
@@ -42,6 +42,6 @@ mod saves;
 /// Entry of the other processes of these tests.
 #[test]
 #[ignore = "no test: another process of tests"]
-fn remote() {
+fn child() {
     bd_tests::child_source::serve();
 }

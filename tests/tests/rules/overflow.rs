@@ -1,7 +1,7 @@
 //! Rule 6: more events than the system keeps. The source is a stopped process meanwhile.
 
-use crate::place::{Place, calm, rename, write};
-use bd_tests::child_source::Remote;
+use crate::fixture::{Fixture, calm, rename, write};
+use bd_tests::child_source::ChildSource;
 use bd_tests::explain::{explain, within};
 use bd_tests::{Listing, Watched};
 use nix::sys::signal::Signal;
@@ -21,22 +21,29 @@ fn assert_overflow() {
 }
 
 /// A tree with something of everything, and a remote source that has seen it.
-fn place() -> (Place, Remote, Watched) {
+fn fixture() -> (Fixture, ChildSource, Watched) {
     assert_overflow();
-    let place =
-        Place::with(&[".gitignore", "keep/0", "keep/1", "edit/2", "edit/3", "old/4", "old/deep/5"]);
-    write(&place.at(".gitignore"), "storm\n");
-    fs::create_dir(place.at("storm")).expect("a directory");
-    fs::create_dir(place.at("wind")).expect("a directory");
-    calm(&place.at(".gitignore"));
-    let remote = Remote::start("remote", &[], &[]);
-    let watched = Watched::by(place.root(), Box::new(remote.clone()));
-    (place, remote, watched)
+    let fixture = Fixture::with(&[
+        ".gitignore",
+        "keep/0",
+        "keep/1",
+        "edit/2",
+        "edit/3",
+        "old/4",
+        "old/deep/5",
+    ]);
+    write(&fixture.at(".gitignore"), "storm\n");
+    fs::create_dir(fixture.at("storm")).expect("a directory");
+    fs::create_dir(fixture.at("wind")).expect("a directory");
+    calm(&fixture.at(".gitignore"));
+    let child = ChildSource::start("child", &[], &[]);
+    let watched = Watched::by(fixture.root(), Box::new(child.clone()));
+    (fixture, child, watched)
 }
 
 /// Lets events be lost: those of `act` that come behind the storm, too.
-fn storm(remote: &Remote, root: &Path, act: impl FnOnce(&Path)) {
-    remote.signal(Signal::SIGSTOP);
+fn storm(child: &ChildSource, root: &Path, act: impl FnOnce(&Path)) {
+    child.signal(Signal::SIGSTOP);
     for file in 0..STORM {
         fs::write(root.join(format!("wind/{file}")), "x").expect("a file");
     }
@@ -44,16 +51,16 @@ fn storm(remote: &Remote, root: &Path, act: impl FnOnce(&Path)) {
         fs::remove_file(root.join(format!("wind/{file}"))).expect("a removal");
     }
     act(root);
-    remote.signal(Signal::SIGCONT);
+    child.signal(Signal::SIGCONT);
 }
 
 #[test]
-fn what_happened_behind_an_overflow_is_found_and_nothing_else_is_told() {
-    let (_place, remote, mut watched) = place();
+fn what_happened_behind_an_overflow_is_found_and_nothing_else_is_reported() {
+    let (_fixture, child, mut watched) = fixture();
     let before: Listing = watched.agrees();
     let clock = watched.clock();
     let outside = tempfile::tempdir().expect("a directory");
-    storm(&remote, &watched.at(""), |root| {
+    storm(&child, &watched.at(""), |root| {
         write(&root.join("edit/2"), "X");
         write(&root.join("new/dir/6"), "new");
         fs::remove_file(root.join("edit/3")).expect("a removal");
@@ -62,14 +69,14 @@ fn what_happened_behind_an_overflow_is_found_and_nothing_else_is_told() {
         write(&outside.path().join("in/7"), "moved in");
         rename(outside.path().join("in"), root.join("in"));
     });
-    let told = watched.since(clock);
+    let reported = watched.since(clock);
     let after = watched.agrees();
-    assert_eq!(told.clock.instance, clock.instance, "the clock has lost its line");
-    assert!(!told.fresh);
+    assert_eq!(reported.clock.instance, clock.instance, "the clock has lost its line");
+    assert!(!reported.fresh);
     let touched = ["edit/2", "edit/3", "new", "old", "young", "in"];
     let touched: BTreeSet<_> = touched.iter().map(PathBuf::from).collect();
-    explain(&before, &after, &told)
-        .and_then(|()| within(&told, &touched))
+    explain(&before, &after, &reported)
+        .and_then(|()| within(&reported, &touched))
         .expect("all, and no more");
     // Whatever came into being is watched.
     for path in ["new/dir/6", "young/deep/5", "in/7"] {
@@ -79,78 +86,78 @@ fn what_happened_behind_an_overflow_is_found_and_nothing_else_is_told() {
 
 #[test]
 fn an_overflow_without_a_change_moves_no_clock() {
-    let (_place, remote, mut watched) = place();
+    let (_fixture, child, mut watched) = fixture();
     watched.agrees();
     let clock = watched.clock();
-    storm(&remote, &watched.at(""), |_| {});
-    let told = watched.since(clock);
-    assert_eq!((told.clock.instance, told.fresh), (clock.instance, false));
-    assert_eq!(told.changes, []);
+    storm(&child, &watched.at(""), |_| {});
+    let reported = watched.since(clock);
+    assert_eq!((reported.clock.instance, reported.fresh), (clock.instance, false));
+    assert_eq!(reported.changes, []);
     watched.agrees();
 }
 
 #[test]
 fn a_same_size_edit_with_its_time_set_back_behind_an_overflow_is_found() {
-    let (_place, remote, mut watched) = place();
+    let (_fixture, child, mut watched) = fixture();
     for path in ["edit/2", "edit/3"] {
         calm(&watched.at(path));
     }
     watched.agrees();
     let clock = watched.clock();
-    storm(&remote, &watched.at(""), |root| {
+    storm(&child, &watched.at(""), |root| {
         let time = fs::metadata(root.join("edit/2")).and_then(|at| at.modified()).expect("a time");
         fs::write(root.join("edit/2"), "EDIT/2").expect("a write");
-        crate::place::set_modified(&root.join("edit/2"), time);
+        crate::fixture::set_modified(&root.join("edit/2"), time);
     });
-    let told = watched.since(clock);
-    assert_eq!(bd_tests::explain::brief(&told), ["~edit/2"]);
+    let reported = watched.since(clock);
+    assert_eq!(bd_tests::explain::brief(&reported), ["~edit/2"]);
     watched.agrees();
 }
 
 #[test]
 fn one_overflow_after_the_other_is_survived() {
-    let (_place, remote, mut watched) = place();
+    let (_fixture, child, mut watched) = fixture();
     let mut before = watched.agrees();
     let mut clock = watched.clock();
     for round in 0..3 {
-        storm(&remote, &watched.at(""), |root| {
+        storm(&child, &watched.at(""), |root| {
             write(&root.join(format!("round{round}/f")), "x");
             rename(root.join("keep"), root.join("kept"));
             rename(root.join("kept"), root.join("keep"));
             write(&root.join("keep/0"), &format!("{round}"));
         });
-        let told = watched.since(clock);
+        let reported = watched.since(clock);
         let after = watched.agrees();
-        assert_eq!(told.clock.instance, clock.instance);
-        explain(&before, &after, &told).expect("explained");
-        (before, clock) = (after, told.clock);
+        assert_eq!(reported.clock.instance, clock.instance);
+        explain(&before, &after, &reported).expect("explained");
+        (before, clock) = (after, reported.clock);
     }
 }
 
 #[test]
 fn a_storm_in_what_is_ignored_is_no_change() {
-    let (_place, remote, mut watched) = place();
+    let (_fixture, child, mut watched) = fixture();
     watched.agrees();
     let clock = watched.clock();
-    remote.signal(Signal::SIGSTOP);
+    child.signal(Signal::SIGSTOP);
     for file in 0..STORM {
         fs::write(watched.at(format!("storm/{file}")), "x").expect("a file");
     }
-    remote.signal(Signal::SIGCONT);
+    child.signal(Signal::SIGCONT);
     assert_eq!(watched.since(clock).clock, clock);
     watched.agrees();
 }
 
 #[test]
 fn an_ignore_file_that_changed_behind_an_overflow_counts() {
-    let (_place, remote, mut watched) = place();
+    let (_fixture, child, mut watched) = fixture();
     write(&watched.at("storm/x"), "x");
     let before = watched.agrees();
     let clock = watched.clock();
-    storm(&remote, &watched.at(""), |root| write(&root.join(".gitignore"), "old\n"));
-    let told = watched.since(clock);
+    storm(&child, &watched.at(""), |root| write(&root.join(".gitignore"), "old\n"));
+    let reported = watched.since(clock);
     let after = watched.agrees();
-    explain(&before, &after, &told).expect("explained");
+    explain(&before, &after, &reported).expect("explained");
     assert!(after.entries.contains_key(Path::new("storm/x")));
     assert!(!after.entries.contains_key(Path::new("old")));
 }

@@ -1,46 +1,46 @@
 //! Rules 17 and 18: what makes no change: reading, our own files, and what is ignored.
 
-use crate::place::{Place, sh, write};
+use crate::fixture::{Fixture, sh, write};
 use bd_tests::{Watched, oracle};
 use std::fs;
 
 #[test]
 fn reading_everything_moves_no_clock() {
-    let mut place = Place::with(&["a"]);
+    let mut fixture = Fixture::with(&["a"]);
     for n in 0..3_000 {
-        write(&place.at(format!("d{}/e{}/f{n}", n % 10, n % 100)), &n.to_string());
+        write(&fixture.at(format!("d{}/e{}/f{n}", n % 10, n % 100)), &n.to_string());
     }
-    place.unmoved(|root| {
+    fixture.unmoved(|root| {
         oracle::walk(root, &[]).expect("a listing");
         sh(root, "find . -type f -exec cat {} + >/dev/null; ls -lR >/dev/null");
     });
     // Neither does another one who hashes it.
-    place.unmoved(|root| drop(Watched::new(root).agrees()));
+    fixture.unmoved(|root| drop(Watched::new(root).agrees()));
 }
 
 #[test]
 fn opening_for_writing_without_a_write_loses_nothing() {
-    let mut place = Place::with(&["a", "b"]);
-    place.step_within(&["a"], |root| {
+    let mut fixture = Fixture::with(&["a", "b"]);
+    fixture.step_within(&["a"], |root| {
         drop(fs::File::options().append(true).open(root.join("a")).expect("a file"));
     });
-    assert_eq!(place.step(|root| write(&root.join("a"), "x")), ["~a"]);
+    assert_eq!(fixture.step(|root| write(&root.join("a"), "x")), ["~a"]);
 }
 
 #[test]
 fn questions_move_no_clock() {
-    let mut place = Place::with(&["a", "d/b"]);
-    let clock = place.clock();
+    let mut fixture = Fixture::with(&["a", "d/b"]);
+    let clock = fixture.clock();
     for _ in 0..100 {
-        assert_eq!(place.info().clock, Some(clock));
-        assert_eq!(place.since(clock).clock, clock);
+        assert_eq!(fixture.info().clock, Some(clock));
+        assert_eq!(fixture.since(clock).clock, clock);
     }
 }
 
 #[test]
 fn our_own_directories_are_no_part_of_it() {
-    let place = Place::with(&["a", "home/db", "home/run/sock", "sub/home/not-ours"]);
-    let mut watched = Watched::without(place.root(), vec![place.at("home")]);
+    let fixture = Fixture::with(&["a", "home/db", "home/run/sock", "sub/home/not-ours"]);
+    let mut watched = Watched::without(fixture.root(), vec![fixture.at("home")]);
     assert_eq!(watched.agrees().files, 2);
     watched.unmoved(|root| {
         write(&root.join("home/db"), "edited");
@@ -52,16 +52,16 @@ fn our_own_directories_are_no_part_of_it() {
         fs::remove_dir_all(root.join("home")).expect("a removal");
         write(&root.join("home/db"), "again");
     });
-    let told = watched.step(|root| write(&root.join("sub/home/not-ours"), "x"));
-    assert_eq!(told, ["~sub/home/not-ours"]);
+    let reported = watched.step(|root| write(&root.join("sub/home/not-ours"), "x"));
+    assert_eq!(reported, ["~sub/home/not-ours"]);
 }
 
 #[test]
 fn version_control_and_caches_are_no_part_of_it() {
-    let mut place =
-        Place::with(&["a", ".git/HEAD", "sub/.hg/x", "py/__pycache__/a.pyc", "py/a.py"]);
-    assert_eq!(place.agrees().files, 2);
-    place.unmoved(|root| {
+    let mut fixture =
+        Fixture::with(&["a", ".git/HEAD", "sub/.hg/x", "py/__pycache__/a.pyc", "py/a.py"]);
+    assert_eq!(fixture.agrees().files, 2);
+    fixture.unmoved(|root| {
         for path in
             [".git/index", ".git/objects/aa/bb", "sub/.hg/y", "py/__pycache__/b.pyc", ".jj/x"]
         {
@@ -70,15 +70,15 @@ fn version_control_and_caches_are_no_part_of_it() {
         write(&root.join("sub/.git"), "gitdir: elsewhere");
         fs::remove_dir_all(root.join(".git/objects")).expect("a removal");
     });
-    assert_eq!(place.step(|root| write(&root.join("py/a.py"), "x")), ["~py/a.py"]);
+    assert_eq!(fixture.step(|root| write(&root.join("py/a.py"), "x")), ["~py/a.py"]);
 }
 
 #[test]
 fn what_is_ignored_is_silent_and_costs_no_watch() {
-    let mut place = Place::with(&["a", ".gitignore"]);
-    write(&place.at(".gitignore"), "target/\n*.log\n");
-    let watches = place.info().watches;
-    place.unmoved(|root| {
+    let mut fixture = Fixture::with(&["a", ".gitignore"]);
+    write(&fixture.at(".gitignore"), "target/\n*.log\n");
+    let watches = fixture.info().watches;
+    fixture.unmoved(|root| {
         write(&root.join("target/deep/er/x"), "x");
         write(&root.join("x.log"), "x");
         fs::rename(root.join("x.log"), root.join("y.log")).expect("a rename");
@@ -86,5 +86,5 @@ fn what_is_ignored_is_silent_and_costs_no_watch() {
         fs::remove_dir_all(root.join("target")).expect("a removal");
         write(&root.join("target/deep/er/x"), "z");
     });
-    assert_eq!(place.info().watches, watches);
+    assert_eq!(fixture.info().watches, watches);
 }

@@ -1,6 +1,6 @@
 //! Rules 15 and 16: the root goes, comes, and is another one; clocks of other lines.
 
-use crate::place::{Place, rename, write};
+use crate::fixture::{Fixture, rename, write};
 use bd_daemon::index::{Clock, Instance};
 use bd_tests::Watched;
 use bd_tests::explain::{brief, explain};
@@ -10,61 +10,61 @@ use std::fs;
 /// answers are right.
 #[track_caller]
 fn begins_anew(watched: &mut Watched, old: Clock) {
-    let told = watched.since(old);
-    assert_ne!(told.clock.instance, old.instance, "the old line goes on");
-    assert!(told.fresh, "{told:?}");
+    let reported = watched.since(old);
+    assert_ne!(reported.clock.instance, old.instance, "the old line goes on");
+    assert!(reported.fresh, "{reported:?}");
     let real = watched.agrees();
-    explain(&real, &real, &told).expect("everything there is");
-    assert_eq!(told.changes.len(), real.entries.len());
-    let told = watched.step(|root| {
+    explain(&real, &real, &reported).expect("everything there is");
+    assert_eq!(reported.changes.len(), real.entries.len());
+    let reported = watched.step(|root| {
         write(&root.join("after/x"), "1");
         write(&root.join("y"), "1");
     });
-    assert_eq!(told, ["+after/", "+after/x", "+y"]);
+    assert_eq!(reported, ["+after/", "+after/x", "+y"]);
     assert_eq!(watched.step(|root| write(&root.join("after/x"), "2")), ["~after/x"]);
 }
 
 #[test]
 fn without_its_root_there_is_no_answer_and_with_it_a_new_line_begins() {
-    let mut place = Place::with(&["a", "d/b"]);
-    place.agrees();
-    let clock = place.clock();
+    let mut fixture = Fixture::with(&["a", "d/b"]);
+    fixture.agrees();
+    let clock = fixture.clock();
     for _ in 0..3 {
-        fs::remove_dir_all(place.root()).expect("a removal");
-        let said = place.try_info().expect_err("there is nothing");
-        assert!(said.contains(place.root().to_str().expect("UTF-8")), "{said}");
-        assert!(place.try_since(clock).is_err());
-        write(&place.at("d/b"), "d/b");
-        write(&place.at("n"), "new");
-        begins_anew(&mut place, clock);
+        fs::remove_dir_all(fixture.root()).expect("a removal");
+        let said = fixture.try_info().expect_err("there is nothing");
+        assert!(said.contains(fixture.root().to_str().expect("UTF-8")), "{said}");
+        assert!(fixture.try_since(clock).is_err());
+        write(&fixture.at("d/b"), "d/b");
+        write(&fixture.at("n"), "new");
+        begins_anew(&mut fixture, clock);
     }
 }
 
 #[test]
 fn a_root_that_is_deleted_and_made_again_between_two_questions_is_another_one() {
-    let mut place = Place::with(&["a", "d/b"]);
+    let mut fixture = Fixture::with(&["a", "d/b"]);
     for _ in 0..5 {
-        place.agrees();
-        let clock = place.clock();
-        fs::remove_dir_all(place.root()).expect("a removal");
-        write(&place.at("a"), "a");
-        write(&place.at("d/b"), "d/b");
-        begins_anew(&mut place, clock);
+        fixture.agrees();
+        let clock = fixture.clock();
+        fs::remove_dir_all(fixture.root()).expect("a removal");
+        write(&fixture.at("a"), "a");
+        write(&fixture.at("d/b"), "d/b");
+        begins_anew(&mut fixture, clock);
     }
 }
 
 #[test]
 fn a_root_in_whose_place_another_directory_was_moved_is_another_one() {
-    let mut place = Place::with(&["a", "d/b"]);
-    place.agrees();
-    let clock = place.clock();
-    let (other, old) = (place.outside("other"), place.outside("old"));
+    let mut fixture = Fixture::with(&["a", "d/b"]);
+    fixture.agrees();
+    let clock = fixture.clock();
+    let (other, old) = (fixture.outside("other"), fixture.outside("old"));
     write(&other.join("a"), "other");
     write(&other.join("e/c"), "other");
-    rename(place.root(), &old);
-    rename(&other, place.root());
-    begins_anew(&mut place, clock);
-    place.unmoved(|_| write(&old.join("d/b"), "edited where nobody looks"));
+    rename(fixture.root(), &old);
+    rename(&other, fixture.root());
+    begins_anew(&mut fixture, clock);
+    fixture.unmoved(|_| write(&old.join("d/b"), "edited where nobody looks"));
 }
 
 #[test]
@@ -83,34 +83,34 @@ fn a_root_above_which_a_directory_got_another_name_is_gone() {
 
 #[test]
 fn a_root_that_went_and_came_back_is_right() {
-    let mut place = Place::with(&["a", "d/b"]);
-    place.agrees();
-    let away = place.outside("away");
-    rename(place.root(), &away);
+    let mut fixture = Fixture::with(&["a", "d/b"]);
+    fixture.agrees();
+    let away = fixture.outside("away");
+    rename(fixture.root(), &away);
     write(&away.join("d/b"), "edited meanwhile");
-    rename(&away, place.root());
-    place.agrees();
-    assert_eq!(place.step(|root| write(&root.join("d/b"), "later")), ["~d/b"]);
+    rename(&away, fixture.root());
+    fixture.agrees();
+    assert_eq!(fixture.step(|root| write(&root.join("d/b"), "later")), ["~d/b"]);
 }
 
 #[test]
 fn a_root_that_is_a_file_now_is_no_root() {
-    let mut place = Place::with(&["a"]);
-    place.agrees();
-    let clock = place.clock();
-    fs::remove_dir_all(place.root()).expect("a removal");
-    fs::write(place.root(), "a file").expect("a file");
-    assert!(place.try_info().is_err());
-    fs::remove_file(place.root()).expect("a removal");
-    write(&place.at("a"), "a");
-    begins_anew(&mut place, clock);
+    let mut fixture = Fixture::with(&["a"]);
+    fixture.agrees();
+    let clock = fixture.clock();
+    fs::remove_dir_all(fixture.root()).expect("a removal");
+    fs::write(fixture.root(), "a file").expect("a file");
+    assert!(fixture.try_info().is_err());
+    fs::remove_file(fixture.root()).expect("a removal");
+    write(&fixture.at("a"), "a");
+    begins_anew(&mut fixture, clock);
 }
 
 #[test]
 fn a_clock_of_another_line_or_of_the_future_gives_everything() {
-    let mut place = Place::with(&["a", "d/b"]);
-    place.agrees();
-    let own = place.clock();
+    let mut fixture = Fixture::with(&["a", "d/b"]);
+    fixture.agrees();
+    let own = fixture.clock();
     let foreign = [
         Clock { instance: Instance(own.instance.0 ^ 1), tick: own.tick },
         Clock { instance: Instance(own.instance.0 ^ 1), tick: 0 },
@@ -118,27 +118,27 @@ fn a_clock_of_another_line_or_of_the_future_gives_everything() {
         Clock { instance: own.instance, tick: u64::MAX },
     ];
     for clock in foreign {
-        let told = place.since(clock);
-        assert!(told.fresh, "{clock}");
-        assert_eq!(brief(&told), ["+a", "+d/", "+d/b"]);
-        assert_eq!(told.clock, own, "a question is no change");
+        let reported = fixture.since(clock);
+        assert!(reported.fresh, "{clock}");
+        assert_eq!(brief(&reported), ["+a", "+d/", "+d/b"]);
+        assert_eq!(reported.clock, own, "a question is no change");
     }
-    assert!(!place.since(own).fresh);
+    assert!(!fixture.since(own).fresh);
 }
 
 #[test]
 fn a_workspace_that_was_forgotten_has_another_line() {
-    let mut place = Place::with(&["a", "d/b"]);
-    place.agrees();
-    let clock = place.clock();
-    assert!(place.forget());
-    assert!(!place.forget(), "it is forgotten already");
-    begins_anew(&mut place, clock);
+    let mut fixture = Fixture::with(&["a", "d/b"]);
+    fixture.agrees();
+    let clock = fixture.clock();
+    assert!(fixture.forget());
+    assert!(!fixture.forget(), "it is forgotten already");
+    begins_anew(&mut fixture, clock);
 }
 
 #[test]
 fn clocks_of_two_roots_are_not_mixed_up() {
-    let (mut one, mut two) = (Place::with(&["a"]), Place::with(&["b"]));
+    let (mut one, mut two) = (Fixture::with(&["a"]), Fixture::with(&["b"]));
     let (first, second) = (one.clock(), two.clock());
     assert_ne!(first.instance, second.instance);
     assert!(one.since(second).fresh);
@@ -147,25 +147,25 @@ fn clocks_of_two_roots_are_not_mixed_up() {
 
 #[test]
 fn every_clock_there_was_can_be_asked_with() {
-    let mut place = Place::with(&["a"]);
-    let mut past = vec![(place.agrees(), place.clock())];
+    let mut fixture = Fixture::with(&["a"]);
+    let mut past = vec![(fixture.agrees(), fixture.clock())];
     for round in 0..30 {
         match round % 5 {
-            0 => write(&place.at(format!("n{round}/x")), "x"),
-            1 => write(&place.at("a"), &format!("{round}")),
-            2 => rename(place.at(format!("n{}", round - 2)), place.at(format!("m{round}"))),
-            3 => fs::remove_dir_all(place.at(format!("m{}", round - 1))).expect("a removal"),
-            _ => rename(place.at("a"), place.at("t")),
+            0 => write(&fixture.at(format!("n{round}/x")), "x"),
+            1 => write(&fixture.at("a"), &format!("{round}")),
+            2 => rename(fixture.at(format!("n{}", round - 2)), fixture.at(format!("m{round}"))),
+            3 => fs::remove_dir_all(fixture.at(format!("m{}", round - 1))).expect("a removal"),
+            _ => rename(fixture.at("a"), fixture.at("t")),
         }
-        past.push((place.agrees(), place.clock()));
+        past.push((fixture.agrees(), fixture.clock()));
         if round % 5 == 4 {
-            rename(place.at("t"), place.at("a"));
+            rename(fixture.at("t"), fixture.at("a"));
         }
-        let now = place.agrees();
+        let now = fixture.agrees();
         for (then, clock) in &past {
-            let told = place.since(*clock);
-            assert!(!told.fresh, "{clock} is forgotten");
-            explain(then, &now, &told).unwrap_or_else(|error| panic!("since {clock}: {error}"));
+            let reported = fixture.since(*clock);
+            assert!(!reported.fresh, "{clock} is forgotten");
+            explain(then, &now, &reported).unwrap_or_else(|error| panic!("since {clock}: {error}"));
         }
     }
 }

@@ -1,37 +1,37 @@
 //! Rule 12: the ways in which editors save are one modification of one file.
 
-use crate::place::{Place, link, rename, sh, write};
+use crate::fixture::{Fixture, link, rename, sh, write};
 use std::fs;
 
 #[test]
 fn a_temporary_file_renamed_over_the_file_is_one_modification() {
-    let mut place = Place::with(&["src/a", "src/b"]);
+    let mut fixture = Fixture::with(&["src/a", "src/b"]);
     for round in 0..50 {
-        let told = place.step(|root| {
+        let reported = fixture.step(|root| {
             write(&root.join("src/.a.tmp"), &format!("{round}"));
             rename(root.join("src/.a.tmp"), root.join("src/a"));
         });
-        assert_eq!(told, ["~src/a"]);
+        assert_eq!(reported, ["~src/a"]);
     }
 }
 
 #[test]
 fn a_temporary_file_from_elsewhere_renamed_over_the_file_is_one_modification() {
-    let mut place = Place::with(&["src/a", "b"]);
-    let (outside, inside) = (place.outside("tmp"), place.at("tmp"));
+    let mut fixture = Fixture::with(&["src/a", "b"]);
+    let (outside, inside) = (fixture.outside("tmp"), fixture.at("tmp"));
     for temporary in [&outside, &inside] {
-        let told = place.step(|root| {
+        let reported = fixture.step(|root| {
             write(temporary, "new");
             rename(temporary, root.join("src/a"));
         });
-        assert_eq!(told, ["~src/a"]);
+        assert_eq!(reported, ["~src/a"]);
     }
 }
 
 #[test]
 fn vim_with_a_backup_is_one_modification() {
-    let mut place = Place::with(&["a", "b"]);
-    let told = place.step(|root| {
+    let mut fixture = Fixture::with(&["a", "b"]);
+    let reported = fixture.step(|root| {
         // `:set backupcopy=no writebackup`: the probe, the backup, the new file, no backup.
         write(&root.join("4913"), "");
         fs::remove_file(root.join("4913")).expect("a removal");
@@ -39,19 +39,19 @@ fn vim_with_a_backup_is_one_modification() {
         write(&root.join("a"), "new");
         fs::remove_file(root.join("a~")).expect("a removal");
     });
-    assert_eq!(told, ["~a"]);
-    let told = place.step(|root| {
+    assert_eq!(reported, ["~a"]);
+    let reported = fixture.step(|root| {
         // `:set backup`: it stays.
         rename(root.join("a"), root.join("a~"));
         write(&root.join("a"), "newer");
     });
-    assert_eq!(told, ["~a", "+a~"]);
+    assert_eq!(reported, ["~a", "+a~"]);
 }
 
 #[test]
 fn emacs_with_a_lock_that_is_a_link_to_nowhere_is_one_modification() {
-    let mut place = Place::with(&["a", "b"]);
-    let told = place.step(|root| {
+    let mut fixture = Fixture::with(&["a", "b"]);
+    let reported = fixture.step(|root| {
         link("me@here.1:1", root.join(".#a"));
         write(&root.join("#a#"), "autosaved");
         fs::copy(root.join("a"), root.join("a~")).expect("a copy");
@@ -60,25 +60,25 @@ fn emacs_with_a_lock_that_is_a_link_to_nowhere_is_one_modification() {
             fs::remove_file(root.join(left)).expect("a removal");
         }
     });
-    assert_eq!(told, ["~a"]);
+    assert_eq!(reported, ["~a"]);
 }
 
 #[test]
 fn unlinking_and_creating_again_is_one_modification() {
-    let mut place = Place::with(&["a", "b"]);
+    let mut fixture = Fixture::with(&["a", "b"]);
     for round in 0..50 {
-        let told = place.step(|root| {
+        let reported = fixture.step(|root| {
             fs::remove_file(root.join("a")).expect("a removal");
             write(&root.join("a"), &format!("{round}"));
         });
-        assert_eq!(told, ["~a"]);
+        assert_eq!(reported, ["~a"]);
     }
 }
 
 #[test]
 fn a_file_without_a_name_that_is_linked_into_place_is_seen() {
-    let mut place = Place::with(&["a"]);
-    let told = place.step(|root| {
+    let mut fixture = Fixture::with(&["a"]);
+    let reported = fixture.step(|root| {
         // `O_TMPFILE` needs no name; a link gives it one, without a write or a close behind it.
         use std::io::Write as _;
         use std::os::unix::fs::OpenOptionsExt as _;
@@ -91,28 +91,29 @@ fn a_file_without_a_name_that_is_linked_into_place_is_seen() {
         nix::unistd::linkat(here, own.as_str(), here, &root.join("named"), follow).expect("a name");
         file.write_all(b", and more").expect("a write");
     });
-    assert_eq!(told, ["+named"]);
+    assert_eq!(reported, ["+named"]);
 }
 
 #[test]
-fn a_delete_that_lasts_is_told_and_so_is_what_follows_a_question_between_the_halves_of_a_save() {
-    let mut place = Place::with(&["a", "b"]);
-    assert_eq!(place.step(|root| rename(root.join("a"), root.join("a~"))), ["a>a~"]);
-    assert_eq!(place.step(|root| write(&root.join("a"), "new")), ["+a"]);
-    assert_eq!(place.step(|root| fs::remove_file(root.join("a~")).expect("a removal")), ["-a~"]);
+fn a_delete_that_lasts_is_reported_and_so_is_what_follows_a_question_between_the_halves_of_a_save()
+{
+    let mut fixture = Fixture::with(&["a", "b"]);
+    assert_eq!(fixture.step(|root| rename(root.join("a"), root.join("a~"))), ["a>a~"]);
+    assert_eq!(fixture.step(|root| write(&root.join("a"), "new")), ["+a"]);
+    assert_eq!(fixture.step(|root| fs::remove_file(root.join("a~")).expect("a removal")), ["-a~"]);
 }
 
 #[test]
 fn a_save_of_equal_content_does_not_hide_the_next_one() {
-    let mut place = Place::with(&["a", "b"]);
-    place.step_within(&["a"], |root| sh(root, "cp a ../t; mv ../t a"));
-    assert_eq!(place.step(|root| write(&root.join("a"), "z")), ["~a"]);
+    let mut fixture = Fixture::with(&["a", "b"]);
+    fixture.step_within(&["a"], |root| sh(root, "cp a ../t; mv ../t a"));
+    assert_eq!(fixture.step(|root| write(&root.join("a"), "z")), ["~a"]);
 }
 
 #[test]
 fn touching_changes_no_digest() {
-    let mut place = Place::with(&["a", "d/b"]);
-    let digest = place.info().tree_digest;
-    place.step_within(&["a", "d"], |root| sh(root, "touch a d d/b; chmod 600 a; chmod 755 d"));
-    assert_eq!(place.info().tree_digest, digest);
+    let mut fixture = Fixture::with(&["a", "d/b"]);
+    let digest = fixture.info().tree_digest;
+    fixture.step_within(&["a", "d"], |root| sh(root, "touch a d d/b; chmod 600 a; chmod 755 d"));
+    assert_eq!(fixture.info().tree_digest, digest);
 }

@@ -9,18 +9,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A sandbox, and the moments that were asked about.
-pub(crate) struct Place {
+pub(crate) struct Fixture {
     pub(crate) sandbox: Sandbox,
     pub(crate) past: Vec<(Listing, Clock)>,
 }
 
-impl Place {
+impl Fixture {
     pub(crate) fn new() -> Self {
-        let place = Self { sandbox: Sandbox::new(), past: vec![] };
+        let fixture = Self { sandbox: Sandbox::new(), past: vec![] };
         for path in ["a/b/f0", "a/f1", "b/f2", "f3", "f4"] {
-            place.write(path, path);
+            fixture.write(path, path);
         }
-        place
+        fixture
     }
 
     pub(crate) fn at(&self, path: impl AsRef<Path>) -> PathBuf {
@@ -54,23 +54,23 @@ impl Place {
         self.past.push((listing, clock));
     }
 
-    /// What is told since a moment; it is right, whether fresh or not.
+    /// What is reported since a moment; it is right, whether fresh or not.
     #[track_caller]
     pub(crate) fn since(&self, moment: usize) -> Changes {
         let (then, clock) = &self.past[moment];
         let document = self.sandbox.json(&["changes", "--since", &clock.to_string()]);
-        let told = changes(&document);
-        let right = explain(then, &self.really(), &told);
-        right.unwrap_or_else(|error| panic!("since {clock}: {error}\n{told:#?}"));
-        told
+        let reported = changes(&document);
+        let right = explain(then, &self.really(), &reported);
+        right.unwrap_or_else(|error| panic!("since {clock}: {error}\n{reported:#?}"));
+        reported
     }
 
     /// The clock of every moment is known.
     #[track_caller]
     pub(crate) fn all_exact(&self) {
         for moment in 0..self.past.len() {
-            let told = self.since(moment);
-            assert!(!told.fresh, "the clock of moment {moment} is not known: {told:?}");
+            let reported = self.since(moment);
+            assert!(!reported.fresh, "the clock of moment {moment} is not known: {reported:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The same within one process, with a shelf that the test looks into.
+//! The same within one process, with a store that the test looks into.
 
 use bd_daemon::index::{Changes, Clock};
 use bd_daemon::watch::{Saved, SnapshotStore, Summary, WorkspaceRegistry};
@@ -9,6 +9,16 @@ use bd_tests::source::Answers;
 use std::fs::{self, File, FileTimes};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A file that changed as short a time before it was read may change without a trace (rule 11).
+const RACY_WINDOW: Duration = Duration::from_millis(40);
+
+/// How often it is tried to have a file read within that time.
+const MAX_TRIES: usize = 50;
+
+/// Files of a tree that is read within that time.
+const SMALL: usize = 14;
 
 /// Keeps all in memory; of an unclean end, or not.
 #[derive(Debug, Default)]
@@ -60,8 +70,12 @@ impl Drop for Ending {
 }
 
 fn tree() -> tempfile::TempDir {
+    tree_of(1500)
+}
+
+fn tree_of(files: usize) -> tempfile::TempDir {
     let dir = tempfile::Builder::new().prefix("bd").tempdir().expect("a directory");
-    for number in 0..1500 {
+    for number in 0..files {
         let path = dir.path().join(format!("d{}/f{number}", number % 7));
         fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
         fs::write(path, format!("{number:04}")).expect("a file");
@@ -69,22 +83,22 @@ fn tree() -> tempfile::TempDir {
     dir
 }
 
-fn desk(root: &Path, shelf: &Arc<Memory>) -> Watched {
-    let desk = WorkspaceRegistry::new(vec![]).with_snapshots(shelf.clone());
-    Watched::by(root, Box::new(Ending(desk)))
+fn registry(root: &Path, store: &Arc<Memory>) -> Watched {
+    let registry = WorkspaceRegistry::new(vec![]).with_snapshots(store.clone());
+    Watched::by(root, Box::new(Ending(registry)))
 }
 
 #[test]
-fn every_clock_of_earlier_desks_is_known() {
-    let (dir, shelf) = (tree(), Arc::new(Memory::default()));
+fn every_clock_of_earlier_registries_is_known() {
+    let (dir, store) = (tree(), Arc::new(Memory::default()));
     let mut past = vec![];
     for round in 0..6 {
-        let mut watched = desk(dir.path(), &shelf);
+        let mut watched = registry(dir.path(), &store);
         let now = watched.agrees();
         for (then, clock) in &past {
-            let told = watched.since(*clock);
-            assert!(!told.fresh, "round {round}: {clock} is not known");
-            explain(then, &now, &told).unwrap_or_else(|error| panic!("{error}\n{told:#?}"));
+            let reported = watched.since(*clock);
+            assert!(!reported.fresh, "round {round}: {clock} is not known");
+            explain(then, &now, &reported).unwrap_or_else(|error| panic!("{error}\n{reported:#?}"));
         }
         past.push((now, watched.clock()));
         fs::write(dir.path().join("d1/seen"), format!("{round}")).expect("a file");
@@ -101,50 +115,63 @@ fn every_clock_of_earlier_desks_is_known() {
 #[test]
 fn what_was_edited_right_after_it_was_read_is_read_again() {
     for mapped in [false, true] {
-        let (dir, shelf) = (tree(), Arc::new(Memory::default()));
-        let path = dir.path().join("d0/f0");
-        let mut watched = desk(dir.path(), &shelf);
-        let mut mapping = mapped.then(|| Mapped::open(&path));
-        if let Some(mapping) = &mut mapping {
-            // The pages are dirty: later stores leave no trace in the file's times.
-            mapping.store(0, b'a');
-        }
-        watched.agrees();
-        let clock = watched.clock();
-        drop(watched);
-        match &mut mapping {
-            Some(mapping) => mapping.store(0, b'b'),
-            None => {
-                let times = fs::metadata(&path).and_then(|at| at.modified()).expect("a time");
-                fs::write(&path, "9999").expect("a file");
-                let file = File::options().write(true).open(&path).expect("a file");
-                file.set_times(FileTimes::new().set_modified(times)).expect("times");
-            }
-        }
-        let mut watched = desk(dir.path(), &shelf);
-        watched.agrees();
-        let told = watched.since(clock);
-        assert!(!told.fresh);
-        assert_eq!(brief(&told), ["~d0/f0"], "mapped: {mapped}");
+        // On a machine under load it may be read too late to be racy: then it is tried again.
+        let is_tested = (0..MAX_TRIES).any(|_| is_edit_after_read_found(mapped));
+        assert!(is_tested, "never read within {RACY_WINDOW:?}");
     }
+}
+
+/// Whether a file was read soon enough after its change for that to be a test at all.
+fn is_edit_after_read_found(mapped: bool) -> bool {
+    let (dir, store) = (tree_of(SMALL), Arc::new(Memory::default()));
+    let path = dir.path().join("d0/f0");
+    let mut watched = registry(dir.path(), &store);
+    let mut mapping = mapped.then(|| Mapped::open(&path));
+    let changed = Instant::now();
+    if let Some(mapping) = &mut mapping {
+        // The pages are dirty: later stores leave no trace in the file's times.
+        mapping.store(0, b'a');
+    }
+    watched.try_info().expect("a workspace");
+    if mapped && changed.elapsed() > RACY_WINDOW {
+        return false;
+    }
+    watched.agrees();
+    let clock = watched.clock();
+    drop(watched);
+    match &mut mapping {
+        Some(mapping) => mapping.store(0, b'b'),
+        None => {
+            let times = fs::metadata(&path).and_then(|at| at.modified()).expect("a time");
+            fs::write(&path, "9999").expect("a file");
+            let file = File::options().write(true).open(&path).expect("a file");
+            file.set_times(FileTimes::new().set_modified(times)).expect("times");
+        }
+    }
+    let mut watched = registry(dir.path(), &store);
+    watched.agrees();
+    let reported = watched.since(clock);
+    assert!(!reported.fresh);
+    assert_eq!(brief(&reported), ["~d0/f0"], "mapped: {mapped}");
+    true
 }
 
 #[test]
 fn a_state_of_another_boot_is_used_only_after_a_clean_end() {
     for (unsafe_end, other_boot) in [(true, true), (true, false), (false, true)] {
-        let (dir, shelf) = (tree(), Arc::new(Memory::default()));
-        let mut watched = desk(dir.path(), &shelf);
+        let (dir, store) = (tree(), Arc::new(Memory::default()));
+        let mut watched = registry(dir.path(), &store);
         watched.agrees();
         let clock = watched.clock();
         drop(watched);
-        *shelf.unsafe_end.lock().expect("a lock") = unsafe_end;
+        *store.unsafe_end.lock().expect("a lock") = unsafe_end;
         if other_boot {
-            let mut saved = shelf.saved.lock().expect("a lock");
+            let mut saved = store.saved.lock().expect("a lock");
             let header = saved.as_mut().expect("a state").header.as_mut();
             header.expect("a header")[..16].fill(7);
         }
         fs::write(dir.path().join("d0/f0"), "edited").expect("a file");
-        let mut watched = desk(dir.path(), &shelf);
+        let mut watched = registry(dir.path(), &store);
         watched.agrees();
         assert_eq!(watched.since(clock).fresh, unsafe_end && other_boot);
     }
@@ -153,7 +180,7 @@ fn a_state_of_another_boot_is_used_only_after_a_clean_end() {
 type Harm = fn(&mut Saved);
 
 #[test]
-fn a_state_that_makes_no_sense_is_begun_anew() {
+fn a_state_that_makes_no_sense_is_read_anew() {
     let harms: [(&str, Harm); 8] = [
         ("a page lost", |saved| drop(saved.pages.pop_first())),
         ("the last page lost", |saved| drop(saved.pages.pop_last())),
@@ -170,22 +197,22 @@ fn a_state_that_makes_no_sense_is_begun_anew() {
         ("no header", |saved| header_of(saved).clear()),
     ];
     for (what, harm) in harms {
-        let (dir, shelf) = (tree(), Arc::new(Memory::default()));
-        let mut watched = desk(dir.path(), &shelf);
+        let (dir, store) = (tree(), Arc::new(Memory::default()));
+        let mut watched = registry(dir.path(), &store);
         watched.agrees();
         let clock = watched.clock();
         drop(watched);
-        let mut saved = shelf.saved.lock().expect("a lock");
+        let mut saved = store.saved.lock().expect("a lock");
         harm(saved.as_mut().expect("a state"));
         drop(saved);
         fs::write(dir.path().join("d0/f0"), "edited").expect("a file");
-        let mut watched = desk(dir.path(), &shelf);
+        let mut watched = registry(dir.path(), &store);
         watched.agrees();
         assert!(watched.since(clock).fresh, "{what} was not noticed");
         // And it is saved again.
         let clock = watched.clock();
         drop(watched);
-        assert!(!desk(dir.path(), &shelf).since(clock).fresh, "{what}: nothing was saved");
+        assert!(!registry(dir.path(), &store).since(clock).fresh, "{what}: nothing was saved");
     }
 }
 

@@ -13,12 +13,12 @@ use tempfile::TempDir;
 const CALM: Duration = Duration::from_millis(150);
 
 /// See the [module](self). The root is one below a directory of the test's own.
-pub(crate) struct Place {
+pub(crate) struct Fixture {
     pub(crate) watched: Watched,
     dir: TempDir,
 }
 
-impl Place {
+impl Fixture {
     /// A root with these files, which hold their own names.
     pub(crate) fn with(files: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("bd").tempdir().expect("a directory");
@@ -36,7 +36,7 @@ impl Place {
     }
 }
 
-impl Deref for Place {
+impl Deref for Fixture {
     type Target = Watched;
 
     fn deref(&self) -> &Watched {
@@ -44,7 +44,7 @@ impl Deref for Place {
     }
 }
 
-impl DerefMut for Place {
+impl DerefMut for Fixture {
     fn deref_mut(&mut self) -> &mut Watched {
         &mut self.watched
     }
