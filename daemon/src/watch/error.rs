@@ -62,8 +62,8 @@ impl WorkspaceError {
         matches!(self, Self::ResourceExhausted { .. } | Self::KeepsChanging(_))
     }
 
-    /// Whether the workspace can be observed from the beginning again, if something is at its root.
-    pub(super) fn begins_anew(&self) -> bool {
+    /// Whether the workspace can be observed from nothing again, if a directory is at its root.
+    pub(super) fn starts_again(&self) -> bool {
         matches!(self, Self::RootGone(_) | Self::Distrusted(_))
     }
 }

@@ -1,4 +1,4 @@
-//! Tells a system that has nothing left from a file that can not be read.
+//! Distinguishes a system that has nothing left from a file that can not be read.
 
 use rustix::io::Errno;
 

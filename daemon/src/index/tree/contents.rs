@@ -52,7 +52,7 @@ impl Index {
         self.nodes.get(node.0 as usize).is_some_and(|node| node.generation == generation)
     }
 
-    /// Takes the content of an entry: `None` where it can not be read. `racy` tells that it had
+    /// Takes the content of an entry: `None` where it can not be read. `racy` says that it had
     /// changed so shortly before that another change might show the same signature.
     ///
     /// Does nothing when the entry has changed since.

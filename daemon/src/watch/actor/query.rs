@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The state of a workspace at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkspaceState {
-    /// What tells it from other states.
+    /// What distinguishes it from other states.
     pub id: TreeVersion,
     /// The moment.
     pub clock: Clock,

@@ -144,7 +144,7 @@ impl WorkspaceRegistry {
     }
 
     /// Has what is believed of a workspace compared with a full walk that reads every file, and
-    /// begun anew where it is wrong and `repair` says so.
+    /// started again from nothing where it is wrong and `repair` says so.
     pub fn verify(
         &self,
         root: &Path,

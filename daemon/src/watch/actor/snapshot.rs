@@ -41,7 +41,7 @@ pub struct Saved {
 
 /// Where indexes are saved. It may lose them: then everything is read again.
 pub trait SnapshotStore: Send + Sync + Debug {
-    /// What was saved of the workspace at `root`, if it can be trusted. `same_boot` tells whether
+    /// What was saved of the workspace at `root`, if it can be trusted. `same_boot` says whether
     /// a header was saved since the system was started: what was written before is on the disk
     /// for certain only if the daemon before ended well.
     fn load(&self, root: &Path, same_boot: &dyn Fn(&[u8]) -> bool) -> Option<Saved>;
@@ -108,14 +108,15 @@ impl Saving {
     /// Saves everything, as the last thing that is done.
     ///
     /// What has just changed and nobody has read is watched until a later change would show, lest
-    /// it is reported as changed for mere doubt afterwards.
+    /// it is reported as changed only because it is uncertain.
     pub(super) fn save_all(
         &mut self,
         synchronizer: &mut Synchronizer,
         snapshots: &dyn SnapshotStore,
     ) {
-        let begun = Instant::now();
-        while begun.elapsed() < RACY_PATIENCE && synchronizer.index_mut().has_racy_unread(now_ns())
+        let started = Instant::now();
+        while started.elapsed() < RACY_PATIENCE
+            && synchronizer.index_mut().has_racy_unread(now_ns())
         {
             std::thread::sleep(RACY_INTERVAL);
         }

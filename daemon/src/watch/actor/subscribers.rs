@@ -26,11 +26,11 @@ pub(super) struct Subscribers {
     waiting: Vec<Subscriber>,
     /// The fixed moment that the times of `burst` are counted from.
     epoch: Instant,
-    /// The changes that nobody was told of yet.
+    /// The changes that have not been reported.
     burst: Option<Debounce>,
     /// The tick up to which changes are part of a burst.
     counted_tick: u64,
-    /// Paths of which nobody was told since they are being written.
+    /// Paths that have not been reported since they are being written.
     held_back: BTreeSet<PathBuf>,
     last_poll: Instant,
 }

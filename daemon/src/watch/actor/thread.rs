@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// that takes.
 const LOCK_PATIENCE: Duration = Duration::from_micros(50);
 
-/// See the [module](self). Empty before somebody has asked, and while the actor is begun anew.
+/// See the [module](self). Empty before somebody has asked, and while the actor is started again.
 #[derive(Clone, Default)]
 pub(super) struct ActorSlot(Arc<Mutex<Option<Box<WorkspaceActor>>>>);
 
@@ -54,11 +54,11 @@ impl ActorSlot {
     }
 
     fn lock_soon(&self) -> Option<MutexGuard<'_, Option<Box<WorkspaceActor>>>> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             match self.0.try_lock() {
                 Ok(held) => return Some(held),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_PATIENCE => {
                     std::thread::yield_now();
                 }
                 Err(_) => return None,
@@ -94,7 +94,7 @@ pub(super) fn run_actor(mut config: ActorConfig, mut inbox: ActorInbox, slot: &A
             config.snapshots.forget(&config.root);
             tracing::info!(root = %config.root.display(), "cannot {error}; what is known ends");
             // Something else may be in its place: another epoch begins (rule 15).
-            if !(error.begins_anew() && config.root.is_dir()) {
+            if !(error.starts_again() && config.root.is_dir()) {
                 pending.drain(..).for_each(|request| request.refuse(error.clone()));
             }
         }

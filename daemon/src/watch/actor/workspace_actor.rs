@@ -172,12 +172,12 @@ impl WorkspaceActor {
             self.reported_rules = self.synchronizer.on_change().to_vec();
             (self.config.on_rules_changed)(&self.config.root, &self.reported_rules);
         }
-        self.keep_house();
+        self.run_timers();
         Ok(())
     }
 
     /// Saves what changed, and gives back memory, when it is time to.
-    fn keep_house(&mut self) {
+    fn run_timers(&mut self) {
         let now = Instant::now();
         if self.saving.due(self.synchronizer.index(), now).is_some_and(|due| due <= now) {
             self.saving.save(&mut self.synchronizer, &*self.config.snapshots);
@@ -236,10 +236,10 @@ impl WorkspaceActor {
 
     /// Processes everything that was done before the latest request.
     fn sync(&mut self) -> Result<(), WorkspaceError> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let asked = self.requests.iter().map(|pending| pending.since).max();
-        self.synchronizer.sync(asked.unwrap_or(begun))?;
-        self.publisher.set_last_sync(begun.elapsed());
+        self.synchronizer.sync(asked.unwrap_or(started))?;
+        self.publisher.set_last_sync(started.elapsed());
         Ok(())
     }
 

@@ -58,7 +58,7 @@ impl ReadJob {
         ReadOutcome { node: self.node, generation: self.generation, result }
     }
 
-    /// Tells an entry that can not be read from a path that led elsewhere for a moment.
+    /// Distinguishes an entry that can not be read from a path that led elsewhere for a moment.
     fn failed(&self, error: &io::Error) -> ReadResult {
         match Errno::from_io_error(error) {
             Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => ReadResult::Changed,

@@ -11,7 +11,7 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::watch) struct WatchId(pub(in crate::watch) u64);
 
-/// What the operating system reported. It says where to check; what is there, only a check tells.
+/// What the operating system reported. It says where to check; only a check shows what is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::watch) enum FsEvent {
     /// Something happened to a name in a directory.
@@ -49,8 +49,8 @@ pub(in crate::watch) trait ChangeSource: Send + Sync + Debug {
     fn kind(&self) -> SourceKind;
 
     /// Watches the directory that is open as `dir` and was found at `path`. When this returns,
-    /// whatever happens to a name in it makes an event; so what a listing begun after it does not
-    /// show, events will (rule 1). To watch what is watched already changes nothing.
+    /// whatever happens to a name in it makes an event; so what a listing that starts after it
+    /// does not show, events will (rule 1). To watch what is watched already changes nothing.
     ///
     /// # Errors
     ///

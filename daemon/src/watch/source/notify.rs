@@ -305,7 +305,7 @@ fn name_change(event: &notify::Event) -> Option<NameChange> {
         EventKind::Modify(ModifyKind::Metadata(MetadataKind::AccessTime)) => return None,
         EventKind::Modify(ModifyKind::Metadata(_)) => NameChange::Attributes,
         EventKind::Modify(_) => NameChange::Modified,
-        // Which end of a move it is, or anything else: only a check tells.
+        // Which end of a move it is, or anything else: only a check shows.
         EventKind::Any | EventKind::Other => NameChange::Attributes,
     })
 }

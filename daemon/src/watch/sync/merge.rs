@@ -123,8 +123,8 @@ impl Synchronizer {
     }
 
     /// Without events, a file that is in a directory under another name than before is taken for
-    /// renamed. A directory is not: nothing but its number, which is given out again, tells it from
-    /// a new one.
+    /// renamed. A directory is not: nothing but its number, which is given out again, distinguishes
+    /// it from a new one.
     fn find_renamed(&mut self, dir: NodeId, gone: &[NodeId], entries: &[(Box<[u8]>, Signature)]) {
         for &entry in gone {
             let was = self.index.signature(entry);

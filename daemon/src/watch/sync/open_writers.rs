@@ -1,4 +1,4 @@
-//! Which files somebody has open for writing, as far as events tell (rule 13). Knows names, not
+//! Which files somebody has open for writing, as far as events show (rule 13). Knows names, not
 //! contents.
 
 use super::watch_table::WatchTable;

@@ -17,7 +17,7 @@ pub(super) struct WorkspaceRoot {
     mode: u32,
 }
 
-/// What tells a root from another one in its place. An inode number is given out again; its mode
+/// What distinguishes a root from another one in its place. An inode number is given out again; its mode
 /// may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {

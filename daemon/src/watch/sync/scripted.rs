@@ -117,7 +117,7 @@ impl Fixture {
         self.synchronizer.index.lookup(path.as_bytes()).unwrap_or_else(|| panic!("no {path}"))
     }
 
-    /// Has everything read; `racy` tells what is said of the contents.
+    /// Has everything read; `racy` is what is said of the contents.
     pub(super) fn read(&mut self, racy: bool) {
         for (node, generation) in self.synchronizer.index.unread() {
             self.synchronizer.index.record_content(node, generation, Some(Digest([7; 32])), racy);

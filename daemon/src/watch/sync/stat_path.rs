@@ -91,7 +91,7 @@ impl Synchronizer {
     }
 
     /// Whether what was found by a name is found by another spelling as well: there are directories
-    /// that do not tell capitals from small letters, and only a listing of one says what is in it
+    /// that do not distinguish capitals from small letters, and only a listing of one says what is in it
     /// (rule 20). Of other letters than ASCII's nobody knows how they are compared.
     pub(super) fn has_other_spelling(&self, dir: NodeId, name: &[u8], found: &Stat) -> bool {
         let swap = |letter: &u8| match letter.is_ascii_lowercase() {

@@ -124,7 +124,7 @@ impl Synchronizer {
 
     /// Checks what no event reports.
     pub(in crate::watch) fn poll(&mut self) -> Result<(), WorkspaceError> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut work = WorkList::default();
         for (dir, name) in self.unwatched.take_unmarked(self.root.path(), &self.index) {
             // A check before may have found that it is gone.
@@ -139,7 +139,7 @@ impl Synchronizer {
         if self.watches.polled_count() > 0 {
             self.run(WorkList::of_dirs(self.watches.polled_dirs(), false))?;
         }
-        self.polled_at = Some(begun);
+        self.polled_at = Some(started);
         Ok(())
     }
 
@@ -188,7 +188,7 @@ impl Synchronizer {
         &self.index
     }
 
-    /// The index, to be told what was read, or asked for what it works out on demand.
+    /// The index, to record what was read, or to ask for what it works out on demand.
     pub(in crate::watch) fn index_mut(&mut self) -> &mut Index {
         &mut self.index
     }

@@ -26,24 +26,24 @@ pub struct Verified {
     pub files: u64,
     /// Paths at which the index was wrong, sorted; at most [`MAX_DIFFERENCES`].
     pub differences: Vec<PathBuf>,
-    /// Whether the index is begun anew since it was wrong.
+    /// Whether everything is read again since the index was wrong.
     pub repaired: bool,
 }
 
 /// Compares what `synchronizer` believes, all of it read, with what is there. What changes meanwhile
-/// is no difference. `repair` tells whether the index is given up if it is wrong.
+/// is no difference. `repair` says whether the index is given up if it is wrong.
 pub(in crate::watch) fn verify(
     synchronizer: &mut Synchronizer,
     repair: bool,
 ) -> Result<Verified, WorkspaceError> {
-    let begun = synchronizer.index.clock();
+    let before_walk = synchronizer.index.clock();
     let believed = synchronizer.index.digest().expect("BUG: verified before it was read");
     let before = entries(&synchronizer.index);
     let mut walked = synchronizer.walk()?;
     let files = read_all(&mut walked)?;
     let found = walked.index.digest().expect("BUG: a walk that has not read everything");
     synchronizer.sync(Instant::now())?;
-    let meanwhile = synchronizer.index.changes_since(begun).changes;
+    let meanwhile = synchronizer.index.changes_since(before_walk).changes;
     let meanwhile: HashSet<PathBuf> = meanwhile.into_iter().map(|change| change.path).collect();
     let mut differences = differences(&before, &entries(&walked.index));
     differences.retain(|path| !meanwhile.contains(path));
