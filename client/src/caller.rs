@@ -14,6 +14,8 @@ pub(crate) const EXPIRED: u8 = 124;
 pub(crate) struct Caller {
     pub(crate) session: Option<String>,
     pub(crate) color: ColorChoice,
+    /// The whole command line, for completion scripts. Built on demand: that takes a while.
+    pub(crate) command_line: fn() -> clap::Command,
 }
 
 impl Caller {

@@ -2,9 +2,10 @@
 //! daemon if needed. Knows nothing of what crosses a channel.
 
 use crate::connect::{self, Connection, Greeting, Notes, PATIENCE, Welcome};
+use crate::error::ClientError;
+use crate::start;
 use crate::upgrade::{self, ShutdownReply};
-use crate::{ClientError, Control, Events, Input, newer, start};
-use bd_protocol::events::Subscribe;
+use crate::version::newer;
 use bd_protocol::failure::codes;
 use bd_protocol::hello::{Channel, PRODUCT_VERSION, ShutdownWhen};
 use bd_protocol::rendezvous::Home;
@@ -84,36 +85,6 @@ impl Client {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
-    }
-
-    /// Opens a channel for requests.
-    ///
-    /// # Errors
-    ///
-    /// Whatever keeps the daemon from being reached, started or understood.
-    pub fn control(&self) -> Result<Control, ClientError> {
-        Ok(Control::new(self.open(Channel::Control, None)?, self.notes.clone()))
-    }
-
-    /// Opens a channel for events and subscribes.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::control`].
-    pub fn events(&self, subscribe: Subscribe) -> Result<Events, ClientError> {
-        let first = connect::json(&subscribe);
-        Ok(Events::new(self.open(Channel::Events, Some(&first))?, subscribe))
-    }
-
-    /// Opens a channel for the standard input of a build.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::control`].
-    pub fn input(&self, build: &str) -> Result<Input, ClientError> {
-        let feed = bd_protocol::events::Feed { build: build.to_owned() };
-        let first = connect::json(&feed);
-        Input::new(self.open(Channel::Input, Some(&first))?)
     }
 
     pub(crate) fn notes(&self) -> &Notes {

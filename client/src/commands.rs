@@ -55,7 +55,7 @@ pub(crate) fn dispatch(command: Command, caller: &Caller) -> Result<u8, CommandE
         Command::Ws(args) => ws::run(args, caller),
         Command::State(args) => state::run(args, caller),
         Command::Version(args) => version::run(&args, caller),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, caller),
         Command::Daemon(args) => daemon::run(&args, caller),
     }
 }

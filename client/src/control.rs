@@ -44,6 +44,15 @@ macro_rules! answer {
 pub(crate) use answer;
 
 impl Client {
+    /// Opens a channel for requests.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the daemon from being reached, started or understood.
+    pub fn control(&self) -> Result<Control, ClientError> {
+        Ok(Control::new(self.open(Channel::Control, None)?, self.notes().clone()))
+    }
+
     /// Sends one request on a connection of its own, without waiting for the welcome, and returns
     /// the answer. Only for requests that change nothing: it may reach a daemon that is about to be
     /// replaced, and then the next one as well. `patience` is how long the daemon may take.

@@ -1,7 +1,9 @@
 //! Sends the standard input of a build. Knows nothing of where the bytes come from.
 
-use crate::ClientError;
-use crate::connect::Connection;
+use crate::connect::{self, Connection};
+use crate::{Client, ClientError};
+use bd_protocol::events::Feed;
+use bd_protocol::hello::Channel;
 use bd_protocol::{frame, limits};
 use std::io::{self, Write as _};
 
@@ -9,6 +11,19 @@ use std::io::{self, Write as _};
 #[derive(Debug)]
 pub struct Input {
     connection: Connection,
+}
+
+impl Client {
+    /// Opens a channel for the standard input of a build.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::control`].
+    pub fn input(&self, build: &str) -> Result<Input, ClientError> {
+        let feed = Feed { build: build.to_owned() };
+        let first = connect::json(&feed);
+        Input::new(self.open(Channel::Input, Some(&first))?)
+    }
 }
 
 impl Input {

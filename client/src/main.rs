@@ -12,13 +12,17 @@ mod request;
 mod values;
 
 use caller::Caller;
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use command_error::CommandError;
 
 fn main() {
     let args: Vec<_> = std::env::args_os().skip(1).collect();
     let cli = cli::Cli::fast(&args).unwrap_or_else(cli::Cli::parse);
-    let caller = Caller { session: cli.global.session, color: cli.global.color };
+    let caller = Caller {
+        session: cli.global.session,
+        color: cli.global.color,
+        command_line: cli::Cli::command,
+    };
     let code = match commands::dispatch(cli.command, &caller) {
         Ok(code) => code,
         Err(error) => {

@@ -1,10 +1,11 @@
 //! A subscription: turns records into events, and resumes after a lost connection at the position
 //! that was reached. Knows nothing of what events are for.
 
-use crate::connect::{Connection, misunderstood};
+use crate::connect::{self, Connection, misunderstood};
 use crate::{Client, ClientError, Frames};
 use bd_protocol::Build;
 use bd_protocol::events::{Kind, Lagged, Record, Subscribe, records};
+use bd_protocol::hello::Channel;
 
 /// An event of a subscription.
 #[derive(Debug, PartialEq)]
@@ -78,6 +79,18 @@ pub struct Events {
     connection: Connection,
     subscription: Subscribe,
     cursor: Cursor,
+}
+
+impl Client {
+    /// Opens a channel for events and subscribes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::control`].
+    pub fn events(&self, subscribe: Subscribe) -> Result<Events, ClientError> {
+        let first = connect::json(&subscribe);
+        Ok(Events::new(self.open(Channel::Events, Some(&first))?, subscribe))
+    }
 }
 
 impl Events {

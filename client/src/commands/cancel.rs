@@ -1,4 +1,4 @@
-//! `bdctl cancel`.
+//! `bdctl cancel`: cancels builds and waits for their end.
 
 use crate::caller::{Caller, print};
 use crate::command_error::{CommandError, DAEMON_FAILED};

@@ -1,7 +1,6 @@
-//! `bdctl completions`.
+//! `bdctl completions`: prints a completion script.
 
-use crate::caller::print;
-use crate::cli::Cli;
+use crate::caller::{Caller, print};
 use crate::command_error::CommandError;
 use clap::Args;
 
@@ -15,9 +14,9 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs) -> Result<u8, CommandError> {
+pub(super) fn run(args: &CompletionsArgs, caller: &Caller) -> Result<u8, CommandError> {
     let mut script = Vec::new();
-    let mut command = <Cli as clap::CommandFactory>::command();
+    let mut command = (caller.command_line)();
     clap_complete::generate(args.shell, &mut command, "bdctl", &mut script);
     print(&String::from_utf8_lossy(&script))?;
     Ok(0)

@@ -1,4 +1,4 @@
-//! `bdctl explain`.
+//! `bdctl explain`: explains a build, or a command without running it.
 
 use super::history;
 use crate::args::CommandContext;

@@ -1,4 +1,4 @@
-//! `bdctl history`.
+//! `bdctl history`: lists builds, newest first.
 
 use crate::caller::{Caller, print};
 use crate::command_error::CommandError;

@@ -1,4 +1,4 @@
-//! `bdctl logs`.
+//! `bdctl logs`: shows or follows the output of a build.
 
 use super::history;
 use crate::caller::{Caller, print};

@@ -1,4 +1,4 @@
-//! `bdctl run`.
+//! `bdctl run`: submits a command, follows its build, and exits with its code.
 
 use crate::args::{BuildOptions, CommandContext};
 use crate::caller::{Caller, EXPIRED, print};
@@ -86,7 +86,8 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
     let (sender, build) = (control.sender()?, CurrentBuild::of(&id));
     let reaction = Reaction { sender, build, tty: args.tty, saved, stop: None };
     let interrupted = signals::start(reaction)?;
-    let result = stream(&client, &mut control, &id, until, &args, caller, &interrupted);
+    let run = SubmittedRun { client: &client, id: &id, until, args: &args, caller, interrupted };
+    let result = run.follow(&mut control);
     if let Err(CommandError::OutputClosed) = result {
         // Nobody reads the output any more. Exiting would withdraw the build too; this is sooner.
         let _ = control.sender().map(|mut sender| sender.cancel(&id));
@@ -125,65 +126,71 @@ pub(super) fn ask<T>(
     }
 }
 
-/// Passes everything on until the build ends; the answer is the exit code.
-fn stream(
-    client: &Client,
-    control: &mut Control,
-    id: &str,
+/// A build that was submitted, and how it is followed.
+struct SubmittedRun<'a> {
+    client: &'a Client,
+    id: &'a str,
+    /// When to stop waiting.
     until: Option<Instant>,
-    args: &RunArgs,
-    caller: &Caller,
-    interrupted: &Interrupted,
-) -> Result<u8, CommandError> {
-    let mut events = client.events(Subscribe::Build { build: id.to_owned(), from: 0 })?;
-    if args.stdin || args.tty {
-        // A build that has ended already reads nothing.
-        if let Ok(input) = client.input(id) {
-            terminal::forward(input)?;
-        }
-    }
-    let route = match (args.json, args.events) {
-        (_, true) => Route::Lines,
-        (true, _) => Route::Stderr,
-        _ => Route::Apart,
-    };
-    // The command draws on the terminal; we must not.
-    let mode = if args.tty {
-        ProgressMode::Silent
-    } else {
-        progress_mode(client, args.quiet, Some(route))
-    };
-    let mut followed = FollowedBuild::new(caller, mode, Some(route))?;
-    let ended = follow(client, Some(control), &mut events, until, &mut followed);
-    match ended {
-        Ok(Ended::Enough) => {
-            let code = followed.conclude()?;
-            if args.json {
-                print_build(&followed)?;
-            }
-            Ok(interrupted.exit_code().unwrap_or(code))
-        }
-        Ok(Ended::Expired) => {
-            followed.leave();
-            control.detach(id)?;
-            if !args.quiet {
-                eprintln!("bdctl: build {id} continues; `bdctl wait {id}` waits for its end");
-            }
-            if args.json {
-                print_build(&followed)?;
-            }
-            Ok(EXPIRED)
-        }
-        Ok(Ended::Gone) => {
-            followed.leave();
-            match interrupted.exit_code() {
-                Some(code) => Ok(code),
-                None => Err(CommandError::DaemonGone { build: id.to_owned() }),
+    args: &'a RunArgs,
+    caller: &'a Caller,
+    interrupted: Interrupted,
+}
+
+impl SubmittedRun<'_> {
+    /// Passes everything on until the build ends; returns the exit code.
+    fn follow(&self, control: &mut Control) -> Result<u8, CommandError> {
+        let Self { client, id, until, args, caller, interrupted } = self;
+        let mut events = client.events(Subscribe::Build { build: (*id).to_owned(), from: 0 })?;
+        if args.stdin || args.tty {
+            // A build that has ended already reads nothing.
+            if let Ok(input) = client.input(id) {
+                terminal::forward(input)?;
             }
         }
-        Err(error) => {
-            followed.leave();
-            Err(error)
+        let route = match (args.json, args.events) {
+            (_, true) => Route::Lines,
+            (true, _) => Route::Stderr,
+            _ => Route::Apart,
+        };
+        // The command draws on the terminal; we must not.
+        let mode = if args.tty {
+            ProgressMode::Silent
+        } else {
+            progress_mode(client, args.quiet, Some(route))
+        };
+        let mut followed = FollowedBuild::new(caller, mode, Some(route))?;
+        let ended = follow(client, Some(control), &mut events, *until, &mut followed);
+        match ended {
+            Ok(Ended::Enough) => {
+                let code = followed.conclude()?;
+                if args.json {
+                    print_build(&followed)?;
+                }
+                Ok(interrupted.exit_code().unwrap_or(code))
+            }
+            Ok(Ended::Expired) => {
+                followed.leave();
+                control.detach(id)?;
+                if !args.quiet {
+                    eprintln!("bdctl: build {id} continues; `bdctl wait {id}` waits for its end");
+                }
+                if args.json {
+                    print_build(&followed)?;
+                }
+                Ok(EXPIRED)
+            }
+            Ok(Ended::Gone) => {
+                followed.leave();
+                match interrupted.exit_code() {
+                    Some(code) => Ok(code),
+                    None => Err(CommandError::DaemonGone { build: (*id).to_owned() }),
+                }
+            }
+            Err(error) => {
+                followed.leave();
+                Err(error)
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `bdctl state inspect|verify`.
+//! `bdctl state inspect|verify`: shows the index of a workspace and compares it with the disk.
 
 use crate::args::WorkspaceArgs;
 use crate::caller::{Caller, print};

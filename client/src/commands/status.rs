@@ -1,4 +1,4 @@
-//! `bdctl status`.
+//! `bdctl status`: shows the daemon and its builds, once or as they change.
 
 use crate::caller::{Caller, print};
 use crate::command_error::{CommandError, DAEMON_FAILED};

@@ -1,4 +1,4 @@
-//! `bdctl wait`.
+//! `bdctl wait`: waits for a build and exits with its code.
 
 use crate::caller::{Caller, EXPIRED, print};
 use crate::command_error::CommandError;

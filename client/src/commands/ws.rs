@@ -1,4 +1,4 @@
-//! `bdctl ws add|list|remove|info|digest`.
+//! `bdctl ws add|list|remove|info|digest`: lists, shows, adds and removes workspaces.
 
 use crate::args::WorkspaceArgs;
 use crate::caller::{Caller, print};

@@ -1,6 +1,6 @@
 //! Builds that were submitted: their state and outcome, cancelling, detaching, resizing.
 
-use super::SLOW;
+use super::patience::SLOW;
 use crate::control::answer;
 use crate::{Client, ClientError, Control, Sender};
 use bd_protocol::service::{BdRequest, HistoryQuery};

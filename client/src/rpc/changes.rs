@@ -1,6 +1,6 @@
 //! The contents of a workspace: its changes, its digests, and whether the index of the daemon is right.
 
-use super::READ_ALL;
+use super::patience::READ_ALL;
 use crate::connect::{self, Notes};
 use crate::control::answer;
 use crate::{Client, ClientError};

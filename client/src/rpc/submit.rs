@@ -1,6 +1,6 @@
 //! Submitting a build, and explaining what a command would be.
 
-use super::SLOW;
+use super::patience::SLOW;
 use crate::control::answer;
 use crate::{Client, ClientError, Control};
 use bd_protocol::limits;

@@ -1,6 +1,6 @@
 //! Workspaces: listing, inspecting, adding and removing them.
 
-use super::READ_ALL;
+use super::patience::READ_ALL;
 use crate::control::answer;
 use crate::{Client, ClientError};
 use bd_protocol::changes::{Forgotten, WorkspaceLocator};

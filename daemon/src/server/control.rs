@@ -1,7 +1,7 @@
 //! The control channel: passes requests to [`rpc`](super::rpc) and withdraws the interest in builds
 //! when the connection ends. Knows no request.
 
-use super::rpc::Service;
+use super::rpc::Requester;
 use super::state::Server;
 use super::wire::Wire;
 use crate::engine::Input;
@@ -16,7 +16,7 @@ use tarpc::server::{BaseChannel, Channel as _, Config};
 
 /// Serves one control channel to its end, then withdraws the interest in its builds.
 pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, client: ClientId) {
-    let service = Service { server: server.clone(), session, client };
+    let requester = Requester { server: server.clone(), session, client };
     let mut requests = pin!(BaseChannel::new(Config::default(), wire).requests());
     // Not spawned, so that handlers end with the connection; tarpc alone does not do that.
     let mut handlers = FuturesUnordered::new();
@@ -26,7 +26,7 @@ pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, cl
             biased;
             Some(()) = handlers.next(), if !handlers.is_empty() => {}
             request = requests.next() => match request {
-                Some(Ok(request)) => handlers.push(request.execute(service.clone().serve())),
+                Some(Ok(request)) => handlers.push(request.execute(requester.clone().serve())),
                 Some(Err(error)) => {
                     tracing::debug!(%error, "control channel");
                     break;

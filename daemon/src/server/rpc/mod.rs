@@ -1,5 +1,5 @@
-//! The requests of the control channel, one file for each. Here is only which function answers which
-//! request; a function gets the arguments, and the [`Service`] if it matters who asks.
+//! The requests of the control channel, one file for each. `service` says which function answers which
+//! request; a function gets the arguments, and the [`Requester`] if it matters who asks.
 
 mod build;
 mod cancel;
@@ -10,129 +10,13 @@ mod explain;
 mod forget;
 mod history;
 mod register;
+mod requester;
 mod resize;
+mod service;
 mod status;
 mod submit;
 mod trigger;
 mod verify;
 mod workspace;
 
-use super::state::Server;
-use crate::model::ClientId;
-use bd_protocol::changes::{
-    Changes, ChangesQuery, Forgotten, InputsDigest, Verification, WorkspaceLocator,
-};
-use bd_protocol::service::{Bd, HistoryQuery, Status, Workspace};
-use bd_protocol::submit::{Explanation, Submit, Submitted, TerminalSize};
-use bd_protocol::watch::{Triggered, Watch, Watching};
-use bd_protocol::{Build, Failure, OsText, Session};
-use std::sync::Arc;
-use tarpc::context::Context;
-
-/// What answers the requests of one connection.
-#[derive(Clone)]
-pub(super) struct Service {
-    pub(super) server: Arc<Server>,
-    /// Who asks.
-    pub(super) session: Session,
-    /// The connection.
-    pub(super) client: ClientId,
-}
-
-impl Bd for Service {
-    async fn submit(self, _: Context, request: Submit) -> Result<Submitted, Failure> {
-        submit::submit(&self, request).await
-    }
-
-    async fn status(self, _: Context) -> Result<Status, Failure> {
-        status::status(&self.server).await
-    }
-
-    async fn build(self, _: Context, id: String) -> Result<Build, Failure> {
-        build::build(&self.server, &id).await
-    }
-
-    async fn cancel(self, _: Context, id: String) -> Result<Build, Failure> {
-        cancel::cancel(&self.server, &id).await
-    }
-
-    async fn detach(self, _: Context, id: String) -> Result<(), Failure> {
-        detach::detach(&self.server, &id).await
-    }
-
-    async fn history(self, _: Context, query: HistoryQuery) -> Result<Vec<Build>, Failure> {
-        history::history(&self.server, query).await
-    }
-
-    async fn explain(self, _: Context, request: Submit) -> Result<Explanation, Failure> {
-        explain::explain(&self.server, request).await
-    }
-
-    async fn resize(self, _: Context, id: String, size: TerminalSize) -> Result<(), Failure> {
-        resize::resize(&self.server, &id, size).await
-    }
-
-    async fn changes(self, context: Context, query: ChangesQuery) -> Result<Changes, Failure> {
-        changes::changes(&self.server, query, context.deadline).await
-    }
-
-    async fn workspace(self, _: Context, place: WorkspaceLocator) -> Result<Workspace, Failure> {
-        workspace::info(&self.server, &place).await
-    }
-
-    async fn inspect(self, _: Context, place: WorkspaceLocator) -> Result<Workspace, Failure> {
-        workspace::inspect(&self.server, &place)
-    }
-
-    async fn workspaces(self, _: Context) -> Result<Vec<Workspace>, Failure> {
-        Ok(workspace::list(&self.server))
-    }
-
-    async fn register(
-        self,
-        _: Context,
-        place: WorkspaceLocator,
-        exact: bool,
-    ) -> Result<Workspace, Failure> {
-        register::register(&self.server, &place, exact).await
-    }
-
-    async fn forget(self, _: Context, place: WorkspaceLocator) -> Result<Forgotten, Failure> {
-        forget::forget(&self.server, &place).await
-    }
-
-    async fn verify(
-        self,
-        _: Context,
-        place: WorkspaceLocator,
-        repair: bool,
-    ) -> Result<Verification, Failure> {
-        verify::verify(&self.server, &place, repair).await
-    }
-
-    async fn digest(
-        self,
-        _: Context,
-        place: WorkspaceLocator,
-        on: Vec<OsText>,
-    ) -> Result<InputsDigest, Failure> {
-        digest::digest(&self.server, &place, &on).await
-    }
-
-    async fn watch(self, _: Context, request: Watch) -> Result<Watching, Failure> {
-        trigger::watch(&self, request).await
-    }
-
-    async fn watched(
-        self,
-        _: Context,
-        watch: String,
-        wait_ms: u64,
-    ) -> Result<Option<Triggered>, Failure> {
-        trigger::watched(&self, &watch, wait_ms).await
-    }
-
-    async fn not_understood(self, _: Context, failure: Failure) -> Result<(), Failure> {
-        Err(failure)
-    }
-}
+pub(super) use requester::Requester;

@@ -1,6 +1,6 @@
 //! `Submit`: accepts a build.
 
-use super::Service;
+use super::requester::Requester;
 use crate::model::BuildId;
 use crate::server::failure::NoPipe;
 use crate::server::state::{Server, wait_for_end};
@@ -10,7 +10,7 @@ use bd_protocol::submit::{Submit, Submitted};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-pub(super) async fn submit(asker: &Service, request: Submit) -> Result<Submitted, Failure> {
+pub(super) async fn submit(asker: &Requester, request: Submit) -> Result<Submitted, Failure> {
     let (server, session) = (&asker.server, &asker.session);
     let submission = submission(request, asker.client, session)?;
     let (to_build, from_client) =

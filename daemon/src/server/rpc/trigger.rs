@@ -1,7 +1,7 @@
 //! `Watch` and `Watched`: add a trigger, and report what it did. The runtime knows to whom a trigger
 //! belongs.
 
-use super::Service;
+use super::requester::Requester;
 use crate::engine::TriggerRequest;
 use crate::model::TriggerId;
 use crate::runtime::Question;
@@ -13,7 +13,7 @@ use bd_protocol::watch::{Triggered, WATCHED_WAIT_MAX_MS, Watch, Watching};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-pub(super) async fn watch(asker: &Service, request: Watch) -> Result<Watching, Failure> {
+pub(super) async fn watch(asker: &Requester, request: Watch) -> Result<Watching, Failure> {
     let session = &asker.session;
     let template = submission(request.submit, asker.client, session)?;
     if template.plan.is_interactive() {
@@ -30,7 +30,7 @@ pub(super) async fn watch(asker: &Service, request: Watch) -> Result<Watching, F
 }
 
 pub(super) async fn watched(
-    asker: &Service,
+    asker: &Requester,
     watch: &str,
     wait_ms: u64,
 ) -> Result<Option<Triggered>, Failure> {
