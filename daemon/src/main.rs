@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or("\u{fffd}")).collect();
     let start = match words[..] {
-        [bd_daemon::process::ARGUMENT] => return bd_daemon::process::supervise(),
+        [bd_daemon::process::SUPERVISE_ARGUMENT] => return bd_daemon::process::supervise(),
         [] => Start::Bind,
         ["--socket-from-stdin"] => Start::SocketFromStdin,
         ["--version" | "-V"] => {

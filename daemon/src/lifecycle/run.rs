@@ -299,7 +299,8 @@ impl Mark {
     fn sweep_strangers(&self) {
         let (home, ours) = (format!("{}.", self.home), self.ours.clone());
         let sweep = move || {
-            let killed = process::sweep(|mark| mark.starts_with(&home) && !mark.starts_with(&ours));
+            let killed =
+                process::kill_orphans(|mark| mark.starts_with(&home) && !mark.starts_with(&ours));
             if killed > 0 {
                 tracing::warn!(killed, "killed what an earlier daemon's builds had left");
             }

@@ -12,8 +12,8 @@
 //!
 //! One [`Writer`] appends and never waits for readers; each [`Reader`] reads the files at its own
 //! pace, so one that never reads costs nothing and one that comes late gets everything from the
-//! first byte. Positions count the bytes of both streams, so that gaps show. [`OutputStore`] has the
-//! logs of all executions.
+//! first byte. Positions count the bytes of both streams, so that gaps show. [`OutputStore`] has
+//! the logs of all executions.
 
 mod collect;
 mod error;

@@ -141,7 +141,7 @@ impl Reader {
         let mut state = shared.lock();
         state.segments.advance(self.id, self.position);
         let location = state.segments.locate(self.position);
-        let stays = |open: &mut OpenSegment| matches!(&location, Location::In(at) if at.first == open.first);
+        let stays = |open: &OpenSegment| matches!(&location, Location::In(segment) if segment.first == open.first);
         let left = self.open.take_if(|open| !stays(open)).is_some();
         let step = match location {
             Location::In(segment) => Step::Read(segment),

@@ -1,5 +1,5 @@
-//! What crosses the socket between the daemon and the supervisor of one attempt. Both are always
-//! the same program, so this has no versions.
+//! The messages between the daemon and the supervisor of one attempt. Both are always the same
+//! program, so there are no versions.
 //!
 //! Daemon to supervisor: one JSON line [`Header`], then the texts it counts, each ended by NUL
 //! (the command's arguments and environment are bytes, and can have anything but NUL); the
@@ -29,9 +29,9 @@ struct Header {
     terminal: bool,
 }
 
-/// The command as the supervisor gets it.
+/// The launch as the supervisor receives it.
 #[derive(Debug)]
-pub(super) struct Spec {
+pub(super) struct ReceivedLaunch {
     pub(super) argv: Vec<OsString>,
     pub(super) cwd: PathBuf,
     pub(super) environment: Vec<(OsString, OsString)>,
@@ -41,32 +41,32 @@ pub(super) struct Spec {
     pub(super) stdin: Option<OwnedFd>,
 }
 
-/// What the daemon wants after the start.
+/// What the daemon asks for after the start.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum SupervisorRequest {
-    /// SIGTERM to the tree, and SIGKILL after the grace.
+    /// Send SIGTERM to the tree, and SIGKILL after the grace.
     Stop { grace_ms: u64 },
 }
 
-/// What the supervisor tells.
+/// What the supervisor reports.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum SupervisorEvent {
     Started { pid: u32 },
-    Unstartable(Unstartable),
-    Ended(Outcome),
+    NotStarted(StartFailure),
+    Ended(CommandEnd),
 }
 
-/// Why there is no command.
+/// Why no command runs. The texts name the operation and its error, for people.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Unstartable {
+pub(super) enum StartFailure {
     NotFound(String),
     NotExecutable(String),
     SpawnFailed(String),
 }
 
-/// The end of a command that ran. Exactly one of `code` and `signal` is there.
+/// The end of a command that ran. Exactly one of `code` and `signal` is present.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Outcome {
+pub(super) struct CommandEnd {
     pub(super) code: Option<i32>,
     pub(super) signal: Option<i32>,
     pub(super) duration_us: u64,
@@ -124,12 +124,12 @@ pub(super) fn send(stream: &UnixStream, bytes: &[u8], stdin: Option<&OwnedFd>) -
     stream.write_all(&bytes[sent..])
 }
 
-/// Lines received so far and not yet looked at.
+/// Receives from the socket; holds what is not parsed yet.
 #[derive(Debug, Default)]
-pub(super) struct Inbox(Vec<u8>);
+pub(super) struct ControlReader(Vec<u8>);
 
-impl Inbox {
-    /// Reads what is there, waiting for a first byte. False at the end of the stream.
+impl ControlReader {
+    /// Reads what is available, waiting for a first byte. False at the end of the stream.
     pub(super) fn fill(&mut self, mut stream: &UnixStream) -> io::Result<bool> {
         let mut chunk = [0; 4096];
         let n = stream.read(&mut chunk)?;
@@ -151,7 +151,7 @@ impl Inbox {
     /// # Errors
     ///
     /// When the daemon is gone, or sends anything else.
-    pub(super) fn launch(&mut self, stream: &UnixStream) -> io::Result<Spec> {
+    pub(super) fn launch(&mut self, stream: &UnixStream) -> io::Result<ReceivedLaunch> {
         let mut stdin = None;
         let header: Header = loop {
             if let Some(header) = self.next()? {
@@ -165,7 +165,7 @@ impl Inbox {
         let texts: Vec<u8> = self.0.drain(..header.texts_bytes).collect();
         let mut texts = texts.split(|&byte| byte == 0).map(|text| OsString::from_vec(text.into()));
         let mut text = || texts.next().ok_or_else(|| io::Error::other("a launch is cut short"));
-        Ok(Spec {
+        Ok(ReceivedLaunch {
             cwd: text()?.into(),
             argv: (0..header.arguments).map(|_| text()).collect::<Result<_, _>>()?,
             environment: (0..header.variables)
@@ -228,10 +228,10 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().expect("socketpair");
         let (mut reader, writer) = std::io::pipe().expect("pipe");
         send(&ours, &encode(&launch), Some(&writer.into())).expect("send");
-        (&ours).write_all(&line(&SupervisorRequest::Stop { grace_ms: 7 })).expect("order");
+        (&ours).write_all(&line(&SupervisorRequest::Stop { grace_ms: 7 })).expect("request");
 
-        let mut inbox = Inbox::default();
-        let spec = inbox.launch(&theirs).expect("launch");
+        let mut control = ControlReader::default();
+        let spec = control.launch(&theirs).expect("launch");
         assert_eq!(spec.argv, launch.argv);
         assert_eq!(spec.cwd, launch.cwd);
         let mut marked = launch.environment;
@@ -244,11 +244,11 @@ mod tests {
         reader.read_to_end(&mut got).expect("read");
         assert_eq!(got, b"x");
 
-        while inbox.0.is_empty() {
-            inbox.fill(&theirs).expect("fill");
+        while control.0.is_empty() {
+            control.fill(&theirs).expect("fill");
         }
         assert!(matches!(
-            inbox.next().expect("json"),
+            control.next().expect("json"),
             Some(SupervisorRequest::Stop { grace_ms: 7 })
         ));
     }

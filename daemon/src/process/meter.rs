@@ -10,8 +10,8 @@ use nix::unistd::Pid;
 
 use super::tree;
 
-/// Samples come at these times after the start, so that short commands have some too; then at
-/// [`PERIOD`].
+/// Samples are taken at these times after the start, so that short commands have some too; then
+/// every [`PERIOD`].
 const EARLY: [Duration; 3] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(50)];
 
@@ -19,7 +19,7 @@ const EARLY: [Duration; 3] =
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// A sample takes about 30 µs a process; a tree so large that samples would cost more than a
-/// hundredth of a core is sampled more seldom.
+/// hundredth of a core is sampled less often.
 const COST_FACTOR: u32 = 100;
 
 /// Follows the memory of the tree below this process.
@@ -38,12 +38,12 @@ impl Meter {
         Self { main, started, samples: 0, next: started + EARLY[0], peak_rss_bytes: 0 }
     }
 
-    /// When [`Meter::sample`] wants to be called.
+    /// When [`Meter::sample`] is due.
     pub(super) fn next(&self) -> Instant {
         self.next
     }
 
-    /// Looks at the tree now.
+    /// Measures the tree now.
     pub(super) fn sample(&mut self) {
         let before = Instant::now();
         let resident = tree::resident(&tree::descendants(self.main));
@@ -61,7 +61,7 @@ impl Meter {
         self.started.elapsed()
     }
 
-    /// CPU time and peak memory in bytes, once everything was waited for.
+    /// CPU time and peak memory in bytes, once every process was reaped.
     pub(super) fn total(&self) -> (Duration, u64) {
         let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else {
             return (Duration::ZERO, self.peak_rss_bytes);

@@ -1,7 +1,8 @@
-//! Runs one attempt's command under a small supervisor process, hands on its output, measures it.
+//! Runs the command of one attempt under a small supervisor process, passes its output on, and
+//! measures it.
 //!
 //! Knows nothing of actions, logs or clients: output goes to an [`OutputSink`] that the caller
-//! gives, and what happened goes to a function.
+//! gives, and events go to a function.
 //!
 //! ```text
 //! bdd ── control socket ── bdd supervise ── the command ── its descendants
@@ -10,10 +11,10 @@
 //! ```
 //!
 //! The supervisor is the same program, started again. Everything the command starts stays below
-//! it, whatever sessions, groups or double forks it makes, and `Ended` is reported only when
-//! nothing of it is left. When the daemon dies of whatever cause, the control socket ends and the
-//! supervisor kills the tree. When the supervisor itself is killed, [`sweep()`] finds what is left
-//! by the marker in its environment.
+//! it, whatever sessions, groups or double forks it makes, and its end is reported only when
+//! nothing of it is left. When the daemon dies, for whatever reason, the control socket ends and
+//! the supervisor kills the tree. When the supervisor itself is killed, [`kill_orphans`] finds its
+//! tree by the marker in the environment.
 //!
 //! Linux has all of this. Elsewhere only the command's own process group is killed and measured.
 
@@ -30,7 +31,10 @@ mod supervisor;
 mod terminal;
 mod tree;
 
-pub use orphans::{MARKER, sweep};
-pub use spec::{Ended, ExecError, Exit, Launch, OutputSink, Report, Stream, TerminalSize};
-pub use start::{Running, own_program, start};
-pub use supervisor::{ARGUMENT, supervise};
+pub use orphans::{MARKER, kill_orphans};
+pub use spec::{
+    AttemptEnd, AttemptEvent, CommandExit, Launch, LaunchError, OutputSink, OutputStream,
+    TerminalSize,
+};
+pub use start::{AttemptHandle, own_program, start};
+pub use supervisor::{SUPERVISE_ARGUMENT, supervise};

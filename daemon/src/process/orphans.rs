@@ -1,5 +1,5 @@
-//! Finds processes of attempts that nobody supervises any more. Knows nothing of which attempts
-//! there are.
+//! Finds and kills processes of attempts that have lost their supervisor. Knows nothing of which
+//! attempts there are.
 
 #[cfg(target_os = "linux")]
 use std::{collections::HashSet, os::unix::fs::MetadataExt, time::Duration, time::Instant};
@@ -7,34 +7,34 @@ use std::{collections::HashSet, os::unix::fs::MetadataExt, time::Duration, time:
 /// Name of the environment variable whose value marks the processes of one attempt.
 pub const MARKER: &str = "BD_ATTEMPT";
 
-/// Longest time a sweep takes, whatever survives it: a process that the kernel does not let go of.
+/// Longest time that this takes, whatever survives it: the kernel may not end a process.
 #[cfg(target_os = "linux")]
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Looks that must find nothing: a process that is just being replaced by another program shows no
-/// environment at that moment.
+/// Searches that must find nothing: a process that is just being replaced by another program shows
+/// no environment at that moment.
 #[cfg(target_os = "linux")]
-const EMPTY_LOOKS: u32 = 2;
+const EMPTY_SEARCHES: u32 = 2;
 
 /// Kills every process of this user that was started with a [`MARKER`] whose value matches, and
-/// looks again until there is none, at most for two seconds. Returns how many there were.
+/// searches again until there is none, at most for two seconds. Returns how many there were.
 ///
 /// For use after a daemon or a supervisor ended without killing its tree. Costs tens of
 /// milliseconds, for it reads the environment of every process of this user. It never kills the
 /// calling process, nor supervisors, which have no marker. A process that overwrote its own
 /// environment is not found. Elsewhere than on Linux it does nothing.
 #[cfg(target_os = "linux")]
-pub fn sweep(matches: impl Fn(&str) -> bool) -> usize {
+pub fn kill_orphans(matches: impl Fn(&str) -> bool) -> usize {
     let begun = Instant::now();
-    let (mut killed, mut empty_looks) = (HashSet::new(), 0);
+    let (mut killed, mut empty_searches) = (HashSet::new(), 0);
     loop {
         let found = marked(&matches);
-        empty_looks = if found.is_empty() { empty_looks + 1 } else { 0 };
-        if empty_looks == EMPTY_LOOKS || begun.elapsed() > LIMIT {
+        empty_searches = if found.is_empty() { empty_searches + 1 } else { 0 };
+        if empty_searches == EMPTY_SEARCHES || begun.elapsed() > LIMIT {
             return killed.len();
         }
         for process in found {
-            // One that ended since needs no signal.
+            // A process that has ended since needs no signal.
             let _ = nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGKILL);
             killed.insert(process);
         }
@@ -45,7 +45,7 @@ pub fn sweep(matches: impl Fn(&str) -> bool) -> usize {
 
 /// Does nothing here; see the module.
 #[cfg(not(target_os = "linux"))]
-pub fn sweep(_matches: impl Fn(&str) -> bool) -> usize {
+pub fn kill_orphans(_matches: impl Fn(&str) -> bool) -> usize {
     0
 }
 

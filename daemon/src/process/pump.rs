@@ -1,5 +1,5 @@
-//! The daemon's thread for one attempt: from the supervisor and the command's outputs to the sink
-//! and the reports. It never waits for whoever reads the output.
+//! The daemon's thread for one attempt: copies the command's outputs to the sink and reports what
+//! the supervisor does. It never waits for readers of the output.
 
 use std::io;
 use std::net::Shutdown;
@@ -15,27 +15,28 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::ipc::{Inbox, Outcome, SupervisorEvent, Unstartable};
-use super::orphans::sweep;
-use super::spec::{Ended, Exit, OutputSink, Report, Stream};
+use super::ipc::{CommandEnd, ControlReader, StartFailure, SupervisorEvent};
+use super::orphans::kill_orphans;
+use super::spec::{AttemptEnd, AttemptEvent, CommandExit, OutputSink, OutputStream};
 use super::stdin_forward::StdinForward;
-use super::stdio::{ChildStdio, Source};
+use super::stdio::{ChildStdio, OutputSource};
+use super::supervisor::SUPERVISE_ARGUMENT;
 
-/// Read at once: what a pipe holds when it is full, see `ends.rs`.
+/// Read at once: as much as a full pipe holds, see `stdio.rs`.
 const READ_BYTES: usize = 256 * 1024;
 
 /// A process outside the tree (one that was given the descriptor) may hold an output open after
-/// the end: then the output ends when nothing has come for this long, or after [`DRAIN`].
+/// the end: then the output ends when nothing came for this long, or after [`DRAIN`].
 const SILENCE_MS: u8 = 200;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub(super) struct Pump {
     control: Arc<UnixStream>,
-    inbox: Inbox,
-    theirs: Option<[OwnedFd; 2]>,
-    outputs: [Option<Source>; 2],
-    typing: Option<StdinForward>,
+    events: ControlReader,
+    child_ends: Option<[OwnedFd; 2]>,
+    outputs: [Option<OutputSource>; 2],
+    stdin_forward: Option<StdinForward>,
     sink: Box<dyn OutputSink>,
     marker: String,
     buffer: Vec<u8>,
@@ -44,17 +45,20 @@ pub(super) struct Pump {
 impl Pump {
     pub(super) fn new(
         control: Arc<UnixStream>,
-        ends: ChildStdio,
-        typed: Option<OwnedFd>,
+        stdio: ChildStdio,
+        input: Option<OwnedFd>,
         sink: Box<dyn OutputSink>,
         marker: String,
     ) -> Self {
-        let typing = ends.master().zip(typed).map(|(master, from)| StdinForward::new(from, master));
-        let inbox = Inbox::default();
-        let ChildStdio { ours: outputs, theirs } = ends;
-        let theirs = Some(theirs);
+        let stdin_forward = stdio
+            .terminal_master()
+            .zip(input)
+            .map(|(master, from)| StdinForward::new(from, master));
+        let events = ControlReader::default();
+        let ChildStdio { daemon_ends: outputs, child_ends } = stdio;
+        let child_ends = Some(child_ends);
         let buffer = vec![0; READ_BYTES];
-        Self { control, inbox, theirs, outputs, typing, sink, marker, buffer }
+        Self { control, events, child_ends, outputs, stdin_forward, sink, marker, buffer }
     }
 
     /// Follows the attempt to its end.
@@ -62,7 +66,7 @@ impl Pump {
         mut self,
         program: &Path,
         supervisor_end: UnixStream,
-        mut report: impl FnMut(Report),
+        mut report: impl FnMut(AttemptEvent),
     ) {
         let (ended, supervisor) = match self.spawn(program, supervisor_end) {
             Ok(mut supervisor) => {
@@ -70,25 +74,26 @@ impl Pump {
             }
             Err(source) => {
                 let message = format!("start the supervisor {}: {source}", program.display());
-                (unmeasured(Exit::Unstartable { message }), None)
+                (unmeasured(CommandExit::SpawnFailed { message }), None)
             }
         };
         // Whatever happens in the sink, the end is reported.
         let _ = catch_unwind(AssertUnwindSafe(|| self.sink.finish()));
-        report(Report::Ended(ended));
+        report(AttemptEvent::Ended(ended));
         if let Some(mut supervisor) = supervisor {
-            // It has said its last and exits; nobody needs to wait for that but this thread.
+            // It has sent its last message and exits; only this thread waits for that.
             let _ = supervisor.wait();
         }
     }
 
     fn spawn(&mut self, program: &Path, supervisor_end: UnixStream) -> io::Result<Child> {
-        let [stdout, stderr] = self.theirs.take().expect("BUG: the outputs are given away once");
+        let [stdout, stderr] =
+            self.child_ends.take().expect("BUG: the outputs are given away once");
         // Without anything to do between fork and exec this is posix_spawn, which does not copy
         // the page tables of the daemon.
         Command::new(program)
             .arg0("bdd")
-            .arg(super::ARGUMENT)
+            .arg(SUPERVISE_ARGUMENT)
             .env_clear()
             .stdin(Stdio::from(OwnedFd::from(supervisor_end)))
             .stdout(Stdio::from(stdout))
@@ -96,35 +101,39 @@ impl Pump {
             .spawn()
     }
 
-    fn follow_or_kill(&mut self, supervisor: &mut Child, report: &mut dyn FnMut(Report)) -> Ended {
+    fn follow_or_kill(
+        &mut self,
+        supervisor: &mut Child,
+        report: &mut dyn FnMut(AttemptEvent),
+    ) -> AttemptEnd {
         // A sink that panics must not leave a command behind whose output nobody reads.
         let followed = catch_unwind(AssertUnwindSafe(|| self.follow(report)));
         // Now the supervisor sees the end of the socket, if it is still there.
         let _ = self.control.shutdown(Shutdown::Both);
         followed.unwrap_or_else(|_| {
             let _ = supervisor.wait();
-            unmeasured(Exit::SupervisorLost)
+            unmeasured(CommandExit::SupervisorLost)
         })
     }
 
-    /// Copies until everything has ended.
-    fn follow(&mut self, report: &mut dyn FnMut(Report)) -> Ended {
+    /// Copies until the command and its outputs have ended.
+    fn follow(&mut self, report: &mut dyn FnMut(AttemptEvent)) -> AttemptEnd {
         let ended = loop {
             let ready = self.wait(true, PollTimeout::NONE);
             if ready.control
-                && let Some(ended) = self.listen(report)
+                && let Some(ended) = self.read_events(report)
             {
                 break ended;
             }
             self.copy(&ready);
-            if ready.typing
-                && let Some(typing) = &mut self.typing
-                && !typing.advance()
+            if ready.stdin_forward
+                && let Some(stdin_forward) = &mut self.stdin_forward
+                && !stdin_forward.advance()
             {
-                self.typing = None;
+                self.stdin_forward = None;
             }
         };
-        self.typing = None;
+        self.stdin_forward = None;
         let begun = Instant::now();
         while self.outputs.iter().any(Option::is_some) && begun.elapsed() < DRAIN {
             let ready = self.wait(false, PollTimeout::from(SILENCE_MS));
@@ -135,33 +144,33 @@ impl Pump {
         ended
     }
 
-    /// Hears the supervisor. Returns its last word.
-    fn listen(&mut self, report: &mut dyn FnMut(Report)) -> Option<Ended> {
-        let alive = self.inbox.fill(&self.control).unwrap_or(false);
-        while let Ok(Some(notice)) = self.inbox.next() {
-            match notice {
-                SupervisorEvent::Started { pid } => report(Report::Started { pid }),
-                SupervisorEvent::Unstartable(why) => return Some(unmeasured(unstartable(why))),
-                SupervisorEvent::Ended(outcome) => return Some(measured(&outcome)),
+    /// Handles what the supervisor sends. Returns the end if it was that.
+    fn read_events(&mut self, report: &mut dyn FnMut(AttemptEvent)) -> Option<AttemptEnd> {
+        let alive = self.events.fill(&self.control).unwrap_or(false);
+        while let Ok(Some(event)) = self.events.next() {
+            match event {
+                SupervisorEvent::Started { pid } => report(AttemptEvent::Started { pid }),
+                SupervisorEvent::NotStarted(why) => return Some(unmeasured(not_started(why))),
+                SupervisorEvent::Ended(end) => return Some(measured(&end)),
             }
         }
         if alive {
             return None;
         }
-        // What was below it has a new parent now, where only its marker finds it.
-        sweep(|marker| marker == self.marker);
-        Some(unmeasured(Exit::SupervisorLost))
+        // Its descendants have a new parent now; only the marker finds them.
+        kill_orphans(|marker| marker == self.marker);
+        Some(unmeasured(CommandExit::SupervisorLost))
     }
 
     fn wait(&self, control: bool, timeout: PollTimeout) -> Ready {
         let control = control.then(|| self.control.as_fd());
         let outputs = self.outputs.each_ref().map(|output| output.as_ref().map(AsFd::as_fd));
-        let typing = self.typing.as_ref().map(StdinForward::waits_for);
+        let stdin_forward = self.stdin_forward.as_ref().map(StdinForward::waits_for);
         let wanted = [
             control.map(|control| (control, PollFlags::POLLIN)),
             outputs[0].map(|output| (output, PollFlags::POLLIN)),
             outputs[1].map(|output| (output, PollFlags::POLLIN)),
-            typing,
+            stdin_forward,
         ];
         let mut waited: Vec<PollFd<'_>> =
             wanted.iter().flatten().map(|&(end, flags)| PollFd::new(end, flags)).collect();
@@ -177,14 +186,15 @@ impl Pump {
         Ready {
             control: next(control.is_some()),
             outputs: [next(outputs[0].is_some()), next(outputs[1].is_some())],
-            typing: next(typing.is_some()),
+            stdin_forward: next(stdin_forward.is_some()),
         }
     }
 
-    /// Hands on what the outputs have. False when none had anything.
+    /// Gives the sink what the outputs have. False when none had anything.
     fn copy(&mut self, ready: &Ready) -> bool {
         let mut some = false;
-        for (index, stream) in [Stream::Stdout, Stream::Stderr].into_iter().enumerate() {
+        for (index, stream) in [OutputStream::Stdout, OutputStream::Stderr].into_iter().enumerate()
+        {
             let output = &mut self.outputs[index];
             let Some(source) = output.as_ref().filter(|_| ready.outputs[index]) else { continue };
             some = true;
@@ -204,31 +214,31 @@ impl Pump {
 struct Ready {
     control: bool,
     outputs: [bool; 2],
-    typing: bool,
+    stdin_forward: bool,
 }
 
-fn unmeasured(exit: Exit) -> Ended {
-    Ended { exit, duration: Duration::ZERO, cpu: Duration::ZERO, peak_rss_bytes: 0 }
+fn unmeasured(exit: CommandExit) -> AttemptEnd {
+    AttemptEnd { exit, duration: Duration::ZERO, cpu: Duration::ZERO, peak_rss_bytes: 0 }
 }
 
-fn measured(outcome: &Outcome) -> Ended {
-    let exit = match (outcome.code, outcome.signal) {
-        (Some(code), _) => Exit::Code(code),
-        (None, Some(signal)) => Exit::Signal(signal),
-        (None, None) => Exit::SupervisorLost,
+fn measured(end: &CommandEnd) -> AttemptEnd {
+    let exit = match (end.code, end.signal) {
+        (Some(code), _) => CommandExit::Code(code),
+        (None, Some(signal)) => CommandExit::Signal(signal),
+        (None, None) => CommandExit::SupervisorLost,
     };
-    Ended {
+    AttemptEnd {
         exit,
-        duration: Duration::from_micros(outcome.duration_us),
-        cpu: Duration::from_micros(outcome.cpu_us),
-        peak_rss_bytes: outcome.peak_rss_bytes,
+        duration: Duration::from_micros(end.duration_us),
+        cpu: Duration::from_micros(end.cpu_us),
+        peak_rss_bytes: end.peak_rss_bytes,
     }
 }
 
-fn unstartable(why: Unstartable) -> Exit {
+fn not_started(why: StartFailure) -> CommandExit {
     match why {
-        Unstartable::NotFound(message) => Exit::NotFound { message },
-        Unstartable::NotExecutable(message) => Exit::NotExecutable { message },
-        Unstartable::SpawnFailed(message) => Exit::Unstartable { message },
+        StartFailure::NotFound(message) => CommandExit::NotFound { message },
+        StartFailure::NotExecutable(message) => CommandExit::NotExecutable { message },
+        StartFailure::SpawnFailed(message) => CommandExit::SpawnFailed { message },
     }
 }

@@ -10,37 +10,37 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, Signal};
 use nix::unistd::Pid;
 
-use super::ipc::{Spec, Unstartable};
+use super::ipc::{ReceivedLaunch, StartFailure};
 
-/// Starts the command with this process's outputs, in a session of its own.
-pub(super) fn spawn(spec: Spec) -> Result<Pid, Unstartable> {
-    let not_tried = |operation: String| {
-        move |source: io::Error| Unstartable::SpawnFailed(format!("{operation}: {source}"))
+/// Starts the command with the outputs of this process, in a session of its own.
+pub(super) fn spawn(launch: ReceivedLaunch) -> Result<Pid, StartFailure> {
+    let failed = |operation: String| {
+        move |source: io::Error| StartFailure::SpawnFailed(format!("{operation}: {source}"))
     };
-    let Some((program, arguments)) = spec.argv.split_first() else {
-        return Err(Unstartable::SpawnFailed("there is no command".to_owned()));
+    let Some((program, arguments)) = launch.argv.split_first() else {
+        return Err(StartFailure::SpawnFailed("there is no command".to_owned()));
     };
-    // Entered here and not by `Command`, so that its failure is told from that of the program.
-    std::env::set_current_dir(&spec.cwd)
-        .map_err(not_tried(format!("enter the directory {}", spec.cwd.display())))?;
+    // Entered here and not by `Command`, so that its failure differs from that of the program.
+    std::env::set_current_dir(&launch.cwd)
+        .map_err(failed(format!("enter the directory {}", launch.cwd.display())))?;
 
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(spec.environment).stdin(if spec.terminal {
+    command.args(arguments).env_clear().envs(launch.environment).stdin(if launch.terminal {
         let slave = io::stdout();
-        Stdio::from(clone(&slave).map_err(not_tried("open the terminal".to_owned()))?)
+        Stdio::from(clone(&slave).map_err(failed("open the terminal".to_owned()))?)
     } else {
-        spec.stdin.map_or_else(Stdio::null, Stdio::from)
+        launch.stdin.map_or_else(Stdio::null, Stdio::from)
     });
-    before_exec(&mut command, spec.umask, spec.nofile, spec.terminal);
+    before_exec(&mut command, launch.umask, launch.nofile, launch.terminal);
 
     let child = command.spawn().map_err(|source| {
         let message = format!("{}: {source}", program.display());
         match source.raw_os_error() {
-            Some(libc::ENOENT | libc::ENOTDIR) => Unstartable::NotFound(message),
+            Some(libc::ENOENT | libc::ENOTDIR) => StartFailure::NotFound(message),
             Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) | None => {
-                Unstartable::SpawnFailed(message)
+                StartFailure::SpawnFailed(message)
             }
-            Some(_) => Unstartable::NotExecutable(message),
+            Some(_) => StartFailure::NotExecutable(message),
         }
     })?;
     Ok(Pid::from_raw(child.id().try_into().expect("BUG: a process id above 2^31")))
@@ -52,7 +52,7 @@ fn clone(of: &impl std::os::fd::AsFd) -> io::Result<OwnedFd> {
 
 /// What the new process does between fork and exec. `Command` itself connects descriptors 0 to 2
 /// and looks the program up in the `PATH` of the new environment.
-#[expect(unsafe_code, reason = "a session, a terminal and limits can only be had after the fork")]
+#[expect(unsafe_code, reason = "a session, a terminal and limits can only be set after the fork")]
 fn before_exec(
     command: &mut Command,
     umask: Option<u32>,

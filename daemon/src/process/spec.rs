@@ -1,4 +1,4 @@
-//! What the caller says about an attempt and what it is told. Holds no behaviour.
+//! What the caller gives for an attempt and what is reported to it. Has no behaviour.
 
 use std::ffi::OsString;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Which of the command's outputs bytes came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output, or the terminal.
     Stdout,
     /// Standard error; never with a terminal.
@@ -39,46 +39,47 @@ pub struct Launch {
     /// Soft and hard limit of open descriptors, lowered to what the daemon may set; the daemon's
     /// own when absent.
     pub nofile: Option<(u64, u64)>,
-    /// What the command reads; `/dev/null` when absent. With a terminal it is typed into it.
+    /// What the command reads; `/dev/null` when absent. With a terminal it is copied into that.
     pub stdin: Option<OwnedFd>,
-    /// A terminal of this size in the place of stdin, stdout and stderr.
+    /// A terminal of this size instead of stdin, stdout and stderr.
     pub terminal: Option<TerminalSize>,
     /// Value of [`MARKER`](super::MARKER) in the environment, by which
-    /// [`sweep()`](super::orphans()) finds survivors; unique to this attempt and without NUL.
+    /// [`kill_orphans`](super::kill_orphans) finds survivors; unique to this attempt and without
+    /// NUL.
     pub marker: String,
 }
 
 /// Takes the output of one attempt. It is called from the attempt's own thread, so whatever time
 /// it takes holds up the command and nothing else.
 pub trait OutputSink: Send {
-    /// Takes bytes, in the order they were read. A sink that loses them records so itself: the
+    /// Takes bytes, in the order they were read. A sink that loses them records that itself: the
     /// command is not stopped for the sake of its log.
-    fn append(&mut self, stream: Stream, bytes: &[u8]);
+    fn append(&mut self, stream: OutputStream, bytes: &[u8]);
 
-    /// No more bytes will come. Called once, before [`Report::Ended`].
+    /// No more bytes will come. Called once, before [`AttemptEvent::Ended`].
     fn finish(&mut self);
 }
 
-/// What is told about an attempt: [`Report::Started`] at most once, then [`Report::Ended`]
-/// exactly once.
+/// What is reported of an attempt: [`AttemptEvent::Started`] at most once, then
+/// [`AttemptEvent::Ended`] exactly once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report {
+pub enum AttemptEvent {
     /// The command runs.
     Started {
         /// Its process id.
         pid: u32,
     },
-    /// The command and everything it started are gone, and all output was handed on.
-    Ended(Ended),
+    /// The command and everything it started are gone, and the sink has all output.
+    Ended(AttemptEnd),
 }
 
 /// How an attempt ended and what it cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct AttemptEnd {
     /// How the command itself ended.
-    pub exit: Exit,
-    /// From the start of the command to its own end; what it left behind may live up to 350 ms
-    /// longer.
+    pub exit: CommandExit,
+    /// From the start of the command to its own end; processes that it left behind may live up to
+    /// 350 ms longer.
     pub duration: Duration,
     /// User and system time of the command and all descendants that were waited for by anybody.
     pub cpu: Duration,
@@ -89,33 +90,33 @@ pub struct Ended {
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub enum CommandExit {
     /// It exited with this code.
     Code(i32),
     /// It was killed by this signal.
     Signal(i32),
-    /// There is no such program; a shell says 127.
+    /// There is no such program; a shell exits with 127.
     NotFound {
         /// Names the program; for people.
         message: String,
     },
-    /// The program is there and can not be executed; a shell says 126.
+    /// The program exists and can not be executed; a shell exits with 126.
     NotExecutable {
         /// Names the program and the reason; for people.
         message: String,
     },
-    /// It was not tried: the directory, the processes or the descriptors were not to be had.
-    Unstartable {
+    /// It could not be started: the directory, a process or a descriptor was not available.
+    SpawnFailed {
         /// Names the operation and the reason; for people.
         message: String,
     },
-    /// The supervisor was killed; what it ran was found by its marker and killed.
+    /// The supervisor was killed; the processes of its tree were found by their marker and killed.
     SupervisorLost,
 }
 
 /// Why an attempt could not be set up at all. Reads as the end of "failed to …".
 #[derive(Debug, thiserror::Error)]
-pub enum ExecError {
+pub enum LaunchError {
     /// `argv` is empty, or a text has a NUL byte.
     #[error("start a command: {0}")]
     InvalidLaunch(&'static str),
@@ -124,7 +125,7 @@ pub enum ExecError {
     Resources {
         /// What was tried.
         operation: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! Sets an attempt up and gives it a thread. Knows nothing of what the supervisor then does.
+//! Sets up an attempt and gives it a thread. Knows nothing of what the supervisor then does.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,16 +12,16 @@ use nix::sys::socket::MsgFlags;
 
 use super::ipc::{self, SupervisorRequest};
 use super::pump::Pump;
-use super::spec::{ExecError, Launch, OutputSink, Report, TerminalSize};
+use super::spec::{AttemptEvent, Launch, LaunchError, OutputSink, TerminalSize};
 use super::stdio::ChildStdio;
 use super::terminal;
 
-/// The program of this process, to be given to [`start`]. On Linux it stays this very program when
+/// The program of this process, for [`start`]. On Linux it stays this very program when
 /// the file is replaced by another version.
 ///
 /// # Errors
 ///
-/// When the system can not tell.
+/// When the system does not know it.
 pub fn own_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
@@ -31,82 +31,82 @@ pub fn own_program() -> io::Result<PathBuf> {
 /// Dropping it changes nothing: the attempt goes on, is measured and reported, and ends by itself
 /// or with the daemon.
 #[derive(Clone, Debug)]
-pub struct Running {
+pub struct AttemptHandle {
     control: Arc<UnixStream>,
     master: Option<Arc<OwnedFd>>,
 }
 
-impl Running {
+impl AttemptHandle {
     /// Asks the command and all its descendants to end (SIGTERM); what is left after the grace is
-    /// killed, with no grace at once. Returns at once: the end is reported. Asked for again, the
-    /// earlier end holds. After the end it does nothing.
+    /// killed, with no grace at once. Returns at once: the end is reported. When it is called
+    /// again, the earlier deadline holds. After the end it does nothing.
     pub fn stop(&self, grace: Duration) {
         let grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);
-        let order = ipc::line(&SupervisorRequest::Stop { grace_ms });
+        let request = ipc::line(&SupervisorRequest::Stop { grace_ms });
         let socket = std::os::fd::AsRawFd::as_raw_fd(&*self.control);
-        // It fails when the supervisor is gone, or has not read hundreds of orders before.
-        let _ = nix::sys::socket::send(socket, &order, MsgFlags::MSG_DONTWAIT);
+        // It fails when the supervisor is gone, or has hundreds of unread requests.
+        let _ = nix::sys::socket::send(socket, &request, MsgFlags::MSG_DONTWAIT);
     }
 
     /// Changes the size of the command's terminal, if it has one.
     pub fn resize(&self, size: TerminalSize) {
         if let Some(master) = &self.master {
-            // The terminal is open as long as this is, so there is nothing to fail.
+            // The terminal is open as long as this handle exists, so it can not fail.
             let _ = terminal::resize(master, size);
         }
     }
 }
 
 /// Starts a command under a supervisor, which is `program` with the argument
-/// [`ARGUMENT`](super::ARGUMENT).
+/// [`SUPERVISE_ARGUMENT`](super::SUPERVISE_ARGUMENT).
 ///
 /// It takes some tens of microseconds: processes are started by the attempt's own thread, and a
-/// command that can not be started is reported as [`Ended`](super::Ended). Both `sink` and
-/// `report` are called from that thread.
+/// command that can not be started is reported as [`AttemptEnd`](super::AttemptEnd). Both `sink`
+/// and `report` are called from that thread.
 ///
 /// # Errors
 ///
-/// When the launch makes no sense or the daemon is out of descriptors or threads. Then `report` is
+/// When the launch is invalid or the daemon is out of descriptors or threads. Then `report` is
 /// never called.
 pub fn start(
     program: &Path,
     launch: Launch,
     sink: Box<dyn OutputSink>,
-    report: impl FnMut(Report) + Send + 'static,
-) -> Result<Running, ExecError> {
+    report: impl FnMut(AttemptEvent) + Send + 'static,
+) -> Result<AttemptHandle, LaunchError> {
     check(&launch)?;
-    let failed = |operation| move |source| ExecError::Resources { operation, source };
-    let (ours, theirs) = UnixStream::pair().map_err(failed("open a control socket"))?;
-    let ours = Arc::new(ours);
-    let ends = match launch.terminal {
+    let failed = |operation| move |source| LaunchError::Resources { operation, source };
+    let (control, supervisor_end) = UnixStream::pair().map_err(failed("open a control socket"))?;
+    let control = Arc::new(control);
+    let stdio = match launch.terminal {
         Some(size) => ChildStdio::terminal(size).map_err(failed("open a terminal"))?,
         None => ChildStdio::pipes().map_err(failed("open pipes"))?,
     };
-    let master = ends.master();
+    let master = stdio.terminal_master();
     let bytes = ipc::encode(&launch);
     let Launch { mut stdin, terminal, marker, .. } = launch;
-    let typed = if terminal.is_some() { stdin.take() } else { None };
-    let pump = Pump::new(Arc::clone(&ours), ends, typed, sink, marker);
+    let input = if terminal.is_some() { stdin.take() } else { None };
+    let pump = Pump::new(Arc::clone(&control), stdio, input, sink, marker);
     let program = program.to_owned();
     std::thread::Builder::new()
         .name("attempt".to_owned())
-        .spawn(move || pump.run(&program, theirs, report))
+        .spawn(move || pump.run(&program, supervisor_end, report))
         .map_err(failed("start a thread"))?;
-    // The thread has started the supervisor, or has closed its end: this does not wait for ever.
-    // If the supervisor is gone already, the thread sees that.
-    let _ = ipc::send(&ours, &bytes, stdin.as_ref());
-    Ok(Running { control: ours, master })
+    // The thread starts the supervisor, or closes its end: this does not wait for ever. If the
+    // supervisor is gone already, the thread sees that.
+    let _ = ipc::send(&control, &bytes, stdin.as_ref());
+    Ok(AttemptHandle { control, master })
 }
 
-fn check(launch: &Launch) -> Result<(), ExecError> {
+fn check(launch: &Launch) -> Result<(), LaunchError> {
     if launch.argv.is_empty() {
-        return Err(ExecError::InvalidLaunch("it has no program"));
+        return Err(LaunchError::InvalidLaunch("it has no program"));
     }
     let variables = launch.environment.iter().flat_map(|(name, value)| [name, value]);
     let mut texts = launch.argv.iter().chain(variables).map(|text| text.as_bytes());
     let others = [launch.cwd.as_os_str().as_bytes(), launch.marker.as_bytes()];
     if texts.any(|text| text.contains(&0)) || others.iter().any(|text| text.contains(&0)) {
-        return Err(ExecError::InvalidLaunch("a text has a NUL byte"));
+        return Err(LaunchError::InvalidLaunch("a text has a NUL byte"));
     }
     Ok(())
 }

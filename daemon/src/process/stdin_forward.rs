@@ -1,4 +1,4 @@
-//! Copies what a client types into the terminal of a command, as fast as the terminal takes it.
+//! Copies a client's input into the terminal of a command, as fast as the terminal takes it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 
-/// Typed at once into a terminal, whose own queue holds 4 KiB.
-const TYPED_BYTES: usize = 4096;
+/// Written at once into a terminal, whose own queue holds 4 KiB.
+const CHUNK_BYTES: usize = 4096;
 
 /// Ctrl-D.
 const END_OF_INPUT: u8 = 4;
 
-/// What is typed into a terminal.
+/// Input on its way into a terminal.
 pub(super) struct StdinForward {
     from: Option<OwnedFd>,
     master: Arc<OwnedFd>,
@@ -33,12 +33,12 @@ impl StdinForward {
         }
     }
 
-    /// Types what there is. False when there will be nothing more.
+    /// Copies what is available. False when nothing more will come.
     pub(super) fn advance(&mut self) -> bool {
         if self.pending.is_empty()
             && let Some(from) = &self.from
         {
-            let mut chunk = [0; TYPED_BYTES];
+            let mut chunk = [0; CHUNK_BYTES];
             match nix::unistd::read(from, &mut chunk) {
                 Err(Errno::EINTR | Errno::EAGAIN) => return true,
                 Ok(0) | Err(_) => {
@@ -54,8 +54,8 @@ impl StdinForward {
             Err(Errno::EINTR | Errno::EAGAIN) => return true,
             Err(_) => return false,
             Ok(n) => {
-                let mut typed = self.pending.drain(..n);
-                self.at_line_start = typed.next_back().map_or(self.at_line_start, |c| c == b'\n');
+                let mut written = self.pending.drain(..n);
+                self.at_line_start = written.next_back().map_or(self.at_line_start, |c| c == b'\n');
             }
         }
         self.from.is_some() || !self.pending.is_empty()

@@ -12,19 +12,19 @@ use super::terminal::{self, Terminal};
 #[cfg(target_os = "linux")]
 const PIPE_BYTES: i32 = 256 * 1024;
 
-/// Both ends of the outputs, until the supervisor has its own.
+/// Both ends of the outputs, until the supervisor has the child's.
 pub(super) struct ChildStdio {
-    pub(super) ours: [Option<Source>; 2],
-    pub(super) theirs: [OwnedFd; 2],
+    pub(super) daemon_ends: [Option<OutputSource>; 2],
+    pub(super) child_ends: [OwnedFd; 2],
 }
 
 /// Where the daemon reads one output.
-pub(super) enum Source {
+pub(super) enum OutputSource {
     Pipe(OwnedFd),
     Terminal(Arc<OwnedFd>),
 }
 
-impl AsFd for Source {
+impl AsFd for OutputSource {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Pipe(end) => end.as_fd(),
@@ -37,29 +37,29 @@ impl ChildStdio {
     pub(super) fn pipes() -> io::Result<Self> {
         let (stdout, stdout_end) = io::pipe()?;
         let (stderr, stderr_end) = io::pipe()?;
-        let ours = [stdout, stderr].map(|end| {
+        let daemon_ends = [stdout, stderr].map(|end| {
             let end = OwnedFd::from(end);
             #[cfg(target_os = "linux")]
             {
-                // Without it, a user over the limit has a smaller pipe, that is all.
+                // It fails for a user over the limit, whose pipe is just smaller then.
                 let size = nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES);
                 let _ = nix::fcntl::fcntl(&end, size);
             }
-            Some(Source::Pipe(end))
+            Some(OutputSource::Pipe(end))
         });
-        Ok(Self { ours, theirs: [stdout_end.into(), stderr_end.into()] })
+        Ok(Self { daemon_ends, child_ends: [stdout_end.into(), stderr_end.into()] })
     }
 
     pub(super) fn terminal(size: TerminalSize) -> io::Result<Self> {
         let Terminal { master, slave } = terminal::open(size)?;
-        let theirs = [slave.try_clone()?, slave];
-        Ok(Self { ours: [Some(Source::Terminal(Arc::new(master))), None], theirs })
+        let child_ends = [slave.try_clone()?, slave];
+        Ok(Self { daemon_ends: [Some(OutputSource::Terminal(Arc::new(master))), None], child_ends })
     }
 
     /// The daemon's end of the terminal, if it is one.
-    pub(super) fn master(&self) -> Option<Arc<OwnedFd>> {
-        match &self.ours[0] {
-            Some(Source::Terminal(master)) => Some(Arc::clone(master)),
+    pub(super) fn terminal_master(&self) -> Option<Arc<OwnedFd>> {
+        match &self.daemon_ends[0] {
+            Some(OutputSource::Terminal(master)) => Some(Arc::clone(master)),
             _ => None,
         }
     }

@@ -15,38 +15,38 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 
-use super::ipc::{Inbox, Outcome, SupervisorEvent, SupervisorRequest, line};
+use super::ipc::{CommandEnd, ControlReader, SupervisorEvent, SupervisorRequest, line};
 use super::meter::Meter;
 use super::{spawn, tree};
 
 /// First argument that makes the daemon's program a supervisor.
-pub const ARGUMENT: &str = "supervise";
+pub const SUPERVISE_ARGUMENT: &str = "supervise";
 
-/// How long what a command left behind may go on by itself: `tee` in a process substitution is
+/// How long processes that a command left behind may go on: `tee` in a process substitution is
 /// still writing when its shell has ended.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// How long it then has after SIGTERM. Builds leave no daemons behind.
+/// How long they then have after SIGTERM. Builds leave no daemons behind.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(250);
 
 /// Pause between two rounds of SIGKILL: a killed process needs some time to end, a storm of forks
-/// must not get ahead, and one that can not be killed must not cost a core.
+/// must not get ahead, and a process that can not be killed must not cost a core.
 const KILL_PAUSE: Duration = Duration::from_millis(2);
 const KILL_PAUSE_MAX: Duration = Duration::from_millis(100);
 
-/// Where there is no descriptor for SIGCHLD, children are looked at this often.
+/// Where there is no descriptor for SIGCHLD, children are checked this often.
 #[cfg(not(target_os = "linux"))]
-const LOOK: Duration = Duration::from_millis(10);
+const CHILD_POLL: Duration = Duration::from_millis(10);
 
 /// Runs one command for the daemon at the other end of standard input, as the main function of a
 /// process of its own: it must be called before any thread is started.
 ///
 /// Standard output and error become those of the command. When standard input ends, everything is
-/// killed. SIGTERM and the like are not heeded: the daemon decides.
+/// killed. SIGTERM and the like are ignored: the daemon decides.
 pub fn supervise() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever started this sees the socket end; there is nobody else to tell.
+        // The daemon sees the socket end; there is nobody else to report to.
         Err(_) => ExitCode::FAILURE,
     }
 }
@@ -63,26 +63,26 @@ fn run() -> io::Result<()> {
         nix::sys::prctl::set_name(c"bdd-supervise")?;
     }
     let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let mut inbox = Inbox::default();
-    let spec = inbox.launch(&control)?;
+    let mut requests = ControlReader::default();
+    let spec = requests.launch(&control)?;
     let spawned = spawn::spawn(spec);
     let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
     nix::unistd::dup2_stdin(&null)?;
     nix::unistd::dup2_stdout(&null)?;
     nix::unistd::dup2_stderr(&null)?;
     match spawned {
-        Err(why) => tell(&control, &SupervisorEvent::Unstartable(why)),
-        Ok(main) => Supervision::new(control, inbox, main)?.run(),
+        Err(why) => report(&control, &SupervisorEvent::NotStarted(why)),
+        Ok(main) => Supervision::new(control, requests, main)?.run(),
     }
 }
 
-fn tell(mut control: &UnixStream, notice: &SupervisorEvent) -> io::Result<()> {
-    control.write_all(&line(notice))
+fn report(mut control: &UnixStream, event: &SupervisorEvent) -> io::Result<()> {
+    control.write_all(&line(event))
 }
 
-/// What is being done about the tree.
+/// How far the tree is on its way to its end.
 #[derive(Clone, Copy, Debug)]
-enum Phase {
+enum Stage {
     /// The command runs.
     Running,
     /// The command has ended, something it started has not.
@@ -95,34 +95,42 @@ enum Phase {
 
 struct Supervision {
     control: Option<UnixStream>,
-    inbox: Inbox,
-    children: Children,
+    requests: ControlReader,
+    child_signal: ChildSignal,
     main: Pid,
     meter: Meter,
-    phase: Phase,
+    stage: Stage,
     /// How the command itself ended, and when after its start.
-    ended: Option<(Status, Duration)>,
+    ended: Option<(WaitStatus, Duration)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Status {
+enum WaitStatus {
     Code(i32),
     Signal(i32),
 }
 
 impl Supervision {
-    fn new(control: UnixStream, inbox: Inbox, main: Pid) -> io::Result<Self> {
+    fn new(control: UnixStream, requests: ControlReader, main: Pid) -> io::Result<Self> {
         let meter = Meter::start(main);
-        let children = Children::new()?;
+        let child_signal = ChildSignal::new()?;
         let pid = main.as_raw().cast_unsigned();
         // A daemon that is gone shows in the loop.
-        let _ = tell(&control, &SupervisorEvent::Started { pid });
+        let _ = report(&control, &SupervisorEvent::Started { pid });
         let control = Some(control);
-        Ok(Self { control, inbox, children, main, meter, phase: Phase::Running, ended: None })
+        Ok(Self {
+            control,
+            requests,
+            child_signal,
+            main,
+            meter,
+            stage: Stage::Running,
+            ended: None,
+        })
     }
 
     fn run(mut self) -> io::Result<()> {
-        self.orders();
+        self.handle_requests();
         while self.reap()? {
             self.act(Instant::now());
             if self.wait()? {
@@ -132,17 +140,17 @@ impl Supervision {
         let (cpu, peak_rss_bytes) = self.meter.total();
         let (status, duration) = self.ended.ok_or(Errno::ECHILD)?;
         let (code, signal) = match status {
-            Status::Code(code) => (Some(code), None),
-            Status::Signal(signal) => (None, Some(signal)),
+            WaitStatus::Code(code) => (Some(code), None),
+            WaitStatus::Signal(signal) => (None, Some(signal)),
         };
         let [duration_us, cpu_us] =
             [duration, cpu].map(|time| time.as_micros().try_into().unwrap_or(u64::MAX));
-        let outcome = Outcome { code, signal, duration_us, cpu_us, peak_rss_bytes };
-        self.control.map_or(Ok(()), |control| tell(&control, &SupervisorEvent::Ended(outcome)))
+        let end = CommandEnd { code, signal, duration_us, cpu_us, peak_rss_bytes };
+        self.control.map_or(Ok(()), |control| report(&control, &SupervisorEvent::Ended(end)))
     }
 
-    /// Waits for every child that has ended. False when none is left: as every orphan below
-    /// becomes a child of this process, nothing is left then.
+    /// Reaps every child that has ended. False when none is left: as every orphan below becomes a
+    /// child of this process, nothing is left then.
     fn reap(&mut self) -> io::Result<bool> {
         loop {
             let (pid, status) = match wait_for_any() {
@@ -155,8 +163,9 @@ impl Supervision {
             if pid == self.main && self.ended.is_none() {
                 self.ended = Some((status, self.meter.elapsed()));
             }
-            if let Phase::Killing { next, pause } = &mut self.phase {
-                // There is progress, and whose parent has just ended may have been missed.
+            if let Stage::Killing { next, pause } = &mut self.stage {
+                // There is progress, and a process whose parent has just ended may have been
+                // missed.
                 *pause = KILL_PAUSE;
                 *next = (*next).min(Instant::now() + KILL_PAUSE);
             }
@@ -167,16 +176,16 @@ impl Supervision {
         if now >= self.meter.next() {
             self.meter.sample();
         }
-        match self.phase {
-            Phase::Running if self.ended.is_some() => {
-                self.phase = Phase::Lingering { until: now + LINGER };
+        match self.stage {
+            Stage::Running if self.ended.is_some() => {
+                self.stage = Stage::Lingering { until: now + LINGER };
             }
-            Phase::Lingering { until } if now >= until => self.terminate(LEFTOVER_GRACE),
-            Phase::Terminating { until } if now >= until => self.kill(),
-            Phase::Killing { next, pause } if now >= next => {
+            Stage::Lingering { until } if now >= until => self.terminate(LEFTOVER_GRACE),
+            Stage::Terminating { until } if now >= until => self.kill(),
+            Stage::Killing { next, pause } if now >= next => {
                 tree::signal(self.main, Signal::SIGKILL);
                 let pause = (pause * 2).min(KILL_PAUSE_MAX);
-                self.phase = Phase::Killing { next: Instant::now() + pause, pause };
+                self.stage = Stage::Killing { next: Instant::now() + pause, pause };
             }
             _ => {}
         }
@@ -184,100 +193,100 @@ impl Supervision {
 
     fn terminate(&mut self, grace: Duration) {
         let until = Instant::now() + grace;
-        match self.phase {
-            Phase::Killing { .. } => return,
-            // Asked for again: the earlier end holds, and the signal is not sent twice.
-            Phase::Terminating { until: earlier } => {
-                self.phase = Phase::Terminating { until: earlier.min(until) };
+        match self.stage {
+            Stage::Killing { .. } => return,
+            // Requested again: the earlier deadline holds, and the signal is not sent twice.
+            Stage::Terminating { until: earlier } => {
+                self.stage = Stage::Terminating { until: earlier.min(until) };
                 return;
             }
-            Phase::Running | Phase::Lingering { .. } => {}
+            Stage::Running | Stage::Lingering { .. } => {}
         }
         if grace.is_zero() {
             return self.kill();
         }
         tree::signal(self.main, Signal::SIGTERM);
-        // What was stopped would not see it.
+        // Stopped processes would not see it.
         tree::signal(self.main, Signal::SIGCONT);
-        self.phase = Phase::Terminating { until };
+        self.stage = Stage::Terminating { until };
     }
 
     fn kill(&mut self) {
         tree::signal(self.main, Signal::SIGKILL);
         let pause = KILL_PAUSE;
-        self.phase = Phase::Killing { next: Instant::now() + pause, pause };
+        self.stage = Stage::Killing { next: Instant::now() + pause, pause };
     }
 
-    /// Waits for the daemon, a child or the next thing to do. True when the daemon has said
-    /// something or is gone.
+    /// Waits for the daemon, a child or the next deadline. True when the daemon has sent something
+    /// or is gone.
     fn wait(&self) -> io::Result<bool> {
-        let deadline = match self.phase {
-            Phase::Running => self.meter.next(),
-            Phase::Lingering { until } | Phase::Terminating { until } => {
+        let deadline = match self.stage {
+            Stage::Running => self.meter.next(),
+            Stage::Lingering { until } | Stage::Terminating { until } => {
                 until.min(self.meter.next())
             }
-            Phase::Killing { next, .. } => next,
+            Stage::Killing { next, .. } => next,
         };
         let left = deadline.saturating_duration_since(Instant::now());
         #[cfg(not(target_os = "linux"))]
-        let left = left.min(LOOK);
-        // Rounded up, or the last millisecond would be spent turning.
+        let left = left.min(CHILD_POLL);
+        // Rounded up, or the last millisecond would be spent in a busy loop.
         let left = u16::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
         let mut waited: Vec<PollFd<'_>> = self
             .control
             .iter()
             .map(AsFd::as_fd)
-            .chain(self.children.descriptor())
+            .chain(self.child_signal.descriptor())
             .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
             .collect();
         match poll(&mut waited, PollTimeout::from(left)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(source) => return Err(source.into()),
         }
-        self.children.acknowledge();
+        self.child_signal.acknowledge();
         Ok(self.control.is_some() && waited[0].any().unwrap_or(true))
     }
 
     fn receive(&mut self) {
         let Some(control) = &self.control else { return };
-        if matches!(self.inbox.fill(control), Ok(true)) {
-            return self.orders();
+        if matches!(self.requests.fill(control), Ok(true)) {
+            return self.handle_requests();
         }
-        // The daemon is gone, of whatever cause.
+        // The daemon is gone, for whatever reason.
         self.control = None;
         self.kill();
     }
 
-    fn orders(&mut self) {
-        while let Ok(Some(SupervisorRequest::Stop { grace_ms })) = self.inbox.next() {
+    fn handle_requests(&mut self) {
+        while let Ok(Some(SupervisorRequest::Stop { grace_ms })) = self.requests.next() {
             self.terminate(Duration::from_millis(grace_ms));
         }
     }
 }
 
-/// Takes the status of one child that has ended, if there is one.
-#[expect(unsafe_code, reason = "nix does not tell whose status it was after a real-time signal")]
-fn wait_for_any() -> nix::Result<Option<(Pid, Status)>> {
+/// Reaps one child that has ended, if there is one.
+#[expect(unsafe_code, reason = "nix does not return whose status it was after a real-time signal")]
+fn wait_for_any() -> nix::Result<Option<(Pid, WaitStatus)>> {
     let mut status = 0;
     // SAFETY: the kernel writes one integer, which outlives the call.
     let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
     Ok(match Errno::result(pid)? {
         0 => None,
         pid if libc::WIFSIGNALED(status) => {
-            Some((Pid::from_raw(pid), Status::Signal(libc::WTERMSIG(status))))
+            Some((Pid::from_raw(pid), WaitStatus::Signal(libc::WTERMSIG(status))))
         }
-        pid => Some((Pid::from_raw(pid), Status::Code(libc::WEXITSTATUS(status)))),
+        pid => Some((Pid::from_raw(pid), WaitStatus::Code(libc::WEXITSTATUS(status)))),
     })
 }
 
-/// Tells when a child has ended.
-struct Children {
+/// Becomes readable when a child has ended.
+struct ChildSignal {
     #[cfg(target_os = "linux")]
     signals: nix::sys::signalfd::SignalFd,
 }
 
 #[cfg(target_os = "linux")]
-impl Children {
+impl ChildSignal {
     fn new() -> io::Result<Self> {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
         let mut ended = SigSet::empty();
@@ -290,14 +299,14 @@ impl Children {
         Some(self.signals.as_fd())
     }
 
-    /// Takes the signal, before children are waited for, so that none is missed.
+    /// Takes the signal before children are reaped, so that none is missed.
     fn acknowledge(&self) {
         let _ = self.signals.read_signal();
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-impl Children {
+impl ChildSignal {
     fn new() -> io::Result<Self> {
         Ok(Self {})
     }

@@ -1,4 +1,4 @@
-//! Pseudo-terminals. Knows nothing of who types into them.
+//! Pseudo-terminals. Knows nothing of who writes into them.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

@@ -8,7 +8,7 @@ use nix::unistd::{Pid, getpgid, getpgrp};
 /// reached at one moment, so a chain of processes that fork and exit can not run ahead. Groups are
 /// the tree's own, because the command begins a session and no group spans sessions.
 ///
-/// A process that moves in the tree meanwhile may be missed; who must be sure repeats.
+/// A process that moves in the tree meanwhile may be missed; callers that must be sure repeat it.
 pub(super) fn signal(main: Pid, signal: Signal) {
     let own = getpgrp();
     let mut groups: Vec<Pid> = descendants(main)
@@ -25,7 +25,7 @@ pub(super) fn signal(main: Pid, signal: Signal) {
     }
 }
 
-/// Resident memory of the processes, in bytes. Those that are gone count nothing.
+/// Resident memory of the processes, in bytes. Those that are gone do not count.
 #[cfg(target_os = "linux")]
 pub(super) fn resident(processes: &[Pid]) -> u64 {
     let mut text = String::new();
@@ -80,7 +80,7 @@ fn children(process: Pid, found: &mut Vec<Pid>) {
     }
 }
 
-/// As [`descendants`], for a kernel without `CONFIG_PROC_CHILDREN`: looks at every process.
+/// As [`descendants`], for a kernel without `CONFIG_PROC_CHILDREN`: examines every process.
 #[cfg(target_os = "linux")]
 fn descendants_by_parent(root: Pid) -> Vec<Pid> {
     let mut text = String::new();
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     /// Other tests of this program start and end processes of their own, so only the own ones
-    /// are looked for.
+    /// are searched for.
     #[test]
     fn a_grandchild_is_found_both_ways() {
         let mut shell = std::process::Command::new("sh")

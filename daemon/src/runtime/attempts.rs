@@ -2,7 +2,7 @@
 
 use crate::model::{Action, AttemptId, AttemptResult, BuildId, ExecutionId, Exit};
 use crate::output::{self, OutputStore, Writer};
-use crate::process::{self, Launch, OutputSink, Running, Stream, TerminalSize};
+use crate::process::{self, AttemptHandle, Launch, OutputSink, OutputStream, TerminalSize};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -47,7 +47,7 @@ struct Attempt {
     execution: ExecutionId,
     build: BuildId,
     /// `None` where it could not be started.
-    running: Option<Running>,
+    running: Option<AttemptHandle>,
 }
 
 /// An attempt to be started.
@@ -79,7 +79,7 @@ enum StartError {
     #[error("write {}: {source}", path.display())]
     ChangedFiles { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
-    Process(#[from] process::ExecError),
+    Process(#[from] process::LaunchError),
 }
 
 impl Attempts {
@@ -108,7 +108,7 @@ impl Attempts {
     pub(super) fn start(
         &mut self,
         start: Start<'_>,
-        ended: impl Fn(process::Ended) + Clone + Send + 'static,
+        ended: impl Fn(process::AttemptEnd) + Clone + Send + 'static,
     ) {
         let Start { execution, attempt, build, .. } = start;
         tracing::info!(%execution, %attempt, %build, "start");
@@ -123,8 +123,8 @@ impl Attempts {
     fn launch(
         &mut self,
         start: Start<'_>,
-        ended: impl Fn(process::Ended) + Send + 'static,
-    ) -> Result<Running, StartError> {
+        ended: impl Fn(process::AttemptEnd) + Send + 'static,
+    ) -> Result<AttemptHandle, StartError> {
         let Start { execution, attempt, build, action, changed } = start;
         let (writer, log) = self.output.create(execution)?;
         // Whoever asked has not begun to read when a fast command has written more than is kept.
@@ -155,7 +155,7 @@ impl Attempts {
         };
         let sink = Box::new(LogSink(writer));
         let running = process::start(&self.settings.supervisor, launch, sink, move |report| {
-            if let process::Report::Ended(over) = report {
+            if let process::AttemptEvent::Ended(over) = report {
                 ended(over);
             }
         });
@@ -182,7 +182,7 @@ impl Attempts {
     pub(super) fn ended(
         &mut self,
         attempt: AttemptId,
-        ended: process::Ended,
+        ended: process::AttemptEnd,
     ) -> Option<FinishedAttempt> {
         let Attempt { execution, build, .. } = self.running.remove(&attempt)?;
         let result = result(ended);
@@ -225,10 +225,10 @@ fn write_list(list: &Path, paths: &[PathBuf]) -> std::io::Result<()> {
 struct LogSink(Writer);
 
 impl OutputSink for LogSink {
-    fn append(&mut self, stream: Stream, bytes: &[u8]) {
+    fn append(&mut self, stream: OutputStream, bytes: &[u8]) {
         let kind = match stream {
-            Stream::Stdout => output::StreamKind::Stdout,
-            Stream::Stderr => output::StreamKind::Stderr,
+            OutputStream::Stdout => output::StreamKind::Stdout,
+            OutputStream::Stderr => output::StreamKind::Stderr,
         };
         self.0.append(kind, bytes);
     }
@@ -238,25 +238,25 @@ impl OutputSink for LogSink {
     }
 }
 
-fn unstartable(message: String) -> process::Ended {
-    process::Ended {
-        exit: process::Exit::Unstartable { message },
+fn unstartable(message: String) -> process::AttemptEnd {
+    process::AttemptEnd {
+        exit: process::CommandExit::SpawnFailed { message },
         duration: Duration::ZERO,
         cpu: Duration::ZERO,
         peak_rss_bytes: 0,
     }
 }
 
-fn result(ended: process::Ended) -> AttemptResult {
+fn result(ended: process::AttemptEnd) -> AttemptResult {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     AttemptResult {
         exit: match ended.exit {
-            process::Exit::Code(code) => Exit::Code(code),
-            process::Exit::Signal(signal) => Exit::Signal(signal),
-            process::Exit::NotFound { message } => Exit::NotFound(message),
-            process::Exit::NotExecutable { message } => Exit::NotExecutable(message),
-            process::Exit::Unstartable { message } => Exit::Error(message),
-            process::Exit::SupervisorLost => Exit::Error("its supervisor was killed".into()),
+            process::CommandExit::Code(code) => Exit::Code(code),
+            process::CommandExit::Signal(signal) => Exit::Signal(signal),
+            process::CommandExit::NotFound { message } => Exit::NotFound(message),
+            process::CommandExit::NotExecutable { message } => Exit::NotExecutable(message),
+            process::CommandExit::SpawnFailed { message } => Exit::Error(message),
+            process::CommandExit::SupervisorLost => Exit::Error("its supervisor was killed".into()),
         },
         duration_ms: ms(ended.duration),
         cpu_ms: ms(ended.cpu),

@@ -21,7 +21,7 @@ pub enum Report {
     /// What moved among the inputs of an execution is known.
     Verified(ExecutionId, Moved),
     /// An attempt is over.
-    Ended(AttemptId, process::Ended),
+    Ended(AttemptId, process::AttemptEnd),
     /// The store is open.
     Recovered(Recovered),
     /// Every change of a trigger's files after this clock is seen, or why not.

@@ -12,7 +12,7 @@ use super::warnings::Warnings;
 use crate::engine::{Effect, Input, Now};
 use crate::model::{AttemptId, BuildId, BuildView, Phase, TriggerId};
 use crate::output::OutputStore;
-use crate::process::{Ended, TerminalSize};
+use crate::process::{AttemptEnd, TerminalSize};
 use crate::store::{Recovered, StoreHandle};
 use crate::watch::WorkspaceRegistry;
 use std::os::fd::OwnedFd;
@@ -78,7 +78,7 @@ impl Runtime {
         self.attempts.start(start, move |ended| reports.send(Report::Ended(attempt, ended)));
     }
 
-    fn ended(&mut self, attempt: AttemptId, ended: Ended) -> Option<Input> {
+    fn ended(&mut self, attempt: AttemptId, ended: AttemptEnd) -> Option<Input> {
         let finished = self.attempts.ended(attempt, ended)?;
         let FinishedAttempt { execution, build, result, lost } = finished;
         self.recorder.ended(attempt, execution, &result);

@@ -13,7 +13,7 @@ pub(super) enum StoreError {
     #[error("open the store {}: the database panicked", .0.display())]
     Panicked(PathBuf),
     /// A newer bd wrote it.
-    #[error("open the store {}: it has schema {found}, this bd knows up to {known}", path.display())]
+    #[error("open the store {}: it has schema {found}, this bd knows {known}", path.display())]
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error("read the store {}: {tree} {key:?} is damaged: {source}", path.display())]
     Damaged { path: PathBuf, tree: &'static str, key: Vec<u8>, source: FrameError },
