@@ -1,4 +1,4 @@
-//! `bdd`: the daemon's command line, which is read before anything costly is begun, because every
+//! `bdd`: the daemon's command line. It is parsed before anything costly is done, because every
 //! attempt starts this program once more as its supervisor.
 
 use bd_daemon::lifecycle::{Start, run};
@@ -39,8 +39,9 @@ fn main() -> ExitCode {
     match run(start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Not `eprintln`, which panics where the disk of our log is full.
-            let _ = writeln!(std::io::stderr(), "bdd: failed to start: {error}");
+            let hint = error.hint().map_or(String::new(), |hint| format!("\nhint: {hint}"));
+            // Not `eprintln`, which panics where the disk of the log is full.
+            let _ = writeln!(std::io::stderr(), "bdd: failed to {error}{hint}");
             ExitCode::from(125)
         }
     }

@@ -1,12 +1,14 @@
-//! `config.toml`: what can be set, its defaults, and errors that name the place.
+//! `config.toml`: the settings and their defaults.
 
+use super::config_error::{ConfigError, ConfigMistake};
 use serde::Deserialize;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
+use toml::Spanned;
 
-/// Longest span that can be set: deadlines beyond it are never.
+/// Longest time that can be set; a deadline beyond it never comes.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The settings of a daemon.
@@ -16,11 +18,11 @@ pub struct Config {
     pub max_executions: u32,
     /// Most builds that have not ended.
     pub max_builds: usize,
-    /// The daemon ends when nothing was asked of it for so long; `None` means never.
+    /// The daemon ends after this time without requests; `None` means never.
     pub idle_exit: Option<Duration>,
     /// Time between SIGTERM and SIGKILL for a build that is cancelled or has run out of time.
     pub stop_grace: Duration,
-    /// The same for builds that run when the daemon is asked to end.
+    /// The same for builds that run when the daemon is stopped.
     pub drain_grace: Duration,
     /// Output kept of one execution, in bytes.
     pub output_per_build: u64,
@@ -47,110 +49,113 @@ impl Default for Config {
     }
 }
 
-/// What is wrong with the configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file is there but cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// The file is not what it should be; the message names line and key.
-    #[error("in {}: {message}", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        message: String,
-    },
-}
-
-#[derive(Deserialize)]
+/// The file, with the place of each value whose text may be wrong.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[derive(Default)]
-struct File {
-    max_executions: Option<u32>,
+struct ConfigFile {
+    max_executions: Option<Spanned<u32>>,
     max_builds: Option<usize>,
-    idle_exit: Option<String>,
-    stop_grace: Option<String>,
-    drain_grace: Option<String>,
-    output: Output,
+    idle_exit: Option<Spanned<String>>,
+    stop_grace: Option<Spanned<String>>,
+    drain_grace: Option<Spanned<String>>,
+    output: OutputTable,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[derive(Default)]
-struct Output {
-    per_build: Option<String>,
-    total: Option<String>,
-    max_age: Option<String>,
+struct OutputTable {
+    per_build: Option<Spanned<String>>,
+    total: Option<Spanned<String>>,
+    max_age: Option<Spanned<String>>,
 }
+
+/// A mistake, and the byte of the file where it is.
+type Found = (usize, Box<ConfigMistake>);
 
 impl Config {
     /// The settings in a file; the defaults where there is none.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for a file that cannot be read, is no TOML, has a key that is not known,
-    /// or a value that makes no sense.
+    /// [`ConfigError`] for a file that can not be read, is no TOML, has an unknown key, or a value
+    /// that is invalid.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text)
-                .map_err(|message| ConfigError::Parse { path: path.to_path_buf(), message }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(ConfigError::Read { path: path.to_path_buf(), source }),
-        }
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            text => {
+                text.map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?
+            }
+        };
+        Self::parse(&text).map_err(|(at, mistake)| {
+            let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
+            ConfigError::Mistake { path: path.to_path_buf(), line, mistake }
+        })
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    fn parse(text: &str) -> Result<Self, Found> {
+        let file: ConfigFile = toml::from_str(text).map_err(|source| toml_mistake(text, source))?;
         let mut config = Self::default();
         if let Some(most) = file.max_executions {
-            if most == 0 {
-                return Err("max_executions is 0: nothing would ever run".into());
+            if *most.get_ref() == 0 {
+                return Err((most.span().start, ConfigMistake::Zero("max_executions").into()));
             }
-            config.max_executions = most;
+            config.max_executions = most.into_inner();
         }
         if let Some(most) = file.max_builds {
             config.max_builds = most.max(1);
         }
-        match file.idle_exit.as_deref() {
+        match file.idle_exit {
             None => {}
-            Some("never") => config.idle_exit = None,
-            Some(text) => config.idle_exit = Some(span("idle_exit", text)?),
+            Some(text) if text.get_ref() == "never" => config.idle_exit = None,
+            Some(text) => config.idle_exit = Some(duration("idle_exit", text)?),
         }
-        set(&mut config.stop_grace, "stop_grace", file.stop_grace, span)?;
-        set(&mut config.drain_grace, "drain_grace", file.drain_grace, span)?;
+        set(&mut config.stop_grace, "stop_grace", file.stop_grace, duration)?;
+        set(&mut config.drain_grace, "drain_grace", file.drain_grace, duration)?;
         set(&mut config.output_per_build, "output.per_build", file.output.per_build, size)?;
         set(&mut config.output_total, "output.total", file.output.total, size)?;
-        set(&mut config.output_age, "output.max_age", file.output.max_age, span)?;
+        set(&mut config.output_age, "output.max_age", file.output.max_age, duration)?;
         Ok(config)
     }
 }
 
+fn toml_mistake(text: &str, source: toml::de::Error) -> Found {
+    let at = source.span().map_or(0, |span| span.start);
+    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let key = line.split_once('=').map(|(key, _)| key.trim().to_owned());
+    (at, ConfigMistake::Toml { key, source }.into())
+}
+
 fn set<T>(
     to: &mut T,
-    key: &str,
-    from: Option<String>,
-    read: impl Fn(&str, &str) -> Result<T, String>,
-) -> Result<(), String> {
+    key: &'static str,
+    from: Option<Spanned<String>>,
+    parse: impl Fn(&'static str, Spanned<String>) -> Result<T, Found>,
+) -> Result<(), Found> {
     if let Some(text) = from {
-        *to = read(key, &text)?;
+        *to = parse(key, text)?;
     }
     Ok(())
 }
 
-fn span(key: &str, text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map(|span| span.min(LONGEST))
-        .map_err(|error| format!("{key} = \"{text}\": {error}; write it as \"90s\" or \"2h 30m\""))
+fn duration(key: &'static str, text: Spanned<String>) -> Result<Duration, Found> {
+    let at = text.span().start;
+    match humantime::parse_duration(text.get_ref()) {
+        Ok(duration) => Ok(duration.min(LONGEST)),
+        Err(source) => {
+            Err((at, ConfigMistake::Duration { key, value: text.into_inner(), source }.into()))
+        }
+    }
 }
 
-fn size(key: &str, text: &str) -> Result<u64, String> {
-    let wrong = || format!("{key} = \"{text}\" is no size; write it as \"64MiB\" or \"2GiB\"");
+fn size(key: &'static str, text: Spanned<String>) -> Result<u64, Found> {
+    let at = text.span().start;
+    bytes(text.get_ref())
+        .ok_or_else(|| (at, ConfigMistake::Size { key, value: text.into_inner() }.into()))
+}
+
+/// The number of bytes in a text like "64MiB".
+fn bytes(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let shift = match unit.trim() {
@@ -159,14 +164,18 @@ fn size(key: &str, text: &str) -> Result<u64, String> {
         "MiB" => 20,
         "GiB" => 30,
         "TiB" => 40,
-        _ => return Err(wrong()),
+        _ => return None,
     };
-    number.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift)).ok_or_else(wrong)
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Config {
+        Config::parse(text).unwrap_or_else(|(_, mistake)| panic!("{text}: {mistake}"))
+    }
 
     #[test]
     fn what_is_set_is_used_and_the_rest_is_as_usual() {
@@ -177,23 +186,29 @@ mod tests {
             output_total: 3 << 30,
             ..Config::default()
         };
-        assert_eq!(Config::parse(text), Ok(expected));
-        assert_eq!(Config::parse(""), Ok(Config::default()));
+        assert_eq!(parse(text), expected);
+        assert_eq!(parse(""), Config::default());
     }
 
     #[test]
-    fn mistakes_are_told_with_their_place() {
-        for (text, says) in [
-            ("max_execution = 1", "max_execution"),
-            ("\nmax_executions = \"many\"", "line 2"),
-            ("max_executions = 0", "nothing would ever run"),
-            ("stop_grace = \"soon\"", "stop_grace"),
-            ("[output]\ntotal = \"3 GB\"", "output.total"),
-            ("[output]\ntotal = \"99999999999 TiB\"", "output.total"),
-            ("[output", "line 1"),
+    fn mistakes_are_reported_with_file_line_and_key() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("config.toml");
+        for (text, line, says) in [
+            ("max_execution = 1", 1, "max_execution: unknown field"),
+            ("\nmax_executions = \"many\"", 2, "max_executions: invalid type"),
+            ("idle_exit = 300", 1, "idle_exit: invalid type"),
+            ("# none\n\nmax_executions = 0", 3, "max_executions is 0: nothing would ever run"),
+            ("stop_grace = \"soon\"", 1, "stop_grace = \"soon\": "),
+            ("[output]\ntotal = \"3 GB\"", 2, "output.total = \"3 GB\" is no size"),
+            ("[output]\n\ntotal = \"99999999999 TiB\"", 3, "output.total"),
+            ("[output", 1, ""),
         ] {
-            let error = Config::parse(text).expect_err(text);
-            assert!(error.contains(says), "{text}: {error}");
+            fs::write(&path, text).expect("a file");
+            let error = Config::read(&path).expect_err(text);
+            let expected = format!("use {}:{line}: {says}", path.display());
+            assert!(error.to_string().starts_with(&expected), "{text}: {error}");
+            assert!(!error.hint().is_empty());
         }
     }
 

@@ -1,5 +1,5 @@
-//! The lock that a daemon holds while it lives. Whether a daemon is alive is asked of the lock
-//! and of nothing else; the pid in it is only for those who have to kill a daemon that hangs.
+//! The lock that a daemon holds while it lives. The lock alone says whether a daemon is alive; the
+//! pid in it is only for users who have to kill a daemon that hangs.
 
 use bd_protocol::rendezvous::Home;
 use std::fs::{File, TryLockError};
@@ -8,30 +8,43 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long somebody may hold the lock who only looks whether a daemon does.
+/// How long a process may hold the lock that only checks whether a daemon does.
 const PROBE: Duration = Duration::from_millis(100);
 
-/// Why the lock is not ours.
+/// Why the lock could not be taken. Reads as the end of "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another daemon is alive.
-    #[error("another bdd is running (it holds {})", .0.display())]
+    #[error("lock {}: another bdd is running", .0.display())]
     Held(PathBuf),
-    /// The system said no.
-    #[error("cannot lock {}: {source}", path.display())]
+    /// The lock file can not be used.
+    #[error("lock {}: {source}", path.display())]
     Io {
         /// The lock file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// The held lock. Released when dropped, or when the process ends in whatever way.
+impl LockError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Held(_) => {
+                "stop it with `bdctl daemon stop`, or set BD_HOME to another directory"
+            }
+            Self::Io { .. } => "check the path and its permissions, or set BD_HOME",
+        }
+    }
+}
+
+/// The held lock. Released when dropped, or when the process ends for whatever reason.
 #[derive(Debug)]
 pub struct DaemonLock {
     file: File,
-    /// Whether the daemon before was killed: then its builds may have left processes.
+    /// Whether the previous daemon was killed: then its builds may have left processes.
     pub unclean: bool,
 }
 
@@ -64,7 +77,7 @@ impl DaemonLock {
             }
         }
         let mut left = String::new();
-        // What cannot be read was not written by a daemon that ended well.
+        // A file that can not be read was not left by a daemon that ended well.
         let unclean = file.read_to_string(&mut left).is_err() || !left.is_empty();
         let write = |file: &mut File| {
             file.set_len(0)?;
@@ -75,10 +88,10 @@ impl DaemonLock {
         Ok(Self { file, unclean })
     }
 
-    /// Says that all builds ended before the daemon did. The lock is held on until the process
+    /// Records that all builds ended before the daemon did. The lock stays held until the process
     /// ends: whoever finds it free finds no daemon.
     pub fn mark_clean(&self) {
-        // Should this fail, the next daemon looks for what is not there: that costs time only.
+        // Should this fail, the next daemon searches for orphans in vain: that costs time only.
         let _ = self.file.set_len(0);
     }
 }
@@ -97,7 +110,7 @@ mod tests {
         assert!(matches!(DaemonLock::take(&home), Err(LockError::Held(_))));
         drop(first);
         let second = DaemonLock::take(&home).expect("free again");
-        assert!(second.unclean, "the first one did not say goodbye");
+        assert!(second.unclean, "the first one did not mark a clean end");
         second.mark_clean();
         assert!(matches!(DaemonLock::take(&home), Err(LockError::Held(_))));
         drop(second);

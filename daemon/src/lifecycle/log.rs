@@ -1,41 +1,52 @@
-//! The daemon's own log: one file a day, kept for a week, also for panics.
+//! The daemon's own log: one file a day, kept for a week. Panics go there too.
 
 use bd_protocol::rendezvous::Home;
 use std::io::{self, Write as _};
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use std::path::PathBuf;
+use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 
 /// Daily files that are kept.
 const FILES: usize = 7;
 
+/// The log could not be created. Reads as the end of "failed to …".
+#[derive(Debug, thiserror::Error)]
+#[error("create the log in {}: {source}", dir.display())]
+pub struct LogFileError {
+    /// Directory of the logs.
+    dir: PathBuf,
+    /// What went wrong, with the system's error as its source.
+    source: InitError,
+}
+
 /// Opens the log. `BD_LOG` filters it, in the syntax of `tracing_subscriber`'s `EnvFilter`;
-/// without it, what is of interest later is kept.
+/// the default keeps what is of interest later.
 ///
 /// # Errors
 ///
-/// A sentence, when the file cannot be created.
-pub(super) fn open(home: &Home) -> Result<(), String> {
+/// When the file can not be created.
+pub(super) fn open(home: &Home) -> Result<(), LogFileError> {
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("bdd")
         .filename_suffix("log")
         .max_log_files(FILES)
         .build(home.log_dir())
-        .map_err(|error| format!("cannot log to {}: {error}", home.log_dir().display()))?;
+        .map_err(|source| LogFileError { dir: home.log_dir().to_path_buf(), source })?;
     let filter = EnvFilter::try_from_env("BD_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,tarpc=warn,sled=warn"));
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
         .with_env_filter(filter)
-        // It would tell on standard error that a line was lost, and panic where that is lost too.
+        // It would report a lost line on standard error, and panic where that fails too.
         .log_internal_errors(false)
         .with_writer(std::sync::Mutex::new(file))
         .finish();
     // Set once a process; a second daemon in one process is a test, and logs to the first.
     let _ = tracing::subscriber::set_global_default(subscriber);
     std::panic::set_hook(Box::new(|panic| {
-        // First: should the log be what panicked, it is locked. And not `eprintln`, which panics
-        // on a full disk.
+        // First to standard error: should the log have panicked, it is locked. Not by `eprintln`,
+        // which panics on a full disk.
         let _ = writeln!(io::stderr(), "bdd: {panic}");
         tracing::error!("{panic}");
     }));

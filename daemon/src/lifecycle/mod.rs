@@ -1,10 +1,17 @@
-//! The life of the daemon process: configuration, lock, log, signals, drain and end.
+//! The life of the daemon process: configuration, lock, log, signals, drain and end. Puts the other
+//! rooms together; none of them knows it.
 
 mod config;
+mod config_error;
+mod daemon_mark;
 mod lock;
 mod log;
 mod run;
+mod start_error;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
+pub use config_error::{ConfigError, ConfigMistake};
 pub use lock::{DaemonLock, LockError};
-pub use run::{Start, StartError, run};
+pub use log::LogFileError;
+pub use run::{Start, run};
+pub use start_error::StartError;
