@@ -1,11 +1,12 @@
 //! The build daemon: watches what builds read, decides what runs when, runs it, and serves
 //! clients.
 //!
-//! Each module is a room with one duty; `docs/architecture.md` is the map. The pure ones decide
-//! ([`model`], [`changes`], [`schedule`], [`engine`]), the others act ([`watch`], [`exec`],
-//! [`events`], [`persist`], [`server`], [`lifecycle`]) and do not know each other; [`hands`]
-//! joins them to the engine.
+//! Each module is a room with one duty; `ARCHITECTURE.md` is the map. The pure ones decide
+//! ([`model`], [`index`], [`scheduler`], [`drivers`], [`engine`]), the others act ([`watch`],
+//! [`process`], [`output`], [`store`], [`server`], [`lifecycle`]) and do not know each other;
+//! [`runtime`] joins them to the engine.
 
+pub mod drivers;
 pub mod engine;
 pub mod index;
 pub mod lifecycle;

@@ -93,6 +93,7 @@ pub fn matters(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStrExt as _;
 
     #[test]
     fn what_a_compiler_reads_matters_and_what_a_terminal_sets_does_not() {
@@ -102,6 +103,12 @@ mod tests {
         for name in ["TERM", "SHLVL", "TMUX_PANE", "BD_SESSION", "CODEX_THREAD_ID", "KITTY_PID"] {
             assert!(!matters(OsStr::new(name)), "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_matters() {
+        assert!(matters(OsStr::from_bytes(b"TERM\xff")));
+        assert!(matters(OsStr::from_bytes(b"BD_\xff")));
     }
 
     #[test]

@@ -9,7 +9,6 @@ pub mod environment;
 pub mod ids;
 pub mod outcome;
 pub mod plan;
-pub mod tool;
 
 pub use action::{Action, ActionKey, EnvironmentPolicy, Inputs, LaneKey, Resources, TreeVersion};
 pub use build::{BuildView, JoinReason, Phase, Priority, TaskPhase, TaskView, WaitReason};

@@ -1,9 +1,10 @@
 //! Turns the request of a client into a submission: finds the root and the program, and decides
 //! whether the command may be shared.
 
+use crate::drivers::{self, Call};
 use crate::engine::Submission;
 use crate::model::command::Program;
-use crate::model::{Action, BuildId, ClientId, Command, Join, JoinReason, Plan, tool};
+use crate::model::{Action, BuildId, ClientId, Command, Join, JoinReason, Plan};
 use crate::server::{convert, locate};
 use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
 use bd_protocol::{OsText, Priority, Session};
@@ -66,9 +67,10 @@ fn join(asked: &Submit) -> Join {
     if asked.stdin == StdinMode::Forward || asked.tty.is_some() {
         return Join::No(JoinReason::Interactive);
     }
-    match (asked.join, tool::known(&argv)) {
+    let recognised = drivers::recognise(&argv).filter(|found| found.call == Call::Build);
+    match (asked.join, recognised) {
         (JoinPolicy::Never, _) => Join::No(JoinReason::Refused),
-        (JoinPolicy::Auto, Some(tool)) => Join::Yes(JoinReason::KnownTool(tool.to_owned())),
+        (JoinPolicy::Auto, Some(found)) => Join::Yes(JoinReason::KnownTool(found.tool.to_owned())),
         (JoinPolicy::Always, _) => Join::Yes(JoinReason::Asked),
         (JoinPolicy::Auto, None) => Join::No(JoinReason::NotABuild),
     }
