@@ -1,4 +1,4 @@
-//! Go.
+//! Go: its one program, with a subcommand for each thing it does.
 
 use super::driver::{Call, Driver};
 use super::words::Words;
