@@ -1,5 +1,6 @@
 //! A test that starts itself once more: as another user, or where it may mount and unmount.
 
+use crate::skip;
 use std::path::Path;
 use std::process::Command;
 
@@ -29,7 +30,7 @@ pub fn start(test: &str, wrapper: &[&str], program: &Path, argument: &str) -> Op
     let [with, options @ ..] = wrapper else { panic!("no wrapper") };
     let permitted = Command::new(with).args(options).arg("true").output();
     if !permitted.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: {test}: {} is not permitted here", wrapper.join(" "));
+        skip(&format!("{} is not permitted here", wrapper.join(" ")));
         return None;
     }
     let output = Command::new(with)

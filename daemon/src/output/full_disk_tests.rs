@@ -2,6 +2,7 @@
 
 use super::oracle::{Oracle, files, step};
 use super::*;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -28,7 +29,11 @@ fn a_full_disk_costs_output_and_nothing_else() {
             assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
         }
         Ok(output) if output.status.code() == Some(101) => panic!("{output:?}"),
-        other => println!("skipped: no file system can be mounted here: {other:?}"),
+        other => {
+            // Past the harness, which hides what a passing test prints: .ci/run looks for it.
+            let line = format!("\nSKIP {name}: no file system can be mounted here: {other:?}\n");
+            std::io::stdout().write_all(line.as_bytes()).expect("a standard output");
+        }
     }
 }
 

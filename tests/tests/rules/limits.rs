@@ -5,7 +5,7 @@ use crate::fixture::{Fixture, rename, write};
 use bd_daemon::watch::SourceKind;
 use bd_tests::child_source::ChildSource;
 use bd_tests::explain::{brief, explain};
-use bd_tests::{Source, Watched};
+use bd_tests::{Source, Watched, skip};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -21,7 +21,7 @@ fn lowered(fixture: &Fixture, text: &str, own: bool) -> Option<Watched> {
     wrapper.push(&script);
     let probe = Command::new(wrapper[0]).args(&wrapper[1..]).arg("true").output();
     if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: {text:?} is not permitted here");
+        skip(&format!("{text:?} is not permitted here"));
         return None;
     }
     let child = ChildSource::start("child", &wrapper, &[]);
