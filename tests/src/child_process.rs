@@ -1,5 +1,5 @@
-//! This test program once more, as another process that does as it is told, line by line. Each
-//! binary that wants twins has one ignored test that is their entry and calls [`serve`].
+//! This test program once more, as a child process that answers requests, line by line. Each test
+//! binary with such children has one ignored test that is their entry and calls [`serve`].
 
 use crate::sandbox::PATIENCE;
 use nix::sys::signal::{Signal, kill};
@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 
 /// Before each answer: the test harness prints to the same place.
-const MARK: &str = "twin: ";
+const MARK: &str = "answer: ";
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -45,12 +45,12 @@ impl ChildProcess {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let requests = child.stdin.take();
         let lines = BufReader::new(child.stdout.take().expect("a pipe"));
-        let (send, answers) = mpsc::channel();
+        let (sender, answers) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.lines() {
                 let Ok(line) = line else { return };
                 if let Some((_, answer)) = line.split_once(MARK)
-                    && send.send(answer.to_owned()).is_err()
+                    && sender.send(answer.to_owned()).is_err()
                 {
                     return;
                 }
@@ -59,30 +59,30 @@ impl ChildProcess {
         Self { child, requests, answers }
     }
 
-    /// Tells it to do something, and does not wait.
+    /// Sends a request, and does not wait.
     ///
     /// # Panics
     ///
     /// When it is gone, or the request is more than a line.
-    pub fn tell(&mut self, request: &str) {
+    pub fn send(&mut self, request: &str) {
         assert!(!request.contains('\n'), "BUG: {request:?}");
         let to = self.requests.as_mut().expect("BUG: ended");
-        writeln!(to, "{request}").and_then(|()| to.flush()).expect("a twin that reads");
+        writeln!(to, "{request}").and_then(|()| to.flush()).expect("a child that reads");
     }
 
-    /// Waits for what it says next.
+    /// Waits for its next answer.
     ///
     /// # Panics
     ///
-    /// When it says nothing.
-    pub fn hear(&mut self) -> String {
-        self.answers.recv_timeout(PATIENCE).expect("a twin that answers in time")
+    /// When there is none in time.
+    pub fn receive(&mut self) -> String {
+        self.answers.recv_timeout(PATIENCE).expect("a child that answers in time")
     }
 
-    /// Tells it to do something, and waits for what it says.
-    pub fn ask(&mut self, request: &str) -> String {
-        self.tell(request);
-        self.hear()
+    /// Sends a request, and waits for its answer.
+    pub fn call(&mut self, request: &str) -> String {
+        self.send(request);
+        self.receive()
     }
 
     /// Sends it a signal.
@@ -92,13 +92,13 @@ impl ChildProcess {
     /// When it is gone.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().expect("a pid"));
-        kill(pid, signal).expect("a twin to signal");
+        kill(pid, signal).expect("a child to signal");
     }
 }
 
 impl Drop for ChildProcess {
     fn drop(&mut self) {
-        // It ends at the end of its requests; one that hangs is no reason to hang as well.
+        // It ends at the end of its requests; if it hangs, the test does not wait for it.
         drop(self.requests.take());
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -109,7 +109,7 @@ impl Drop for ChildProcess {
 ///
 /// # Panics
 ///
-/// When the other one is gone.
+/// When the parent is gone.
 pub fn serve(mut answer: impl FnMut(&str) -> String) {
     for line in std::io::stdin().lines() {
         let answer = answer(&line.expect("a request"));

@@ -43,7 +43,7 @@ impl ChildSource {
     }
 
     fn ask(&self, request: &Value) -> Result<Value, String> {
-        let answer = self.0.borrow_mut().ask(&request.to_string());
+        let answer = self.0.borrow_mut().call(&request.to_string());
         let mut answer: Value = serde_json::from_str(&answer).expect("JSON");
         match answer["error"].take() {
             Value::String(error) => Err(error),

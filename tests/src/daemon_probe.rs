@@ -1,4 +1,4 @@
-//! Watches a daemon that is treated badly: is it still the same one, did it panic, what does it
+//! Examines a daemon that is treated badly: is it still the same one, did it panic, what does it
 //! hold.
 
 use crate::Sandbox;
@@ -19,11 +19,11 @@ pub struct DaemonProbe<'a> {
 }
 
 impl<'a> DaemonProbe<'a> {
-    /// Looks at the daemon of a sandbox after its first build, which opens what stays open. Starts
-    /// one if none runs.
+    /// A probe of the daemon of a sandbox, taken after its first build, which opens what stays
+    /// open. Starts a daemon if none runs.
     #[must_use]
-    pub fn of(sandbox: &'a Sandbox) -> Self {
-        // From the first question on, a workspace is watched.
+    pub fn new(sandbox: &'a Sandbox) -> Self {
+        // A workspace is watched from its first query on.
         let _ = sandbox.ok(&["ws", "info"]);
         let _ = sandbox.ok(&["run", "--quiet", "--", "true"]);
         let _ = sandbox.ok(&["history"]);
@@ -49,7 +49,7 @@ impl<'a> DaemonProbe<'a> {
     /// # Panics
     ///
     /// When that is not so.
-    pub fn unharmed(&self) {
+    pub fn assert_unharmed(&self) {
         assert!(alive(self.pid), "the daemon died:\n{}", logs(self.sandbox));
         assert_eq!(self.sandbox.daemon_pid(), self.pid, "another daemon took over");
         assert_eq!(self.sandbox.ok(&["run", "--quiet", "--", "echo", "served"]), "served\n");
@@ -66,7 +66,7 @@ impl<'a> DaemonProbe<'a> {
     }
 }
 
-/// All that the daemon of a sandbox wrote about itself.
+/// The logs of the daemons of a sandbox.
 #[must_use]
 pub fn logs(sandbox: &Sandbox) -> String {
     let files = fs::read_dir(sandbox.home().join("logs")).into_iter().flatten().flatten();

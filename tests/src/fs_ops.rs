@@ -1,7 +1,7 @@
-//! What can be done to files, at random, on so few names that the doings meet. What can not be
-//! done, because somebody else was faster, is not done.
+//! Random operations on files, with so few names that they meet. An operation that another worker
+//! has made impossible is skipped.
 
-use crate::mapped::Mapped;
+use crate::mapped_file::MappedFile;
 use crate::oracle::{Listing, TAG};
 use crate::rng::Rng;
 use std::fs::{self, File, Permissions};
@@ -11,23 +11,23 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// How many do something at once, at most.
-pub const MOST_HANDS: u64 = 4;
+/// Most workers at once.
+pub const MAX_WORKERS: u64 = 4;
 
-/// One hand's part of a burst.
+/// One worker's part of a burst of operations.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
-    /// What it does follows from it, and from what others do.
+pub struct Burst {
+    /// Decides the operations, together with what other workers do.
     pub seed: u64,
-    /// Operations that succeed, unless few do.
+    /// Operations that succeed, unless fewer do.
     pub count: u64,
     /// Which ones.
-    pub kinds: Kinds,
+    pub kinds: OpKinds,
 }
 
 /// Which operations there are in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kinds {
+pub enum OpKinds {
     /// Those on single files, without another name for any.
     Files = 0,
     /// All but hard links.
@@ -36,7 +36,7 @@ pub enum Kinds {
     Linked = 2,
 }
 
-impl From<u64> for Kinds {
+impl From<u64> for OpKinds {
     fn from(number: u64) -> Self {
         match number {
             0 => Self::Files,
@@ -60,28 +60,28 @@ const TRIES: u64 = 10;
 /// How names of mapped files begin.
 const MAPPED: &str = "mapped";
 
-/// How the further names begin that hands give to files.
+/// How the further names begin that workers give to files.
 const LINK: &str = "link";
 
 /// Entries copied by one operation at most.
 const COPIED: usize = 40;
 
-/// One who does it.
+/// One of those that work on a tree at once.
 #[derive(Debug)]
-pub struct Hand {
+pub struct FsWorker {
     root: PathBuf,
     outside: PathBuf,
-    /// A name that nobody else writes to: a mapped file must not get shorter.
+    /// A file name that no other worker writes to: a mapped file must not get shorter.
     mapped: String,
     /// A name in the root that it gives to a file in each burst. It stays to the end of the burst:
-    /// of one that is made, written by and removed before anybody looks, no system tells whose it
-    /// was.
+    /// for a name that is made, written through and removed before anybody looks, no system reports
+    /// which file it was.
     link: PathBuf,
 }
 
-impl Hand {
-    /// One that works in `root`, puts what it moves out into `outside`, and has a number, below
-    /// [`MOST_HANDS`], that no other hand has.
+impl FsWorker {
+    /// A worker in `root` that moves things out to `outside`. Its number, below [`MAX_WORKERS`], is
+    /// its own.
     #[must_use]
     pub fn new(root: &Path, outside: &Path, number: u64) -> Self {
         Self {
@@ -92,28 +92,30 @@ impl Hand {
         }
     }
 
-    /// Does its part, and says what it did.
+    /// Runs the operations, and returns what was done.
     #[must_use]
-    pub fn burst(&self, order: Order) -> Vec<String> {
-        let mut rng = Rng::new(order.seed.wrapping_mul(0x9e37_79b9));
+    pub fn run(&self, burst: Burst) -> Vec<String> {
+        let mut rng = Rng::new(burst.seed.wrapping_mul(0x9e37_79b9));
         let (mut report, mut has_linked) = (Vec::new(), false);
-        for _ in 0..order.count * TRIES {
+        for _ in 0..burst.count * TRIES {
             let mut said = String::new();
-            let done = match order.kinds {
-                Kinds::Files => self.file(&mut rng, &mut said),
-                Kinds::All | Kinds::Linked if rng.below(10) < 6 => self.file(&mut rng, &mut said),
-                Kinds::Linked if rng.one_in(4) => {
+            let done = match burst.kinds {
+                OpKinds::Files => self.file(&mut rng, &mut said),
+                OpKinds::All | OpKinds::Linked if rng.below(10) < 6 => {
+                    self.file(&mut rng, &mut said)
+                }
+                OpKinds::Linked if rng.one_in(4) => {
                     self.hard_link(&mut rng, &mut said, &mut has_linked)
                 }
-                Kinds::All | Kinds::Linked => self.tree(&mut rng, &mut said),
+                OpKinds::All | OpKinds::Linked => self.tree(&mut rng, &mut said),
             };
-            // What failed may have been done by half.
+            // A failed operation may have been done in part.
             match done {
                 Ok(()) => report.push(said),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => report.push(format!("({said}: {})", error.kind())),
             }
-            if report.len() as u64 == order.count {
+            if report.len() as u64 == burst.count {
                 break;
             }
         }
@@ -159,7 +161,7 @@ impl Hand {
                 if !path.exists() {
                     fs::write(&path, "mapped")?;
                 }
-                let mut mapped = Mapped::try_open(&path).ok_or(io::ErrorKind::NotFound)?;
+                let mut mapped = MappedFile::try_open(&path).ok_or(io::ErrorKind::NotFound)?;
                 mapped.store(0, text.as_bytes()[0]);
                 mapped.store(1, text.as_bytes()[1]);
                 Ok(())
@@ -289,13 +291,13 @@ impl Hand {
 
     fn hard_link(&self, rng: &mut Rng, said: &mut String, done: &mut bool) -> io::Result<()> {
         if *done {
-            let path = self.root.join(format!("{LINK}{}", rng.below(MOST_HANDS)));
+            let path = self.root.join(format!("{LINK}{}", rng.below(MAX_WORKERS)));
             *said = format!("append {}", path.display());
             return File::options().append(true).open(path)?.write_all(b"more");
         }
         let from = self.path(rng);
         *said = format!("hard link {} as {}", from.display(), self.link.display());
-        // That of the burst before has been looked at.
+        // The link of the burst before has been seen.
         let _ = fs::remove_file(&self.link);
         fs::hard_link(self.root.join(from), &self.link)?;
         *done = true;
@@ -336,13 +338,13 @@ fn copy(from: &Path, to: &Path, left: &mut usize) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)?.flatten() {
         if entry.file_name().as_encoded_bytes().starts_with(MAPPED.as_bytes()) {
-            // The one that is there may be mapped by its own hand, and would get shorter.
+            // The file may be mapped by its worker, and would get shorter.
             continue;
         }
         let Some(less) = left.checked_sub(1) else { return Ok(()) };
         *left = less;
         let (to, kind) = (to.join(entry.file_name()), entry.file_type()?);
-        // One that fails does not end it: somebody else is here, too.
+        // A failure does not end it: other workers are here, too.
         let _ = match kind {
             kind if kind.is_dir() => copy(&entry.path(), &to, left),
             kind if kind.is_symlink() => fs::read_link(entry.path()).and_then(|t| symlink(t, &to)),
@@ -353,7 +355,7 @@ fn copy(from: &Path, to: &Path, left: &mut usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs git, apart from whatever the user has set up for it.
+/// Runs git without the user's configuration.
 ///
 /// # Errors
 ///
@@ -373,7 +375,7 @@ pub fn git(dir: &Path, arguments: &[&str]) -> io::Result<()> {
     }
 }
 
-/// Makes a repository of two branches, and some more, for hands to work in.
+/// Makes a repository of two branches, and some more files, for workers to work in.
 ///
 /// # Panics
 ///

@@ -1,5 +1,5 @@
-//! What a command waits at until the test lets it go on: a gate for those who wait, and a flag
-//! for those who wait or will come later.
+//! Makes commands wait until the test lets them go on: a gate for commands that wait now, and a
+//! flag for those that come later as well.
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -32,7 +32,7 @@ impl Gate {
         format!("cat '{}' >/dev/null", self.path.display())
     }
 
-    /// Lets through whoever waits, and waits for somebody if nobody does yet.
+    /// Lets through the commands that wait, and waits for one if there is none yet.
     ///
     /// # Panics
     ///
@@ -49,8 +49,8 @@ impl Drop for Gate {
     }
 }
 
-/// A file that commands look for again and again. Unlike a [`Gate`], it lets through whoever comes
-/// once it is up, so it is for commands whose number or arrival the test does not know.
+/// A file that commands poll for. Unlike a [`Gate`], it lets through every command once it is up,
+/// so it is for commands whose number or arrival the test does not know.
 #[derive(Debug)]
 pub struct Flag {
     path: PathBuf,
@@ -69,13 +69,13 @@ impl Flag {
         format!("until [ -e '{}' ]; do sleep 0.02; done", self.path.display())
     }
 
-    /// Shell text that puts it up.
+    /// Shell text that raises it.
     #[must_use]
     pub fn raise_in_shell(&self) -> String {
         format!("touch '{}'", self.path.display())
     }
 
-    /// Puts it up.
+    /// Raises it.
     ///
     /// # Panics
     ///

@@ -1,9 +1,9 @@
-//! git, as tests use it.
+//! git for tests.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Runs git in a directory, with an identity and nobody's configuration.
+/// Runs git in a directory, with an identity and without the user's configuration.
 ///
 /// # Panics
 ///

@@ -1,16 +1,16 @@
-//! What the tests of the real binaries share: a place of their own, the programs, a wire to be
-//! rude on, repeatable randomness, and measuring; and for tests of what changed: an oracle that
-//! walks, and a second process.
+//! The test kit of the real binaries: a sandbox, the programs, a raw connection, repeatable
+//! randomness, and measuring; and for tests of changes: an oracle that walks the tree, random
+//! operations on files, and a child process.
 
 pub mod child_process;
 pub mod child_source;
 pub mod daemon_probe;
 pub mod explain;
-pub mod fake;
+pub mod fake_daemon;
 pub mod fs_ops;
 pub mod gate;
 pub mod git;
-pub mod mapped;
+pub mod mapped_file;
 pub mod measure;
 pub mod model;
 pub mod oracle;
@@ -30,7 +30,7 @@ pub use daemon_probe::DaemonProbe;
 pub use gate::{Flag, Gate};
 pub use oracle::Listing;
 pub use process_tree::ProcessTree;
-pub use sandbox::{Sandbox, Session, eventually};
+pub use sandbox::{ClientProcess, Sandbox, eventually};
 pub use skip::skip;
 pub use source::Source;
 pub use watched::Watched;

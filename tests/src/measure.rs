@@ -1,13 +1,13 @@
-//! Measuring against a peer: interleaved runs, what they come to, and the table of it. Knows
-//! nothing of what is measured.
+//! Measuring against a peer: interleaved runs, their statistics, and a table. Knows nothing of what
+//! is measured.
 //!
-//! Times on a busy machine mean little; the ratio of two things that ran in turns does.
+//! Times on a busy machine mean little; the ratio of two things that ran in turns means something.
 
 use std::fmt;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// What several runs of one thing took, in the order they were made.
+/// The times of several runs of one thing, in the order they were made.
 #[derive(Clone, Debug, Default)]
 pub struct Series(pub Vec<Duration>);
 
@@ -37,7 +37,7 @@ impl Series {
     }
 
     /// How many times as long as `peer` this takes: the median over runs that were neighbours, so
-    /// that what else the machine did meanwhile weighs on both.
+    /// that other load on the machine weighs on both.
     ///
     /// # Panics
     ///
@@ -150,9 +150,9 @@ impl fmt::Display for Target {
 pub struct Figure {
     /// What was measured.
     pub name: String,
-    /// What it came to.
+    /// The result.
     pub ours: String,
-    /// What it is compared with, and what that came to; empty where there is no peer.
+    /// What it is compared with, and the result of that; empty where there is no peer.
     pub peer: String,
     /// The number that counts, with its unit.
     pub value: Option<(f64, &'static str)>,
@@ -255,7 +255,7 @@ pub fn table(figures: &[Figure]) -> String {
 
 /// Measures groups of figures and prints the machine and the table, as a benchmark's command line
 /// asks: `NAME… [--quick]`. Each word chooses the groups whose names contain it; none chooses all.
-/// `measure` is told whether it is in a hurry.
+/// `measure` gets whether it should be quick.
 pub fn groups<G: Copy>(groups: &[(&str, G)], measure: impl Fn(G, bool) -> Vec<Figure>) {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let quick = words.iter().any(|word| word == "--quick");
@@ -272,7 +272,7 @@ pub fn groups<G: Copy>(groups: &[(&str, G)], measure: impl Fn(G, bool) -> Vec<Fi
     print!("\n{}", table(&figures));
 }
 
-/// The machine that all this holds for, in one line.
+/// The machine of the measurements, in one line.
 #[must_use]
 pub fn machine() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A command whose processes try to get away in the usual manners, and whether they live.
+//! A command whose processes try to escape in the usual ways, and whether they live.
 
 use crate::sandbox::{Sandbox, alive, eventually};
 use crate::times::unix_ms;
@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 /// has a session of its own as well.
 const MEMBERS: [&str; 4] = ["command", "child", "session", "orphan"];
 
-/// See the [module](self). Whoever is left when the test ends is killed.
+/// See the [module](self). Processes that are left when the test ends are killed.
 #[derive(Debug)]
 pub struct ProcessTree {
     dir: PathBuf,
 }
 
 impl ProcessTree {
-    /// A family that ends when it is asked to. It leaves its process ids in a new directory.
+    /// A tree that ends on SIGTERM. It writes its process ids into a new directory.
     ///
     /// # Panics
     ///
@@ -29,7 +29,7 @@ impl ProcessTree {
         Self::with(dir, name, "")
     }
 
-    /// One that ends only when it is killed.
+    /// A tree that ends only when it is killed.
     ///
     /// # Panics
     ///
@@ -39,13 +39,13 @@ impl ProcessTree {
         Self::with(dir, name, "trap '' TERM INT HUP")
     }
 
-    fn with(dir: &Path, name: &str, manners: &str) -> Self {
+    fn with(dir: &Path, name: &str, traps: &str) -> Self {
         let dir = dir.join(name);
         fs::create_dir(&dir).expect("a directory");
         let member = dir.join("member.sh");
-        // The id appears all at once, and only when the manners are in force.
+        // The id appears all at once, and only when the traps are set.
         let text = format!(
-            "#!/bin/sh\n{manners}\necho $$ >\"$1.new\"\nmv \"$1.new\" \"$1\"\n\
+            "#!/bin/sh\n{traps}\necho $$ >\"$1.new\"\nmv \"$1.new\" \"$1\"\n\
              while :; do sleep 1000; done\n"
         );
         fs::write(&member, text).expect("a script");
@@ -64,22 +64,22 @@ impl ProcessTree {
     }
 
     /// Waits until all of them live.
-    pub fn await_birth(&self) {
-        eventually("the whole family lives", || self.alive().len() == MEMBERS.len());
+    pub fn await_start(&self) {
+        eventually("the whole tree lives", || self.alive().len() == MEMBERS.len());
     }
 
     /// Waits until none of them lives.
     pub fn await_end(&self) {
-        eventually("the whole family is gone", || self.alive().is_empty());
+        eventually("the whole tree is gone", || self.alive().is_empty());
     }
 
-    /// Waits until none of them lives and their build, the latest of the sandbox, is history. It was
-    /// cancelled within a second after `since_ms`.
+    /// Waits until none of them lives and their build, the latest of the sandbox, is in the
+    /// history, where it was cancelled within a second after `since_ms`.
     ///
     /// # Panics
     ///
     /// When it was not.
-    pub fn is_withdrawn_within_a_second(&self, sandbox: &Sandbox, since_ms: i64) {
+    pub fn assert_cancelled_within_a_second(&self, sandbox: &Sandbox, since_ms: i64) {
         self.await_end();
         eventually("it is history", || sandbox.live().is_empty());
         let build = &sandbox.history()[0];
@@ -92,7 +92,7 @@ impl ProcessTree {
     ///
     /// # Panics
     ///
-    /// When what they left is no process id.
+    /// When a file of theirs has no process id.
     #[must_use]
     pub fn alive(&self) -> Vec<Pid> {
         let read = |member: &&str| fs::read_to_string(self.dir.join(member)).ok();
@@ -103,7 +103,7 @@ impl ProcessTree {
 
 impl Drop for ProcessTree {
     fn drop(&mut self) {
-        // A test that succeeds has made sure that there is nobody.
+        // A test that succeeds has made sure that there are none.
         for pid in self.alive() {
             let _ = kill(pid, Signal::SIGKILL);
         }

@@ -1,5 +1,5 @@
-//! Where the programs under test are. They are built on first use, with the profile of the test
-//! that asks, because Cargo builds the programs of other packages for no test.
+//! Where the programs under test are. They are built on first use, with the profile of the test,
+//! because Cargo builds the programs of other packages for no test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! A home and a workspace of one test's own, and bdctl in them.
+//! A home and a workspace for one test, and bdctl in them.
 
 use crate::programs;
 use nix::sys::signal::{Signal, kill};
@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up: long, because the machine may be busy, and
+/// How long anything may take before a test fails: long, because the machine may be busy; it is
 /// never waited out when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -23,7 +23,7 @@ pub struct Sandbox {
 
 /// A client that runs in the background.
 #[derive(Debug)]
-pub struct Session(pub Child);
+pub struct ClientProcess(pub Child);
 
 impl Default for Sandbox {
     fn default() -> Self {
@@ -71,7 +71,7 @@ impl Sandbox {
         self.dir.path().join("ws")
     }
 
-    /// A directory that is neither, for what belongs to the test.
+    /// A directory that is neither, for the test's own files.
     #[must_use]
     pub fn outside(&self) -> &Path {
         self.dir.path()
@@ -105,7 +105,7 @@ impl Sandbox {
             }
         }
         if let Some(home) = std::env::var_os("HOME") {
-            // Where cargo and rustup are found when nothing else says.
+            // Where cargo and rustup are found by default.
             command.env(
                 "CARGO_HOME",
                 std::env::var_os("CARGO_HOME")
@@ -159,7 +159,7 @@ impl Sandbox {
     ///
     /// When it does not start.
     #[must_use]
-    pub fn start(&self, arguments: &[&str]) -> Session {
+    pub fn start(&self, arguments: &[&str]) -> ClientProcess {
         self.spawn(self.bdctl([&["run"], arguments].concat()))
     }
 
@@ -169,9 +169,9 @@ impl Sandbox {
     ///
     /// When it does not start.
     #[must_use]
-    pub fn spawn(&self, mut command: Command) -> Session {
+    pub fn spawn(&self, mut command: Command) -> ClientProcess {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Session(command.spawn().expect("bdctl starts"))
+        ClientProcess(command.spawn().expect("bdctl starts"))
     }
 
     /// `bdctl run --detach ARGUMENTS`; gives the id of the build.
@@ -198,11 +198,11 @@ impl Sandbox {
         document["build"].clone()
     }
 
-    /// The only build of this session, live or not.
+    /// The only build of this session, live or ended.
     ///
     /// # Panics
     ///
-    /// When there is none, or are several.
+    /// When there is none, or more than one.
     #[must_use]
     pub fn build_of(&self, session: &str) -> Value {
         let mut builds = self.live();
@@ -261,7 +261,7 @@ impl Sandbox {
         Pid::from_raw(text.trim().parse().unwrap_or_else(|_| panic!("no pid: {text:?}")))
     }
 
-    /// Kills the daemon as nothing else does.
+    /// Kills the daemon with SIGKILL.
     ///
     /// # Panics
     ///
@@ -285,7 +285,7 @@ impl Drop for Sandbox {
     }
 }
 
-impl Session {
+impl ClientProcess {
     /// Waits for its end.
     ///
     /// # Panics
@@ -344,7 +344,7 @@ impl Session {
     }
 }
 
-/// Whether a process is there and is no zombie.
+/// Whether a process exists and is no zombie.
 #[must_use]
 pub fn alive(pid: Pid) -> bool {
     match state(pid) {
@@ -354,7 +354,7 @@ pub fn alive(pid: Pid) -> bool {
     }
 }
 
-/// What the system says of a process, from the letter of its state on; see `proc_pid_stat(5)`.
+/// The system's status of a process, from the letter of its state on; see `proc_pid_stat(5)`.
 /// `None` when there is none, or no `/proc`.
 #[must_use]
 pub fn state(pid: Pid) -> Option<String> {
@@ -363,15 +363,15 @@ pub fn state(pid: Pid) -> Option<String> {
     Some(stat.rsplit_once(") ")?.1.to_owned())
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 ///
 /// # Panics
 ///
-/// When it is not so for as long as [`PATIENCE`].
-pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+/// When it does not within [`PATIENCE`].
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,4 +1,4 @@
-//! Times as documents have them.
+//! Times in documents.
 
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};

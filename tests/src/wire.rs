@@ -1,4 +1,4 @@
-//! A connection without manners: frames written by hand, for tests of the protocol itself.
+//! A raw connection: frames written by hand, for tests of the protocol itself.
 
 use bd_protocol::frame;
 use bd_protocol::limits::EVENTS_MAX_BYTES;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Wire(pub UnixStream);
 
 impl Wire {
-    /// Connects, and says nothing.
+    /// Connects, and sends nothing.
     ///
     /// # Panics
     ///
@@ -53,7 +53,7 @@ impl Wire {
         frame::write(&mut self.0, message.to_string().as_bytes()).expect("a daemon that reads");
     }
 
-    /// Writes bytes as they are; whether the daemon takes them is its business.
+    /// Writes bytes as they are, whether or not the daemon takes them.
     ///
     /// # Errors
     ///
@@ -97,14 +97,14 @@ impl Wire {
     }
 }
 
-/// Waits as bdctl does, by `poll`, for as long as a read from the socket may take. Whoever waits in
-/// `read` is woken as well when the peer takes what was sent to it: a change of threads more for
-/// each question.
+/// Waits as bdctl does, by `poll`, for as long as a read from the socket may take. A thread that
+/// waits in `read` is also woken when the peer takes what was sent to it, which is one more context
+/// switch for each request.
 pub fn wait_readable(socket: &UnixStream) {
     let most = socket.read_timeout().ok().flatten();
     let timeout = most.and_then(|most| PollTimeout::try_from(most).ok());
     let timeout = timeout.unwrap_or(PollTimeout::NONE);
-    // Whatever is wrong, reading tells.
+    // If something is wrong, the read fails.
     let _ = poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout);
 }
 

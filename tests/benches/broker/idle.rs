@@ -1,6 +1,6 @@
 //! What a daemon costs that nobody asks anything of. Linux only: it reads `/proc`.
 
-use crate::place::{Place, succeed};
+use crate::bench_home::{BenchHome, succeed};
 use bd_tests::measure::{Figure, Target};
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ const BUILDS: usize = 30;
 /// What is left of the builds may settle.
 const SETTLED: Duration = Duration::from_secs(2);
 
-pub(crate) fn minute(place: &Place) -> Vec<Figure> {
+pub(crate) fn minute(place: &BenchHome) -> Vec<Figure> {
     let process = format!("/proc/{}", place.sandbox.daemon_pid());
     let process = Path::new(&process);
     if !process.exists() {

@@ -2,20 +2,20 @@
 //! --bench broker [-- NAME…] [--quick]`. Prints a table and always succeeds: a benchmark is no
 //! test.
 
-mod crowd;
+mod bench_home;
 mod idle;
+mod many_clients;
 mod peers;
-mod place;
 mod processes;
 mod records;
 mod rpc;
 mod throughput;
 
 use bd_tests::measure::{self, Figure};
-use place::Place;
+use bench_home::BenchHome;
 
 /// One group of figures, by the name that chooses it.
-type Group = (&'static str, fn(&Place) -> Vec<Figure>);
+type Group = (&'static str, fn(&BenchHome) -> Vec<Figure>);
 
 const GROUPS: [Group; 9] = [
     ("status", processes::status),
@@ -25,7 +25,7 @@ const GROUPS: [Group; 9] = [
     ("events", records::events),
     ("lines", records::lines),
     ("throughput", throughput::gigabyte),
-    ("crowd", crowd::thousand),
+    ("crowd", many_clients::thousand),
     ("idle", idle::minute),
 ];
 
@@ -37,7 +37,7 @@ fn main() {
         return;
     }
     // Each in a home and with a daemon of its own, so that their order does not matter.
-    measure::groups(&GROUPS, |group, quick| group(&Place::new(quick)));
+    measure::groups(&GROUPS, |group, quick| group(&BenchHome::new(quick)));
     println!(
         "\nTimes are p50 / p99, rates are medians. A value is the median over pairs of runs that \
          were neighbours."

@@ -1,12 +1,12 @@
 //! Whole processes, from their start to their end, as a person or a script meets them.
 
-use crate::place::{Place, begin, end, succeed};
+use crate::bench_home::{BenchHome, begin, end, succeed};
 use bd_tests::measure::{Figure, Series, Target, alternating, interleaved, time};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// `bdctl status` beside the cheapest program there is, and beside asking git.
-pub(crate) fn status(place: &Place) -> Vec<Figure> {
+pub(crate) fn status(place: &BenchHome) -> Vec<Figure> {
     let [ours, shell, git] = interleaved(
         place.rounds(400),
         [&mut || succeed(place.bdctl(["status"])), &mut || succeed(shell_true(place)), &mut || {
@@ -23,7 +23,7 @@ pub(crate) fn status(place: &Place) -> Vec<Figure> {
 }
 
 /// `bdctl run -- true` beside running it.
-pub(crate) fn run(place: &Place) -> Vec<Figure> {
+pub(crate) fn run(place: &BenchHome) -> Vec<Figure> {
     let [ours, shell, git] = interleaved(
         place.rounds(400),
         [
@@ -62,7 +62,12 @@ pub(crate) fn run(place: &Place) -> Vec<Figure> {
     figures
 }
 
-fn several(place: &Place, name: &str, mut ours: impl FnMut(), mut peer: impl FnMut()) -> Figure {
+fn several(
+    place: &BenchHome,
+    name: &str,
+    mut ours: impl FnMut(),
+    mut peer: impl FnMut(),
+) -> Figure {
     let [ours, peer] = interleaved(place.rounds(50), [&mut ours, &mut peer]);
     Figure::new(name, time(ours.p50()))
         .beside("sh -c /bin/true", time(peer.p50()))
@@ -70,7 +75,7 @@ fn several(place: &Place, name: &str, mut ours: impl FnMut(), mut peer: impl FnM
 }
 
 /// The first command after the daemon has gone, beside the second.
-pub(crate) fn start(place: &Place) -> Vec<Figure> {
+pub(crate) fn start(place: &BenchHome) -> Vec<Figure> {
     // What the new daemon still does when it has answered is no part of the next answer.
     const SETTLED: Duration = Duration::from_millis(50);
     let ask = || {
@@ -96,13 +101,13 @@ pub(crate) fn start(place: &Place) -> Vec<Figure> {
     ]
 }
 
-fn shell_true(place: &Place) -> Command {
+fn shell_true(place: &BenchHome) -> Command {
     let mut command = place.command("sh");
     command.args(["-c", "/bin/true"]);
     command
 }
 
-fn git_status(place: &Place) -> Command {
+fn git_status(place: &BenchHome) -> Command {
     let mut command = place.command("git");
     // The checkout may belong to another user than who measures.
     command.args(["-c", "safe.directory=*", "status"]);

@@ -1,7 +1,7 @@
 //! Events: how many a second cross a socket as records, and how many lines of a real build.
 
+use crate::bench_home::{BenchHome, begin, end};
 use crate::peers::{self, BATCH, PAYLOAD};
-use crate::place::{Place, begin, end};
 use crate::throughput::drain;
 use bd_protocol::limits::EVENTS_MAX_BYTES;
 use bd_protocol::{events, frame};
@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 /// Batches of records from one process to another, beside the same frames unread.
-pub(crate) fn events(place: &Place) -> Vec<Figure> {
+pub(crate) fn events(place: &BenchHome) -> Vec<Figure> {
     let batches = place.rounds(20_000);
     let [ours, bare] = interleaved(
         place.rounds(10).max(5),
@@ -40,7 +40,7 @@ pub(crate) fn events(place: &Place) -> Vec<Figure> {
     ]
 }
 
-fn receive(place: &Place, role: &str, batches: usize, mut each: impl FnMut(&[u8])) {
+fn receive(place: &BenchHome, role: &str, batches: usize, mut each: impl FnMut(&[u8])) {
     let (mut ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     let mut command = place.peer([role, &batches.to_string()]);
     command.stdin(Stdio::from(OwnedFd::from(theirs)));
@@ -55,7 +55,7 @@ fn receive(place: &Place, role: &str, batches: usize, mut each: impl FnMut(&[u8]
 }
 
 /// Lines that a build prints, until a reader of bdctl has them, beside a plain pipe.
-pub(crate) fn lines(place: &Place) -> Vec<Figure> {
+pub(crate) fn lines(place: &BenchHome) -> Vec<Figure> {
     let count = place.rounds(4_000_000);
     let text = count.to_string();
     let program = std::env::current_exe().expect("a path of our own");

@@ -1,7 +1,7 @@
 //! Round trips on an open connection, beside a bare echo of frames of the same sizes.
 
+use crate::bench_home::{BenchHome, begin, end};
 use crate::peers;
-use crate::place::{Place, begin, end};
 use bd_protocol::frame::PREFIX_BYTES;
 use bd_tests::measure::{Figure, Series, Target};
 use bd_tests::wire::{Wire, hello};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// caches, not its own.
 const BLOCK: usize = 200;
 
-pub(crate) fn round_trip(place: &Place) -> Vec<Figure> {
+pub(crate) fn round_trip(place: &BenchHome) -> Vec<Figure> {
     // No id begins with a question mark, so this asks the service and nobody behind it.
     let bare = json!({ "Build": { "id": "?" } });
     let status = json!({ "Status": {} });
@@ -27,7 +27,7 @@ pub(crate) fn round_trip(place: &Place) -> Vec<Figure> {
     ]
 }
 
-fn compare(place: &Place, name: &str, call: &Value) -> Figure {
+fn compare(place: &BenchHome, name: &str, call: &Value) -> Figure {
     let request = json!({ "id": 1, "deadline_ms": 10_000, "call": call }).to_string();
     let mut daemon = daemon(place);
     let reply_bytes = daemon.call(request.as_bytes());
@@ -87,7 +87,7 @@ impl Client {
     }
 }
 
-fn daemon(place: &Place) -> Client {
+fn daemon(place: &BenchHome) -> Client {
     let mut wire = Wire::connect(&place.sandbox.socket());
     wire.send(&hello("control"));
     let welcome = wire.receive();
@@ -95,7 +95,7 @@ fn daemon(place: &Place) -> Client {
     Client::new(wire.0)
 }
 
-fn echo(place: &Place, reply_bytes: usize) -> (Client, std::process::Child) {
+fn echo(place: &BenchHome, reply_bytes: usize) -> (Client, std::process::Child) {
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     let mut command = place.peer([peers::ECHO, &reply_bytes.to_string()]);
     command.stdin(Stdio::from(OwnedFd::from(theirs)));

@@ -1,6 +1,6 @@
 //! A gigabyte of output, beside the same command through a plain pipe.
 
-use crate::place::{Place, begin, end, succeed};
+use crate::bench_home::{BenchHome, begin, end, succeed};
 use bd_tests::measure::{Figure, Series, Target, interleaved, rate};
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 /// Read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-pub(crate) fn gigabyte(place: &Place) -> Vec<Figure> {
+pub(crate) fn gigabyte(place: &BenchHome) -> Vec<Figure> {
     let bytes = place.rounds(1_000_000_000);
     let text = bytes.to_string();
     let head = ["head", "-c", text.as_str(), "/dev/zero"];

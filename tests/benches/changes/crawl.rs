@@ -56,9 +56,9 @@ pub(crate) fn restart(scale: Scale) -> Vec<Figure> {
         let begun = Instant::now();
         let _ = ours.sandbox.ok(&["daemon", "start"]);
         ours.connect();
-        let told = ours.changes(Some(&clock));
+        let reported = ours.changes(Some(&clock));
         own.0.push(begun.elapsed());
-        kept += usize::from(told["fresh"] == false && count(&told) == 1);
+        kept += usize::from(reported["fresh"] == false && count(&reported) == 1);
     }
     let root = ours.root();
     if let Some(mut watchman) = Watchman::start(ours.sandbox.outside()) {

@@ -2,16 +2,16 @@
 //! hashing: `cargo bench -p bd-tests --bench changes [-- NAME…] [--quick]`. Prints a table and
 //! always succeeds; a peer that is not installed is left out with a line that says so.
 
-mod again;
 mod cold;
 mod crawl;
-mod nothing;
+mod idle;
 mod ours;
-mod rest;
+mod repeated_build;
 mod save;
 mod storm;
 mod synced;
 mod tree;
+mod unchanged;
 mod watchman;
 
 use bd_tests::measure::{self, Figure};
@@ -47,11 +47,11 @@ const GROUPS: [Group; 9] = [
     ("crawl", crawl::first),
     ("restart", crawl::restart),
     ("save", save::to_process),
-    ("nothing", nothing::changed),
-    ("again", again::check),
+    ("nothing", unchanged::changed),
+    ("again", repeated_build::check),
     ("storm", storm::caught_up),
     ("cold", cold::hash),
-    ("rest", rest::memory_and_idle),
+    ("rest", idle::memory_and_idle),
 ];
 
 /// Why there is no figure.

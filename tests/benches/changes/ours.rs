@@ -24,7 +24,7 @@ impl Ours {
         let empty = ours.sandbox.outside().join("empty");
         std::fs::create_dir_all(empty.join(".git")).expect("a directory");
         if let Err(failure) = ours.call(&empty, None) {
-            skipped(what, &format!("our daemon does not tell changes: {failure}"));
+            skipped(what, &format!("our daemon does not report changes: {failure}"));
             return None;
         }
         tree::make(&ours.root(), files);
@@ -77,7 +77,7 @@ pub(crate) fn clock(changes: &Value) -> String {
     changes["clock"].as_str().expect("a clock").to_owned()
 }
 
-/// How many changes an answer tells.
+/// How many changes an answer has.
 pub(crate) fn count(changes: &Value) -> usize {
     changes["changes"].as_array().map_or(0, Vec::len)
 }

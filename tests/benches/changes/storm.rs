@@ -1,4 +1,4 @@
-//! Fifty thousand rewrites in a row, and how long after the last one everything is told.
+//! Fifty thousand rewrites in a row, and how long after the last one everything is reported.
 
 use crate::ours::{Ours, count};
 use crate::watchman::Watchman;
@@ -11,7 +11,7 @@ const FILES: usize = 10_000;
 const RUNS: usize = 5;
 
 pub(crate) fn caught_up(_: Scale) -> Vec<Figure> {
-    let name = format!("after {REWRITES} rewrites of {FILES} files, until all is told");
+    let name = format!("after {REWRITES} rewrites of {FILES} files, until all is reported");
     let Some(mut ours) = Ours::with_tree(&name, FILES) else { return vec![] };
     let root = ours.root();
     let storm = |run: usize| {
@@ -24,9 +24,9 @@ pub(crate) fn caught_up(_: Scale) -> Vec<Figure> {
         let clock = ours.clock();
         storm(run);
         let begun = Instant::now();
-        let told = ours.changes(Some(&clock));
+        let reported = ours.changes(Some(&clock));
         own.0.push(begun.elapsed());
-        assert_eq!(count(&told), FILES, "of the last run's files");
+        assert_eq!(count(&reported), FILES, "of the last run's files");
     }
     // One after the other: each would slow down the other's storm.
     let _ = ours.sandbox.ok(&["daemon", "stop"]);

@@ -1,4 +1,4 @@
-//! One file is written; then somebody asks what has changed, and must be told.
+//! One file is written; then somebody asks what has changed, and must get the answer.
 
 use crate::ours::{Ours, clock, count};
 use crate::watchman::Watchman;
@@ -25,10 +25,10 @@ fn one(scale: Scale, files: usize) -> Option<Figure> {
         let number = round * 7 % files;
         tree::edit(&root, number, &format!("ours {round}"));
         let begun = Instant::now();
-        let told = ours.changes(Some(&our_clock));
+        let reported = ours.changes(Some(&our_clock));
         own.0.push(begun.elapsed());
-        assert!(count(&told) >= 1, "the edit is not told");
-        our_clock = clock(&told);
+        assert!(count(&reported) >= 1, "the edit is not reported");
+        our_clock = clock(&reported);
         if let (Some(watchman), Some(clock)) = (&mut watchman, &mut their_clock) {
             tree::edit(&root, number, &format!("theirs {round}"));
             let begun = Instant::now();

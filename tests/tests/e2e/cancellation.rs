@@ -41,19 +41,19 @@ fn one_of_two_leaves_and_the_other_gets_everything() {
 #[test]
 fn when_the_last_one_leaves_the_whole_tree_goes() {
     let sandbox = Sandbox::new();
-    let family = ProcessTree::new(sandbox.outside(), "family");
-    let arguments = ["--join", "--", "sh", "-c", &family.script()];
+    let tree = ProcessTree::new(sandbox.outside(), "tree");
+    let arguments = ["--join", "--", "sh", "-c", &tree.script()];
     let clients = [sandbox.start(&arguments), sandbox.start(&arguments)];
     sandbox.await_builds("running", 2);
-    family.await_birth();
+    tree.await_start();
     let [one, other] = clients;
     one.signal(Signal::SIGINT);
     assert_eq!(one.output().status.code(), Some(130));
-    assert_eq!(family.alive().len(), 4, "somebody still wants it");
+    assert_eq!(tree.alive().len(), 4, "somebody still wants it");
     other.signal(Signal::SIGTERM);
     assert_eq!(other.output().status.code(), Some(143));
     // The client ends when the build has, so there is nothing to wait for.
-    assert_eq!(family.alive(), []);
+    assert_eq!(tree.alive(), []);
     for build in sandbox.history() {
         assert_eq!(build["outcome"]["status"], "cancelled", "{build}");
     }
@@ -62,12 +62,12 @@ fn when_the_last_one_leaves_the_whole_tree_goes() {
 #[test]
 fn ctrl_c_ends_even_what_ignores_it() {
     let sandbox = Sandbox::with_config(SHORT_GRACE);
-    let family = ProcessTree::stubborn(sandbox.outside(), "family");
-    let client = sandbox.start(&["--", "sh", "-c", &family.script()]);
-    family.await_birth();
+    let tree = ProcessTree::stubborn(sandbox.outside(), "tree");
+    let client = sandbox.start(&["--", "sh", "-c", &tree.script()]);
+    tree.await_start();
     client.signal(Signal::SIGINT);
     assert_eq!(client.output().status.code(), Some(130));
-    assert_eq!(family.alive(), []);
+    assert_eq!(tree.alive(), []);
     let build = &sandbox.history()[0];
     assert_eq!(build["outcome"]["status"], "cancelled", "{build}");
     assert_eq!(build["outcome"]["signal"], Signal::SIGKILL as i32, "{build}");
@@ -76,25 +76,25 @@ fn ctrl_c_ends_even_what_ignores_it() {
 #[test]
 fn a_killed_client_has_withdrawn_within_a_second() {
     let sandbox = Sandbox::new();
-    let family = ProcessTree::new(sandbox.outside(), "family");
+    let tree = ProcessTree::new(sandbox.outside(), "tree");
     let talk = "(while :; do echo line; sleep 0.01; done) &";
-    let script = format!("{talk} {}", family.script());
+    let script = format!("{talk} {}", tree.script());
     let mut client = sandbox.start(&["--", "sh", "-c", &script]);
-    family.await_birth();
+    tree.await_start();
     assert_eq!(client.line(), "line");
     let killed_at = now_ms();
     client.signal(Signal::SIGKILL);
     client.0.wait().expect("its end");
-    family.is_withdrawn_within_a_second(&sandbox, killed_at);
+    tree.assert_cancelled_within_a_second(&sandbox, killed_at);
 }
 
 #[test]
 fn when_time_runs_out_the_whole_tree_goes() {
     let sandbox = Sandbox::new();
-    let family = ProcessTree::new(sandbox.outside(), "family");
-    let output = sandbox.run(&["run", "--timeout", "500ms", "--", "sh", "-c", &family.script()]);
+    let tree = ProcessTree::new(sandbox.outside(), "tree");
+    let output = sandbox.run(&["run", "--timeout", "500ms", "--", "sh", "-c", &tree.script()]);
     assert_eq!(output.status.code(), Some(128 + 15), "{output:?}");
-    assert_eq!(family.alive(), []);
+    assert_eq!(tree.alive(), []);
     let build = &sandbox.history()[0];
     assert_eq!(build["outcome"]["status"], "timed_out", "{build}");
     let took_ms = unix_ms(&build["ended_at"]) - unix_ms(&build["submitted_at"]);
@@ -104,10 +104,10 @@ fn when_time_runs_out_the_whole_tree_goes() {
 #[test]
 fn what_ignores_the_end_of_its_time_is_killed_after_the_grace() {
     let sandbox = Sandbox::with_config(SHORT_GRACE);
-    let family = ProcessTree::stubborn(sandbox.outside(), "family");
-    let output = sandbox.run(&["run", "--timeout", "500ms", "--", "sh", "-c", &family.script()]);
+    let tree = ProcessTree::stubborn(sandbox.outside(), "tree");
+    let output = sandbox.run(&["run", "--timeout", "500ms", "--", "sh", "-c", &tree.script()]);
     assert_eq!(output.status.code(), Some(128 + 9), "{output:?}");
-    assert_eq!(family.alive(), []);
+    assert_eq!(tree.alive(), []);
     let build = &sandbox.history()[0];
     assert_eq!(build["outcome"]["status"], "timed_out", "{build}");
     let took_ms = unix_ms(&build["ended_at"]) - unix_ms(&build["submitted_at"]);
@@ -183,11 +183,11 @@ fn a_detached_build_outlives_its_client() {
 #[test]
 fn cancel_answers_when_the_processes_are_gone_and_not_before() {
     let sandbox = Sandbox::with_config(SHORT_GRACE);
-    let family = ProcessTree::stubborn(sandbox.outside(), "family");
-    let id = sandbox.detach(&["--", "sh", "-c", &family.script()]);
-    family.await_birth();
+    let tree = ProcessTree::stubborn(sandbox.outside(), "tree");
+    let id = sandbox.detach(&["--", "sh", "-c", &tree.script()]);
+    tree.await_start();
     let said = sandbox.ok(&["cancel", &id]);
-    assert_eq!(family.alive(), []);
+    assert_eq!(tree.alive(), []);
     assert!(said.contains(&id) && said.contains("cancelled"), "{said}");
     assert_eq!(sandbox.ended(&id)["outcome"]["status"], "cancelled");
     // Once more changes nothing.
@@ -201,15 +201,15 @@ fn cancel_answers_when_the_processes_are_gone_and_not_before() {
 #[test]
 fn what_a_command_leaves_behind_goes_with_it() {
     let sandbox = Sandbox::new();
-    let family = ProcessTree::new(sandbox.outside(), "family");
+    let tree = ProcessTree::new(sandbox.outside(), "tree");
     // The command ends as soon as it has started the others.
-    let last = sandbox.outside().join("family/orphan");
+    let last = sandbox.outside().join("tree/orphan");
     let script = format!(
         "({}) & until [ -e '{}' ]; do sleep 0.02; done; echo started; exit 5",
-        family.script(),
+        tree.script(),
         last.display()
     );
     let output = sandbox.run(&["run", "--", "sh", "-c", &script]);
     assert_eq!((output.status.code(), &*output.stdout), (Some(5), &b"started\n"[..]));
-    assert_eq!(family.alive(), []);
+    assert_eq!(tree.alive(), []);
 }

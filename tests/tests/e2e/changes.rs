@@ -1,8 +1,8 @@
-//! What changed in a workspace since a moment, as `bdctl changes` tells it.
+//! What changed in a workspace since a moment, as `bdctl changes` reports it.
 
 use bd_tests::git::git;
 use bd_tests::sandbox::state;
-use bd_tests::{Sandbox, Session, eventually};
+use bd_tests::{ClientProcess, Sandbox, eventually};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs;
@@ -57,12 +57,12 @@ impl Asker {
         let document = self.sandbox.json(&["changes", "--since", &self.clock]);
         assert_eq!(document["fresh"], false, "{document}");
         self.keep(&document);
-        told(&document)
+        lines(&document)
     }
 }
 
 /// Changes as text: "added file a", "renamed dir b from a".
-fn told(document: &Value) -> Vec<String> {
+fn lines(document: &Value) -> Vec<String> {
     let changes = document["changes"].as_array().expect("changes");
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let line = |change: &Value| {
@@ -76,7 +76,7 @@ fn told(document: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_kind_of_change_is_told_once_and_sorted() {
+fn every_kind_of_change_is_reported_once_and_sorted() {
     let mut asker = Asker::of(&["b", "dir/old", "gone", "z.txt"]);
     assert_eq!(asker.ask(), [""; 0], "nothing was written");
     asker.write("b", "other");
@@ -97,25 +97,25 @@ fn every_kind_of_change_is_told_once_and_sorted() {
             "added symlink link",
         ]
     );
-    assert_eq!(asker.ask(), [""; 0], "it was told");
+    assert_eq!(asker.ask(), [""; 0], "it was reported");
     fs::set_permissions(asker.path("b"), fs::Permissions::from_mode(0o755)).expect("a mode");
     assert_eq!(asker.ask(), ["modified file b"]);
 }
 
 #[test]
-fn what_came_and_went_between_two_questions_is_not_told() {
+fn what_came_and_went_between_two_questions_is_not_reported() {
     let mut asker = Asker::of(&["a"]);
     asker.write("passing/file", "x");
     fs::remove_dir_all(asker.path("passing")).expect("a directory to remove");
     assert_eq!(asker.ask(), [""; 0]);
     fs::remove_file(asker.path("a")).expect("a file to remove");
     fs::create_dir(asker.path("a")).expect("a directory");
-    let told = asker.ask();
-    assert!(told.len() == 1 && told[0].ends_with("dir a"), "{told:?}");
+    let lines = asker.ask();
+    assert!(lines.len() == 1 && lines[0].ends_with("dir a"), "{lines:?}");
 }
 
 #[test]
-fn a_renamed_directory_is_told_with_all_that_is_in_it() {
+fn a_renamed_directory_is_reported_with_all_that_is_in_it() {
     let mut asker = Asker::of(&["old/a", "old/sub/b", "other"]);
     asker.rename("old", "new");
     assert_eq!(
@@ -138,7 +138,7 @@ fn a_clock_of_another_daemon_gets_everything() {
     let everything = ["added file a", "added dir b", "added file b/c"];
     let document = asker.sandbox.json(&["changes", "--since", FOREIGN]);
     assert_eq!(
-        (&document["fresh"], told(&document)),
+        (&document["fresh"], lines(&document)),
         (&json!(true), everything.map(str::to_owned).to_vec())
     );
     let root = fs::canonicalize(asker.sandbox.workspace()).expect("a workspace");
@@ -171,18 +171,18 @@ fn an_earlier_daemons_clock_is_known_or_gets_everything() {
             true => vec!["added file a".to_owned(), "added file b".to_owned()],
             false => vec!["modified file b".to_owned()],
         };
-        assert_eq!(told(&document), expected, "{document}");
+        assert_eq!(lines(&document), expected, "{document}");
     }
 }
 
 #[test]
 fn a_wait_ends_with_a_change() {
     let asker = Asker::of(&["a"]);
-    let ended = |waiting: Session, begun: Instant| {
+    let ended = |waiting: ClientProcess, begun: Instant| {
         let output = waiting.output();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert_eq!(told(&document), ["modified file a"]);
+        assert_eq!(lines(&document), ["modified file a"]);
         // A single question waits for longer.
         assert!(begun.elapsed() < Duration::from_secs(15), "it did not end with the change");
     };
@@ -194,7 +194,7 @@ fn a_wait_ends_with_a_change() {
     asker.write("a", "edited");
     ended(waiting, begun);
 
-    // Written again and again, since nobody can tell when "now" is.
+    // Written again and again, since nobody knows when "now" is.
     let begun = Instant::now();
     let mut waiting = asker.sandbox.spawn(asker.sandbox.bdctl(["changes", "--wait", "--json"]));
     let mut round = 0;
@@ -214,21 +214,21 @@ fn a_wait_in_which_nothing_changes_expires() {
     let begun = Instant::now();
     let waiting = asker.sandbox.bdctl(["changes", "--since", &clock, "--wait=700ms", "--json"]);
     let waiting = asker.sandbox.spawn(waiting);
-    asker.write("ignored", "nobody is told");
+    asker.write("ignored", "nobody is notified");
     let output = waiting.output();
     assert_eq!(output.status.code(), Some(124), "{output:?}");
     assert!(begun.elapsed() >= Duration::from_millis(700));
     let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!((&document["fresh"], told(&document)), (&json!(false), vec![]));
+    assert_eq!((&document["fresh"], lines(&document)), (&json!(false), vec![]));
 }
 
 #[test]
-fn what_is_ignored_is_not_told_and_the_rules_may_change() {
+fn what_is_ignored_is_not_reported_and_the_rules_may_change() {
     let mut asker = Asker::of(&["a", "x.log", "target/out"]);
     asker.write(".gitignore", "*.log\n/target\n");
-    let told = asker.ask();
+    let lines = asker.ask();
     assert_eq!(
-        told,
+        lines,
         [
             "added file .gitignore",
             "removed dir target",
@@ -264,7 +264,7 @@ fn what_git_does_to_a_checkout_is_seen_by_the_next_question() {
     git(&place, &["add", "."]);
     git(&place, &["commit", "--quiet", "--message", "other"]);
     let added = ["added file edited", "added file only-other", "added file same"];
-    assert_eq!(asker.ask(), added, "nothing of .git is told");
+    assert_eq!(asker.ask(), added, "nothing of .git is reported");
     git(&place, &["checkout", "--quiet", "main"]);
     let there = [
         "modified file edited",
@@ -285,7 +285,7 @@ fn what_git_does_to_a_checkout_is_seen_by_the_next_question() {
 }
 
 #[test]
-fn a_root_that_is_deleted_is_told_and_comes_back() {
+fn a_root_that_is_deleted_is_reported_and_comes_back() {
     let asker = Asker::of(&["a"]);
     let place = asker.sandbox.workspace();
     let bdctl = |arguments: &[&str]| {
@@ -310,7 +310,7 @@ fn a_root_that_is_deleted_is_told_and_comes_back() {
         true => vec!["added file b"],
         false => vec!["removed file a", "added file b"],
     };
-    assert_eq!(told(&document), expected, "{document}");
+    assert_eq!(lines(&document), expected, "{document}");
     fs::remove_dir_all(&place).expect("a workspace to remove");
     let output = bdctl(&["ws", "remove"]);
     assert!(output.status.success(), "{output:?}");
@@ -318,7 +318,7 @@ fn a_root_that_is_deleted_is_told_and_comes_back() {
 }
 
 #[test]
-fn names_that_are_no_text_are_told_and_harmless() {
+fn names_that_are_no_text_are_reported_and_harmless() {
     let mut asker = Asker::of(&[]);
     let odd = asker.sandbox.workspace().join(OsStr::from_bytes(b"odd\xff"));
     fs::write(odd, "x").expect("a file");
@@ -378,13 +378,13 @@ fn workspaces_are_listed_as_they_are_known() {
     for field in ["root", "files", "bytes", "dirs", "clock", "source", "watches"] {
         assert_eq!(info[field], inspected[field], "{field}");
     }
-    // What is told of changes and of the workspace is about one clock.
+    // The changes and the summary of the workspace are of one clock.
     assert_eq!(asker.sandbox.json(&["changes"])["clock"], info["clock"]);
     let _ = asker.sandbox.ok(&["ws", "remove"]);
     assert_eq!(roots("ws"), [json!(second)]);
     // Nobody has watched it meanwhile.
     let again = asker.sandbox.json(&["changes", "--since", &asker.clock]);
-    assert_eq!((&again["fresh"], told(&again)), (&json!(true), vec!["added file a".to_owned()]));
+    assert_eq!((&again["fresh"], lines(&again)), (&json!(true), vec!["added file a".to_owned()]));
 }
 
 #[test]

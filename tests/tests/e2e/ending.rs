@@ -14,11 +14,11 @@ const ORPHANS_MOST: Duration = Duration::from_secs(1);
 #[test]
 fn a_killed_daemon_leaves_nobody_behind() {
     let sandbox = Sandbox::new();
-    let (family, id) = working(&sandbox);
+    let (tree, id) = working(&sandbox);
     let pid = sandbox.daemon_pid();
     let killed = Instant::now();
     kill(pid, Signal::SIGKILL).expect("a daemon to kill");
-    family.await_end();
+    tree.await_end();
     assert!(killed.elapsed() < ORPHANS_MOST, "{:?}", killed.elapsed());
     is_interrupted(&sandbox, &id, pid);
 }
@@ -26,11 +26,11 @@ fn a_killed_daemon_leaves_nobody_behind() {
 #[test]
 fn a_daemon_killed_with_its_whole_group_leaves_nobody_behind() {
     let sandbox = Sandbox::new();
-    let (family, id) = working(&sandbox);
+    let (tree, id) = working(&sandbox);
     let pid = sandbox.daemon_pid();
     let killed = Instant::now();
     killpg(pid, Signal::SIGKILL).expect("a group to kill");
-    family.await_end();
+    tree.await_end();
     assert!(killed.elapsed() < ORPHANS_MOST, "{:?}", killed.elapsed());
     is_interrupted(&sandbox, &id, pid);
 }
@@ -38,7 +38,7 @@ fn a_daemon_killed_with_its_whole_group_leaves_nobody_behind() {
 #[test]
 fn what_outlives_a_daemon_and_its_supervisors_is_swept_by_the_next_one() {
     let sandbox = Sandbox::new();
-    let (family, id) = working(&sandbox);
+    let (tree, id) = working(&sandbox);
     let pid = sandbox.daemon_pid();
     // Stopped, it cannot notice that its supervisor is gone.
     kill(pid, Signal::SIGSTOP).expect("a daemon to stop");
@@ -48,10 +48,10 @@ fn what_outlives_a_daemon_and_its_supervisors_is_swept_by_the_next_one() {
     }
     kill(pid, Signal::SIGKILL).expect("a daemon to kill");
     eventually("the daemon is gone", || !alive(pid));
-    assert!(!family.alive().is_empty(), "nothing to sweep: this test shows nothing");
+    assert!(!tree.alive().is_empty(), "nothing to sweep: this test shows nothing");
     let _ = sandbox.ok(&["status"]);
     let restarted = Instant::now();
-    family.await_end();
+    tree.await_end();
     assert!(restarted.elapsed() < ORPHANS_MOST, "{:?}", restarted.elapsed());
     is_interrupted(&sandbox, &id, pid);
 }
@@ -59,12 +59,12 @@ fn what_outlives_a_daemon_and_its_supervisors_is_swept_by_the_next_one() {
 #[test]
 fn a_killed_supervisor_takes_its_build_along_and_nothing_else() {
     let sandbox = Sandbox::new();
-    let (family, id) = working(&sandbox);
+    let (tree, id) = working(&sandbox);
     let pid = sandbox.daemon_pid();
     for supervisor in children(pid) {
         kill(supervisor, Signal::SIGKILL).expect("a supervisor to kill");
     }
-    family.await_end();
+    tree.await_end();
     let build = sandbox.ended(&id);
     assert_eq!(build["outcome"]["status"], "error", "{build}");
     assert_eq!(sandbox.run(&["wait", &id]).status.code(), Some(125));
@@ -75,30 +75,29 @@ fn a_killed_supervisor_takes_its_build_along_and_nothing_else() {
 #[test]
 fn a_client_of_a_killed_daemon_says_so() {
     let sandbox = Sandbox::new();
-    let family = ProcessTree::new(sandbox.outside(), "family");
-    let client = sandbox.start(&["--", "sh", "-c", &family.script()]);
-    family.await_birth();
+    let tree = ProcessTree::new(sandbox.outside(), "tree");
+    let client = sandbox.start(&["--", "sh", "-c", &tree.script()]);
+    tree.await_start();
     sandbox.kill_daemon();
     let output = client.output();
     assert_eq!(output.status.code(), Some(125), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("daemon"), "{output:?}");
-    family.await_end();
+    tree.await_end();
 }
 
 #[test]
 fn sigterm_drains_within_five_seconds() {
     let sandbox = Sandbox::with_config("max_executions = 1");
-    let family = ProcessTree::stubborn(sandbox.outside(), "family");
-    let running =
-        sandbox.start(&["--session", "agent:running", "--", "sh", "-c", &family.script()]);
-    family.await_birth();
+    let tree = ProcessTree::stubborn(sandbox.outside(), "tree");
+    let running = sandbox.start(&["--session", "agent:running", "--", "sh", "-c", &tree.script()]);
+    tree.await_start();
     let waiting = sandbox.start(&["--session", "agent:waiting", "--", "touch", "ran"]);
     sandbox.await_builds("waiting", 1);
     let (pid, asked) = (sandbox.daemon_pid(), Instant::now());
     kill(pid, Signal::SIGTERM).expect("a daemon to end");
     eventually("the daemon is gone", || !alive(pid));
     assert!(asked.elapsed() <= STOP_MOST, "{:?}", asked.elapsed());
-    assert_eq!(family.alive(), []);
+    assert_eq!(tree.alive(), []);
     for client in [running, waiting] {
         let output = client.output();
         assert_eq!(output.status.code(), Some(125), "{output:?}");
@@ -144,7 +143,7 @@ fn what_runs_when_the_daemon_is_asked_to_end_has_its_grace() {
 #[test]
 fn stop_ends_even_a_daemon_that_does_not_move_within_five_seconds() {
     let sandbox = Sandbox::new();
-    let (family, id) = working(&sandbox);
+    let (tree, id) = working(&sandbox);
     let pid = sandbox.daemon_pid();
     kill(pid, Signal::SIGSTOP).expect("a daemon to stop");
     let asked = Instant::now();
@@ -152,7 +151,7 @@ fn stop_ends_even_a_daemon_that_does_not_move_within_five_seconds() {
     assert!(asked.elapsed() <= STOP_MOST, "{:?}", asked.elapsed());
     assert!(said.starts_with("killed"), "{said}");
     eventually("the daemon is gone", || !alive(pid));
-    family.await_end();
+    tree.await_end();
     is_interrupted(&sandbox, &id, pid);
 }
 
@@ -180,15 +179,15 @@ fn a_daemon_that_was_stopped_for_a_while_goes_on_and_loses_nothing() {
     assert_eq!(sandbox.daemon_pid(), pid);
 }
 
-/// A family at work, and its build, which is on disk.
+/// A process tree at work, and its build, which is on disk.
 fn working(sandbox: &Sandbox) -> (ProcessTree, String) {
-    let family = ProcessTree::new(sandbox.outside(), "family");
-    let id = sandbox.detach(&["--", "sh", "-c", &family.script()]);
-    family.await_birth();
+    let tree = ProcessTree::new(sandbox.outside(), "tree");
+    let id = sandbox.detach(&["--", "sh", "-c", &tree.script()]);
+    tree.await_start();
     eventually("it runs, in history", || sandbox.history()[0]["state"] == "running");
     // What one question was answered from has been written when the next one is.
     let _ = sandbox.history();
-    (family, id)
+    (tree, id)
 }
 
 /// The next daemon knows what became of it, and works.

@@ -5,7 +5,7 @@ use serde_json::json;
 use std::fs;
 
 #[test]
-fn everybody_is_told_which_inputs_moved_and_nobody_joins_any_more() {
+fn every_build_reports_which_inputs_moved_and_none_joins_any_more() {
     let sandbox = Sandbox::with_config("max_executions = 10");
     let source = sandbox.workspace().join("source.txt");
     fs::write(&source, "one").expect("a source");

@@ -83,7 +83,7 @@ fn classes_start_strictly_by_rank_and_within_one_as_they_came() {
 }
 
 #[test]
-fn whoever_waits_is_told_for_what_and_at_which_place() {
+fn a_wait_has_its_reason_and_its_position() {
     let busy = Busy::new();
     let (first, second) = (busy.ask("user", "first"), busy.ask("user", "second"));
     busy.await_queued(2);

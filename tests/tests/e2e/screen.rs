@@ -1,6 +1,6 @@
 //! What somebody sees who runs `bdctl watch` in a terminal of their own.
 
-use bd_tests::{Sandbox, Session, eventually};
+use bd_tests::{ClientProcess, Sandbox, eventually};
 use nix::pty::openpty;
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -14,7 +14,7 @@ const RUNG: &str = "\x07";
 /// A terminal, and a command in it, until it is dropped.
 struct Terminal {
     shown: Arc<Mutex<String>>,
-    client: Session,
+    client: ClientProcess,
 }
 
 impl Terminal {
@@ -22,7 +22,7 @@ impl Terminal {
         let ends = openpty(None, None).expect("a terminal");
         let own = || Stdio::from(ends.slave.try_clone().expect("a descriptor"));
         command.stdin(own()).stdout(own()).stderr(own());
-        let client = Session(command.spawn().expect("bdctl starts"));
+        let client = ClientProcess(command.spawn().expect("bdctl starts"));
         let shown = Arc::new(Mutex::new(String::new()));
         let (mut from, to) = (File::from(ends.master), shown.clone());
         // Ends with whoever has the other end.

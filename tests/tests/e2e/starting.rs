@@ -83,7 +83,7 @@ fn a_restarted_daemon_is_another_one_with_the_same_history() {
 }
 
 #[test]
-fn a_mistake_in_the_configuration_is_told_with_file_and_key() {
+fn a_mistake_in_the_configuration_is_reported_with_file_and_key() {
     for (text, key) in [
         ("max_executoins = 3\n", "max_executoins"),
         ("stop_grace = \"soon\"\n", "stop_grace"),

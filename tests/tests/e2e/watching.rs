@@ -3,7 +3,7 @@
 use bd_tests::git::git;
 use bd_tests::sandbox::PATIENCE;
 use bd_tests::times::now_ms;
-use bd_tests::{Flag, ProcessTree, Sandbox, Session, eventually};
+use bd_tests::{ClientProcess, Flag, ProcessTree, Sandbox, eventually};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::cell::Cell;
@@ -23,7 +23,7 @@ const LOOP_MAX: usize = 12;
 
 /// A running `bdctl watch`.
 struct Watcher {
-    client: Session,
+    client: ClientProcess,
     lines: Receiver<String>,
     said: Arc<Mutex<String>>,
     /// Runs that were awaited.
@@ -337,24 +337,24 @@ fn the_first_failure_ends_it_where_that_is_wanted() {
 #[test]
 fn ctrl_c_ends_the_run_and_the_watch() {
     let sandbox = Sandbox::new();
-    let family = ProcessTree::new(sandbox.outside(), "family");
-    let watcher = Watcher::start(&sandbox, &[], &family.script());
-    family.await_birth();
+    let tree = ProcessTree::new(sandbox.outside(), "tree");
+    let watcher = Watcher::start(&sandbox, &[], &tree.script());
+    tree.await_start();
     watcher.end();
-    assert_eq!(family.alive(), []);
+    assert_eq!(tree.alive(), []);
     assert_eq!(endings(&sandbox), ["cancelled"]);
 }
 
 #[test]
 fn a_killed_client_takes_its_watch_along_within_a_second() {
     let sandbox = with_files(&["a"]);
-    let family = ProcessTree::new(sandbox.outside(), "family");
-    let mut watcher = Watcher::start(&sandbox, &[], &family.script());
-    family.await_birth();
+    let tree = ProcessTree::new(sandbox.outside(), "tree");
+    let mut watcher = Watcher::start(&sandbox, &[], &tree.script());
+    tree.await_start();
     let killed_at = now_ms();
     watcher.client.signal(Signal::SIGKILL);
     let _ = watcher.ended();
-    family.is_withdrawn_within_a_second(&sandbox, killed_at);
+    tree.assert_cancelled_within_a_second(&sandbox, killed_at);
     // Only who is there is served.
     let other = Watcher::start(&sandbox, &["--no-initial"], SHOW);
     write(&sandbox, "a", "new");
@@ -364,7 +364,7 @@ fn a_killed_client_takes_its_watch_along_within_a_second() {
 }
 
 #[test]
-fn the_end_of_the_daemon_is_told_and_is_code_125() {
+fn the_end_of_the_daemon_is_reported_and_is_code_125() {
     let sandbox = Sandbox::new();
     let never = Flag::new(sandbox.outside(), "never");
     let (idle, running) = ("echo run".to_owned(), format!("echo run; {}", never.pass()));

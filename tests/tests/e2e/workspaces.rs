@@ -135,7 +135,7 @@ fn a_list_is_a_document_and_a_table() {
 }
 
 #[test]
-fn what_is_not_known_is_not_found_and_the_next_step_is_told() {
+fn what_is_not_known_is_not_found_and_the_next_step_is_reported() {
     let sandbox = Sandbox::new();
     for arguments in [&["ws", "remove"][..], &["ws", "remove", "gone"], &["state", "inspect"]] {
         let output = sandbox.run(arguments);

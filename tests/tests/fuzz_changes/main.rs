@@ -1,11 +1,11 @@
-//! Rule 21 of watching: anything at all, by several threads and processes at once, while somebody
-//! asks; after each burst the answers are held against a full walk.
+//! Rule 21 of watching: any operations, by several threads and processes at once, during queries;
+//! after each burst the answers are compared with a full walk.
 //!
 //! `BD_FUZZ_SEED` and `BD_FUZZ_OPS` make other and longer runs of it. What several processes do at
 //! once is not the same twice: a failure prints what was done in its round.
 
-mod crew;
 mod rounds;
+mod workers;
 
 use bd_tests::rng::number;
 use rounds::Rounds;
@@ -36,6 +36,6 @@ fn files_with_several_names_are_right_as_well() {
 /// Entry of the other processes of these tests.
 #[test]
 #[ignore = "no test: another process of tests"]
-fn hand() {
-    crew::serve();
+fn worker() {
+    workers::serve();
 }

@@ -1,17 +1,17 @@
 //! Rounds of it: a burst with questions in between, and then the answers beside a full walk.
 
-use crate::crew::Crew;
+use crate::workers::Workers;
 use bd_daemon::index::{ChangeKind, Changes, Clock, EntryType};
 use bd_tests::Watched;
 use bd_tests::explain::explain;
-use bd_tests::fs_ops::{self, Hand, Kinds, MOST_HANDS, Order};
+use bd_tests::fs_ops::{self, Burst, FsWorker, MAX_WORKERS, OpKinds};
 use bd_tests::oracle::{self, Listing};
 use bd_tests::rng::Rng;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
 
-/// Longest part of one member of the crew.
+/// Longest part of one of the workers.
 const LONGEST: u64 = 60;
 
 /// Moments of the past that are asked about again.
@@ -37,7 +37,7 @@ pub(crate) struct Rounds {
     seed: u64,
     rng: Rng,
     hard_links: bool,
-    crew: Crew,
+    workers: Workers,
     watched: Watched,
     /// Oldest first; the last one is of the end of the last round.
     past: VecDeque<(Listing, Clock)>,
@@ -52,7 +52,7 @@ impl Rounds {
         let (root, outside) = (dir.path().join("1/2/3/4/root"), dir.path().join("outside"));
         fs::create_dir(&outside).expect("a directory");
         fs_ops::repository(&root);
-        let crew = Crew::new(&root, &outside);
+        let workers = Workers::new(&root, &outside);
         let mut watched = Watched::new(&root);
         let listing = watched.agrees();
         let past = VecDeque::from([(listing, watched.clock())]);
@@ -67,7 +67,7 @@ impl Rounds {
             seed,
             rng,
             hard_links,
-            crew,
+            workers,
             watched,
             past,
             outside,
@@ -82,11 +82,11 @@ impl Rounds {
             self.another_root();
         }
         let kinds = match () {
-            () if self.hard_links => Kinds::Linked,
-            () if self.rng.one_in(FILES_ONLY) => Kinds::Files,
-            () => Kinds::All,
+            () if self.hard_links => OpKinds::Linked,
+            () if self.rng.one_in(FILES_ONLY) => OpKinds::Files,
+            () => OpKinds::All,
         };
-        let order = Order { seed: self.rng.bits(), count: 1 + self.rng.below(LONGEST), kinds };
+        let burst = Burst { seed: self.rng.bits(), count: 1 + self.rng.below(LONGEST), kinds };
         if self.hard_links {
             self.link_some();
         }
@@ -96,7 +96,7 @@ impl Rounds {
         let (mut queries, mut tick) = (0, self.past[latest].1.tick);
         let (watched, clock) = (&mut self.watched, self.past[latest].1);
         let mut in_between = None;
-        let reports = self.crew.burst(order, || {
+        let reports = self.workers.run(burst, || {
             queries += 1;
             let reported = watched.try_since(clock).and_then(|reported| {
                 let info = watched.try_info()?;
@@ -139,8 +139,8 @@ impl Rounds {
     /// Gives further names to files, and has them looked at before anything else happens to them.
     fn link_some(&mut self) {
         let (known, clock) = self.past.back().expect("a past");
-        let hand = Hand::new(self.watched.root(), &self.outside, MOST_HANDS);
-        let link = |_| hand.hard_link_between(&mut self.rng, known);
+        let worker = FsWorker::new(self.watched.root(), &self.outside, MAX_WORKERS);
+        let link = |_| worker.hard_link_between(&mut self.rng, known);
         let linked: Vec<_> = (0..LINKED).filter_map(link).collect();
         if let Err(error) = self.watched.try_since(*clock) {
             self.fail(&format!("{linked:?} are further names: {error}"), &[]);
@@ -148,7 +148,7 @@ impl Rounds {
     }
 
     /// What is reported after the burst beside what there is.
-    fn judge(&mut self, kinds: Kinds, since: &[usize]) -> Result<(Listing, Clock), String> {
+    fn judge(&mut self, kinds: OpKinds, since: &[usize]) -> Result<(Listing, Clock), String> {
         // Sometimes the question for changes is the one that has to find out.
         let first = match self.rng.one_in(2) {
             true => Some(self.watched.try_since(self.past[since[0]].1)?),
@@ -161,7 +161,7 @@ impl Rounds {
             let reported = self.watched.try_since(*since)?;
             explain(then, &now, &reported)
                 .map_err(|error| format!("since {since}, {reported:#?}\n{error}"))?;
-            if kinds == Kinds::Files && index + 1 == self.past.len() {
+            if kinds == OpKinds::Files && index + 1 == self.past.len() {
                 untouched(then, &now, &reported)?;
             }
             self.reported += reported.changes.len() as u64;
@@ -198,8 +198,8 @@ impl Rounds {
     }
 
     fn fail(&self, error: &str, reports: &[Vec<String>]) -> ! {
-        for (hand, report) in reports.iter().enumerate() {
-            eprintln!("--- hand {hand}");
+        for (worker, report) in reports.iter().enumerate() {
+            eprintln!("--- worker {worker}");
             report.iter().for_each(|line| eprintln!("{line}"));
         }
         let real = oracle::walk(self.watched.root(), &[]);

@@ -15,11 +15,11 @@ const PROMPT: Duration = Duration::from_secs(10);
 
 /// Whether this is the test that was to be run where it may mount.
 fn may_mount(test: &str) -> bool {
-    if reexec::told(test).is_some() {
+    if reexec::argument(test).is_some() {
         return true;
     }
     let program = std::env::current_exe().expect("a path of the test");
-    if let Some(said) = reexec::start(test, &OWN_MOUNTS, &program, "") {
+    if let Some(said) = reexec::run(test, &OWN_MOUNTS, &program, "") {
         println!("{said}");
     }
     false
@@ -106,8 +106,8 @@ impl Drop for SmallDisk {
     }
 }
 
-/// A failure of bdctl that tells which disk is full and what to do.
-fn tells(disk: &SmallDisk, output: &Output, words: &str) {
+/// A failure of bdctl that names the full disk and says what to do.
+fn assert_names_the_disk(disk: &SmallDisk, output: &Output, words: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(125), "{output:?}");
     assert!(stderr.contains(words), "{stderr}");
@@ -124,7 +124,7 @@ fn on_a_full_disk_no_daemon_starts_and_the_disk_is_named() {
     disk.fill();
     for arguments in [&["run", "--", "true"][..], &["status"], &["daemon", "start"]] {
         let output = disk.bdctl(arguments);
-        tells(&disk, &output, "No space left on device");
+        assert_names_the_disk(&disk, &output, "No space left on device");
     }
     disk.free();
     disk.works("first");
@@ -139,7 +139,7 @@ fn a_disk_without_inodes_is_named() {
     }
     let disk = SmallDisk::new("size=1m,nr_inodes=3");
     let output = disk.bdctl(&["run", "--", "true"]);
-    tells(&disk, &output, "No space left on device");
+    assert_names_the_disk(&disk, &output, "No space left on device");
     disk.remount("nr_inodes=1000");
     disk.works("first");
     disk.no_panic();
@@ -158,7 +158,7 @@ fn a_daemon_that_starts_on_a_full_disk_after_an_earlier_one_loses_nothing() {
     let output = disk.bdctl(&["run", "--", "echo", "meanwhile"]);
     match output.status.code() {
         // It could not start, or it ran and said what was lost.
-        Some(125) => tells(&disk, &output, "No space left on device"),
+        Some(125) => assert_names_the_disk(&disk, &output, "No space left on device"),
         code => {
             assert_eq!(code, Some(0), "{output:?}");
             assert!(!output.stderr.is_empty(), "{output:?}");
@@ -178,7 +178,7 @@ fn a_killed_daemon_leaves_a_history_that_a_full_disk_does_not_ruin() {
     let disk = SmallDisk::new("size=1m");
     disk.works("before");
     assert_eq!(disk.words(), ["before"]);
-    // Asked a second time: what was told before the first question is on the disk by then.
+    // Asked a second time: what was written before the first question is on the disk by then.
     assert_eq!(disk.words(), ["before"]);
     disk.sandbox.kill_daemon();
     disk.fill();
@@ -217,7 +217,7 @@ fn a_disk_that_fills_while_the_daemon_runs_costs_output_and_history_only_for_tha
             assert!(stderr.contains("lost: "), "lost without a word: {output:?}");
         }
     }
-    eventually("the operator is told", || {
+    eventually("the operator is warned", || {
         let warnings = disk.sandbox.json(&["status"])["daemon"]["warnings"].to_string();
         warnings.contains("No space left on device")
     });
@@ -255,12 +255,12 @@ fn output_larger_than_the_disk_neither_stalls_nor_ends_its_build() {
     let arrived = output.stdout.len() as u64;
     println!("{arrived} of {BYTES} bytes arrived: {stderr}");
     if arrived < BYTES {
-        // What is missing is counted, to the byte, and the reason is told.
+        // What is missing is counted, to the byte, and the reason is shown.
         let lost = BYTES - arrived + if stderr.contains("told") { 0 } else { 5 };
         assert!(stderr.contains(&format!("{lost} bytes")), "{lost}: {stderr}");
         assert!(stderr.contains("No space left on device"), "{stderr}");
     }
-    // Whoever comes later is told as well.
+    // Whoever comes later sees it as well.
     let logs = disk.bdctl(&["logs"]);
     assert!((logs.stdout.len() as u64) < BYTES, "a disk of 4 MB holds 50");
     let build = disk.sandbox.history()[0].clone();
@@ -281,13 +281,13 @@ fn on_a_read_only_disk_no_daemon_starts_and_the_path_is_named() {
     let disk = SmallDisk::new("size=1m");
     disk.remount("ro");
     // Nothing is there, and nothing can be made.
-    tells(&disk, &disk.bdctl(&["run", "--", "true"]), "Read-only file system");
+    assert_names_the_disk(&disk, &disk.bdctl(&["run", "--", "true"]), "Read-only file system");
     disk.remount("rw");
     disk.works("before");
     let _ = disk.sandbox.ok(&["daemon", "stop"]);
     disk.remount("ro");
     for arguments in [&["run", "--", "true"][..], &["status"], &["daemon", "start"]] {
-        tells(&disk, &disk.bdctl(arguments), "Read-only file system");
+        assert_names_the_disk(&disk, &disk.bdctl(arguments), "Read-only file system");
     }
     disk.remount("rw");
     disk.works("after");

@@ -3,7 +3,7 @@
 //!
 //! `BD_FUZZ_INPUTS` and `BD_FUZZ_SEED` make other and longer runs of it.
 
-use crate::asks::{submission, submit};
+use crate::raw_requests::{submission, submit};
 use bd_tests::rng::{Rng, number};
 use bd_tests::wire::{Wire, hello};
 use bd_tests::{DaemonProbe, Sandbox};
@@ -24,7 +24,7 @@ const VOLLEY: u64 = 48;
 fn a_hundred_thousand_inputs_leave_the_daemon_serving() {
     let (inputs, seed) = (number("BD_FUZZ_INPUTS", 100_000), number("BD_FUZZ_SEED", 1));
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let began = Instant::now();
     let (sent, served) = (AtomicU64::new(0), AtomicU64::new(0));
     let done = AtomicBool::new(false);
@@ -57,12 +57,12 @@ fn a_hundred_thousand_inputs_leave_the_daemon_serving() {
         "seed {seed}: {sent} inputs on {connections} connections in {:?}; meanwhile {served} times \
          run and status, at most {longest:?}; {} KiB",
         began.elapsed(),
-        witness.growth() >> 10
+        probe.growth() >> 10
     );
     assert!(sent >= inputs, "{sent} inputs");
     assert!(served > 0, "nobody else was served");
-    assert!(witness.growth() < MEMORY, "{} bytes", witness.growth());
-    witness.unharmed();
+    assert!(probe.growth() < MEMORY, "{} bytes", probe.growth());
+    probe.assert_unharmed();
 }
 
 struct Attacker<'a> {

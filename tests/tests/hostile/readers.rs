@@ -1,6 +1,6 @@
 //! Readers that do not read, and output that is not text.
 
-use crate::asks::{ended, submission, submitted};
+use crate::raw_requests::{ended, submission, submitted};
 use bd_protocol::events::{Kind, records};
 use bd_tests::rng::Rng;
 use bd_tests::wire::Wire;
@@ -41,17 +41,17 @@ fn zeros(bytes: u64) -> (blake3::Hash, u64) {
     hash(fs::File::open("/dev/zero").expect("zeros").take(bytes))
 }
 
-/// A build of 200 MB with `deaf` readers that subscribe and never read, and one that reads.
-fn nobody_waits_for(deaf: usize) {
+/// A build of 200 MB with `stalled` readers that subscribe and never read, and one that reads.
+fn nobody_waits_for(stalled: usize) {
     const BYTES: u64 = 200_000_000;
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let script = format!("{}; head -c {BYTES} /dev/zero", gate.pass());
     let shared = ["run", "--quiet", "--join", "--", "sh", "-c", &script];
     let id = sandbox.ok(&[&["run", "--detach"], &shared[2..]].concat());
     let build = id.trim();
-    let readers: Vec<Wire> = (0..deaf)
+    let readers: Vec<Wire> = (0..stalled)
         .map(|_| {
             let mut wire = Wire::open(&sandbox.socket(), "events");
             wire.send(&json!({ "build": { "build": build, "from": 0 } }));
@@ -61,7 +61,7 @@ fn nobody_waits_for(deaf: usize) {
     let joined = sandbox.bdctl(shared);
     let joined = std::thread::spawn(move || digest(joined));
     sandbox.await_builds("running", 2);
-    let before = bd_tests::daemon_probe::resident_bytes(witness.pid);
+    let before = bd_tests::daemon_probe::resident_bytes(probe.pid);
     let began = Instant::now();
     gate.open();
     let outcome = ended(&sandbox, build)["outcome"].clone();
@@ -70,11 +70,11 @@ fn nobody_waits_for(deaf: usize) {
     let (hash, length, code) = joined.join().expect("the one that reads");
     assert_eq!((length, code), (BYTES, Some(0)));
     assert_eq!((hash, length), zeros(BYTES));
-    let grown = bd_tests::daemon_probe::resident_bytes(witness.pid).saturating_sub(before);
-    println!("{deaf} readers that never read: ended after {took:?}, {} KiB", grown >> 10);
-    assert!(grown < MEMORY, "{grown} bytes for {deaf} readers");
+    let grown = bd_tests::daemon_probe::resident_bytes(probe.pid).saturating_sub(before);
+    println!("{stalled} readers that never read: ended after {took:?}, {} KiB", grown >> 10);
+    assert!(grown < MEMORY, "{grown} bytes for {stalled} readers");
     drop(readers);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn twenty_readers_that_never_read_cost_little_and_delay_nobody() {
 fn a_client_that_stops_reading_does_not_hold_up_its_build() {
     const BYTES: u64 = 50_000_000;
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut bdctl =
         sandbox.bdctl(["run", "--quiet", "--", "head", "-c", &BYTES.to_string(), "/dev/zero"]);
     let mut client = bdctl.stdout(Stdio::piped()).spawn().expect("bdctl starts");
@@ -106,34 +106,34 @@ fn a_client_that_stops_reading_does_not_hold_up_its_build() {
     let (hash, length) = hash(client.stdout.take().expect("its output"));
     assert_eq!((hash, length), zeros(BYTES));
     assert_eq!(client.wait().expect("its end").code(), Some(0));
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn a_gigabyte_without_a_newline_arrives_as_it_is() {
     const BYTES: u64 = 1_000_000_000;
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let began = Instant::now();
     let (hash, length, code) =
         digest(sandbox.bdctl(["run", "--", "head", "-c", &BYTES.to_string(), "/dev/zero"]));
     let took = began.elapsed();
     assert_eq!((length, code), (BYTES, Some(0)));
     assert_eq!((hash, length), zeros(BYTES));
-    let growth = witness.growth();
+    let growth = probe.growth();
     println!(
         "{BYTES} bytes in {took:?} ({:.0} MB/s), {} KiB",
         BYTES as f64 / 1e6 / took.as_secs_f64(),
         growth >> 10
     );
     assert!(growth < MEMORY, "{growth} bytes");
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn bytes_that_are_no_text_arrive_as_they_are_on_both_streams() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut rng = Rng::new(7);
     let mut noise = |bytes: usize| -> Vec<u8> { (0..bytes).map(|_| rng.bits() as u8).collect() };
     for bytes in [1, 3, 4096, 1_000_000] {
@@ -150,14 +150,14 @@ fn bytes_that_are_no_text_arrive_as_they_are_on_both_streams() {
         let logs = sandbox.run(&["logs"]);
         assert!(logs.stdout == out && logs.stderr == err, "{bytes} bytes in the log");
     }
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn a_hundred_thousand_lines_of_both_streams_arrive_in_order() {
     const LINES: usize = 50_000;
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let script =
         format!("i=0; while [ $i -lt {LINES} ]; do echo o$i; echo e$i >&2; i=$((i+1)); done");
     let output = sandbox.run(&["run", "--quiet", "--", "sh", "-c", &script]);
@@ -165,13 +165,13 @@ fn a_hundred_thousand_lines_of_both_streams_arrive_in_order() {
     let lines = |letter: &str| (0..LINES).map(|n| format!("{letter}{n}\n")).collect::<String>();
     assert!(output.stdout == lines("o").into_bytes(), "standard output");
     assert!(output.stderr == lines("e").into_bytes(), "standard error");
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn a_record_follows_the_one_before_it() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut control = Wire::open(&sandbox.socket(), "control");
     let script = "i=0; while [ $i -lt 2000 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done";
     let build = submitted(&mut control, &submission(&sandbox, &["sh", "-c", script]));
@@ -194,13 +194,13 @@ fn a_record_follows_the_one_before_it() {
     assert!(done);
     assert_eq!(position, 2 * (0..2000).map(|n: u64| 2 + n.to_string().len() as u64).sum::<u64>());
     drop((control, events));
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn whoever_closes_our_output_ends_the_build() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut bdctl = sandbox.bdctl(["run", "--quiet", "--", "yes"]);
     let mut client = bdctl.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bdctl");
     let mut line = String::new();
@@ -216,13 +216,13 @@ fn whoever_closes_our_output_ends_the_build() {
     bd_tests::eventually("the build has ended", || sandbox.live().is_empty());
     println!("ended {:?} after its output was closed", closed.elapsed());
     assert_eq!(sandbox.history()[0]["outcome"]["status"], "cancelled");
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn input_for_a_command_that_does_not_read_holds_up_nobody() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let pass = gate.pass();
     let mut bdctl = sandbox.bdctl(["run", "--quiet", "--stdin", "--", "sh", "-c", &pass]);
@@ -237,5 +237,5 @@ fn input_for_a_command_that_does_not_read_holds_up_nobody() {
     gate.open();
     assert_eq!(client.wait().expect("its end").code(), Some(0));
     writer.join().expect("it ended");
-    witness.unharmed();
+    probe.assert_unharmed();
 }

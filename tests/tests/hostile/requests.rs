@@ -1,6 +1,6 @@
 //! Requests that are well formed and unreasonable.
 
-use crate::asks::{answer, ask, ended, submission, submit, submitted};
+use crate::raw_requests::{answer, ask, ended, submission, submit, submitted};
 use bd_tests::wire::Wire;
 use bd_tests::{DaemonProbe, Flag, Gate, Sandbox, eventually};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn code(answer: Result<Value, Value>) -> String {
 #[test]
 fn deadlines_of_ages_are_answered_now() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     const THREE_YEARS_MS: u64 = 3 * 365 * 24 * 3_600_000;
     for (id, deadline_ms) in [(1, u64::MAX), (2, THREE_YEARS_MS), (3, i64::MAX as u64)] {
@@ -35,13 +35,13 @@ fn deadlines_of_ages_are_answered_now() {
     wire.send(&json!({ "id": 4, "deadline_ms": 0, "call": { "Status": {} } }));
     assert_eq!(wire.receive()["id"], 4);
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn a_build_with_a_timeout_of_ages_ends_when_its_command_does() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     for timeout_ms in [u64::MAX, u64::MAX / 2, 1 << 53] {
         let mut asked = submission(&sandbox, &["true"]);
@@ -50,13 +50,13 @@ fn a_build_with_a_timeout_of_ages_ends_when_its_command_does() {
         assert_eq!(ended(&sandbox, &build)["outcome"]["status"], "ok");
     }
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn what_no_command_can_be_is_refused_with_the_reason() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     let good = submission(&sandbox, &["true"]);
     let with = |field: &str, value: Value| {
@@ -91,13 +91,13 @@ fn what_no_command_can_be_is_refused_with_the_reason() {
     }
     assert!(sandbox.live().is_empty());
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn what_this_daemon_does_not_know_is_answered_and_the_rest_goes_on() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     for (call, expected) in [
         (json!({ "Teleport": { "to": "mars" } }), "unsupported"),
@@ -127,13 +127,13 @@ fn what_this_daemon_does_not_know_is_answered_and_the_rest_goes_on() {
     assert_eq!(code(ask(&mut wire, &call)), "x");
     ask(&mut wire, &json!({ "Status": {} })).expect("the connection goes on");
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn names_of_megabytes_are_refused_in_few_words() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     let long = "x".repeat(8_000_000);
     // Six bytes each on the wire, as long in an answer.
@@ -161,13 +161,13 @@ fn names_of_megabytes_are_refused_in_few_words() {
         }
     }
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn a_hello_that_is_refused_hears_why_however_long_it_was() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let version = "9".repeat(3_000);
     let strange = "\u{1}".repeat(600);
     for (field, value, expected) in [
@@ -192,13 +192,13 @@ fn a_hello_that_is_refused_hears_why_however_long_it_was() {
         assert_eq!(refused["failure"]["code"], expected, "{refused}");
         assert_eq!(wire.frame(), None);
     }
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn ten_thousand_arguments_reach_the_command_and_nobody_else_is_hurt() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let words: Vec<String> = (0..10_000).map(|n| format!("argument number {n:060}")).collect();
     let mut argv = vec!["run", "--quiet", "--", "sh", "-c", "echo $#; echo \"$1\"", "sh"];
     argv.extend(words.iter().map(String::as_str));
@@ -211,14 +211,14 @@ fn ten_thousand_arguments_reach_the_command_and_nobody_else_is_hurt() {
     feed.send(&json!({ "feed": {} }));
     assert!(feed.frame().is_some(), "the streams have ended");
     drop(feed);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn many_builds_of_many_words_can_still_be_listed() {
     const BUILDS: usize = 120;
     let sandbox = Sandbox::with_config("max_executions = 1");
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let blocker = sandbox.start(&["--", "sh", "-c", &gate.pass()]);
     sandbox.await_builds("running", 1);
@@ -237,13 +237,13 @@ fn many_builds_of_many_words_can_still_be_listed() {
     assert_eq!(ended(&sandbox, last)["outcome"]["status"], "ok");
     assert!(sandbox.history().len() > BUILDS / 2);
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn an_environment_that_no_kernel_takes_fails_that_build_only() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     let path = std::env::var("PATH").expect("a PATH");
     let mut asked = submission(&sandbox, &["true"]);
@@ -261,7 +261,7 @@ fn an_environment_that_no_kernel_takes_fails_that_build_only() {
     asked["environment"] = json!([["HUGE", "x".repeat(8 << 20)]]);
     let _ = wire.raw(&frame(&json!({ "id": 9, "call": submit(&asked) })));
     assert_eq!(wire.frame(), None);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 fn frame(message: &Value) -> Vec<u8> {
@@ -273,7 +273,7 @@ fn frame(message: &Value) -> Vec<u8> {
 #[test]
 fn builds_that_are_not_there_or_are_many_are_refused_by_name() {
     let sandbox = Sandbox::with_config("max_executions = 2");
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let gates = ["one", "other"].map(|name| Gate::new(sandbox.outside(), name));
     let both = gates.each_ref().map(|gate| sandbox.start(&["--", "sh", "-c", &gate.pass()]));
     sandbox.await_builds("running", 2);
@@ -296,7 +296,7 @@ fn builds_that_are_not_there_or_are_many_are_refused_by_name() {
         let answer = ask(&mut wire, &json!({ call: { "id": &one[..common] } }));
         assert_eq!(code(answer), "ambiguous", "{call}");
     }
-    // Neither has a terminal; both have a size to be told.
+    // Neither has a terminal; both get a size.
     for size in [(0, 0), (u16::MAX, u16::MAX)] {
         let size = json!({ "rows": size.0, "columns": size.1 });
         ask(&mut wire, &json!({ "Resize": { "id": one, "size": size } })).expect("taken note of");
@@ -307,13 +307,13 @@ fn builds_that_are_not_there_or_are_many_are_refused_by_name() {
         assert_eq!(session.output().status.code(), Some(0));
     }
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn the_terminal_of_somebody_elses_build_survives_any_size() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let mut wire = control(&sandbox);
     let mut asked = submission(&sandbox, &["sh", "-c", &gate.pass()]);
@@ -329,13 +329,13 @@ fn the_terminal_of_somebody_elses_build_survives_any_size() {
     gate.open();
     assert_eq!(ended(&sandbox, &build)["outcome"]["status"], "ok");
     drop((wire, stranger));
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn input_that_nobody_brings_leaves_nothing_behind() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     for field in ["stdin", "tty"] {
         for _ in 0..20 {
@@ -350,16 +350,16 @@ fn input_that_nobody_brings_leaves_nothing_behind() {
     }
     // The connection stays: not its end, but the builds', closes what was opened for them.
     eventually("the pipes are closed", || {
-        bd_tests::daemon_probe::descriptors(witness.pid) <= witness.descriptors + 1
+        bd_tests::daemon_probe::descriptors(probe.pid) <= probe.descriptors + 1
     });
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn a_limit_beyond_reason_is_the_most_there_is() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     for (limit, expected) in [(u32::MAX, 1), (1, 1), (0, 0)] {
         let answer = ask(&mut wire, &json!({ "History": { "query": { "limit": limit } } }));
@@ -370,14 +370,14 @@ fn a_limit_beyond_reason_is_the_most_there_is() {
         assert_eq!(code(answer), "bad_request");
     }
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn five_thousand_requests_at_once_are_answered_once_each() {
     const REQUESTS: u64 = 5_000;
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     let mut writer = Wire(wire.0.try_clone().expect("a second handle"));
     let began = Instant::now();
@@ -395,19 +395,19 @@ fn five_thousand_requests_at_once_are_answered_once_each() {
     writing.join().expect("written");
     println!("{REQUESTS} pipelined requests: {:?}", began.elapsed());
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn a_peer_that_asks_and_never_reads_costs_bounded_memory() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     // So that each answer is of some size.
     for _ in 0..20 {
         let _ = sandbox.ok(&["run", "--quiet", "--", "true", &"word".repeat(5_000)]);
     }
-    let before = bd_tests::daemon_probe::resident_bytes(witness.pid);
-    let mut deaf = Vec::new();
+    let before = bd_tests::daemon_probe::resident_bytes(probe.pid);
+    let mut stalled = Vec::new();
     for _ in 0..10 {
         let mut wire = control(&sandbox);
         wire.0.set_write_timeout(Some(Duration::from_millis(200))).expect("a timeout");
@@ -418,20 +418,20 @@ fn a_peer_that_asks_and_never_reads_costs_bounded_memory() {
                 break;
             }
         }
-        deaf.push(wire);
+        stalled.push(wire);
     }
     assert_eq!(sandbox.ok(&["run", "--quiet", "--", "echo", "served"]), "served\n");
-    let grown = bd_tests::daemon_probe::resident_bytes(witness.pid).saturating_sub(before);
+    let grown = bd_tests::daemon_probe::resident_bytes(probe.pid).saturating_sub(before);
     println!("10 peers that never read their answers: {} KiB", grown >> 10);
     assert!(grown < 100 << 20, "{grown} bytes");
-    drop(deaf);
-    witness.unharmed();
+    drop(stalled);
+    probe.assert_unharmed();
 }
 
 #[test]
 fn a_request_that_was_given_up_gets_no_answer_and_the_others_do() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let mut wire = control(&sandbox);
     // It passes over SIGTERM, so cancelling it takes as long as its grace.
@@ -450,13 +450,13 @@ fn a_request_that_was_given_up_gets_no_answer_and_the_others_do() {
     assert_eq!(ended(&sandbox, &build)["outcome"]["status"], "cancelled");
     answer(&wire.call(7, &json!({ "Status": {} }))).expect("a status");
     drop((wire, gate));
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn two_requests_of_one_id_do_not_end_the_daemon() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = control(&sandbox);
     let mut bytes = Vec::new();
     for _ in 0..200 {
@@ -465,13 +465,13 @@ fn two_requests_of_one_id_do_not_end_the_daemon() {
     wire.raw(&bytes).expect("written");
     answer(&wire.receive()).expect("at least one status");
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
-fn a_full_queue_is_told_and_takes_more_when_it_is_not() {
+fn a_full_queue_is_reported_and_takes_more_later() {
     let sandbox = Sandbox::with_config("max_builds = 3\nmax_executions = 1");
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let gate = Gate::new(sandbox.outside(), "gate");
     let mut wire = control(&sandbox);
     let pass = gate.pass();
@@ -493,14 +493,14 @@ fn a_full_queue_is_told_and_takes_more_when_it_is_not() {
         assert_eq!(ended(&sandbox, build)["outcome"]["status"], "ok");
     }
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn whoever_never_says_hello_is_shown_out_and_hinders_nobody() {
     const SILENT: usize = 200;
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let began = Instant::now();
     let mut silent: Vec<Wire> = Vec::new();
     for n in 0..SILENT {
@@ -528,5 +528,5 @@ fn whoever_never_says_hello_is_shown_out_and_hinders_nobody() {
     assert!(after >= Duration::from_secs(5), "after {after:?}");
     assert!(after < Duration::from_secs(30), "after {after:?}");
     println!("all of them were shown out after {after:?}");
-    witness.unharmed();
+    probe.assert_unharmed();
 }

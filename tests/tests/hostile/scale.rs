@@ -1,6 +1,6 @@
 //! Many at once, with little to serve them with.
 
-use crate::asks::{answer, ask, ended, submission, submit};
+use crate::raw_requests::{answer, ask, ended, submission, submit};
 use bd_tests::wire::{Wire, hello};
 use bd_tests::{DaemonProbe, Sandbox, eventually, programs};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -21,7 +21,7 @@ fn a_thousand_connections_at_once_are_all_served() {
     const CLIENTS: usize = 1_000;
     many_descriptors();
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let together = Arc::new(Barrier::new(CLIENTS + 1));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
@@ -43,17 +43,17 @@ fn a_thousand_connections_at_once_are_all_served() {
     together.wait();
     let took = began.elapsed();
     for client in clients {
-        assert_eq!(client.join().expect("served"), Some(witness.pid.as_raw().into()));
+        assert_eq!(client.join().expect("served"), Some(probe.pid.as_raw().into()));
     }
-    println!("{CLIENTS} connections at once served in {took:?}, {} KiB", witness.growth() >> 10);
-    witness.unharmed();
+    println!("{CLIENTS} connections at once served in {took:?}, {} KiB", probe.growth() >> 10);
+    probe.assert_unharmed();
 }
 
 #[test]
 fn two_hundred_clients_at_once_are_all_served() {
     const CLIENTS: usize = 200;
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let began = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|n| {
@@ -74,7 +74,7 @@ fn two_hundred_clients_at_once_are_all_served() {
         }
     }
     println!("{CLIENTS} clients at once served in {:?}", began.elapsed());
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 /// A sandbox whose daemon may have 40 descriptors.
@@ -109,7 +109,7 @@ fn crowd(sandbox: &Sandbox) -> Vec<Wire> {
 #[test]
 fn without_descriptors_the_next_waits_until_somebody_leaves() {
     let sandbox = with_few_descriptors();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let crowd = crowd(&sandbox);
     println!("{} connections with 40 descriptors", crowd.len());
     assert!(crowd.len() > 3, "{} connections only", crowd.len());
@@ -118,18 +118,18 @@ fn without_descriptors_the_next_waits_until_somebody_leaves() {
     assert!(waiting.try_wait().expect("a client").is_none(), "it was served, or gave up");
     drop(crowd);
     assert!(waiting.wait().expect("its end").success());
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn without_descriptors_a_build_fails_with_a_reason_and_the_next_one_runs() {
     let sandbox = with_few_descriptors();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut crowd = crowd(&sandbox);
     let mut asking = crowd.pop().expect("a connection");
     let argv = submission(&sandbox, &["true"]);
     let answer = ask(&mut asking, &submit(&argv));
-    // What could not be opened then is told, not waited for and not died of.
+    // What could not be opened then is reported; nothing waits for it or dies of it.
     let build = answer.ok().map(|answer| answer["build"].as_str().expect("an id").to_owned());
     if let Some(build) = &build {
         eventually("the build has ended", || {
@@ -143,5 +143,5 @@ fn without_descriptors_a_build_fails_with_a_reason_and_the_next_one_runs() {
         println!("without descriptors: {outcome}");
         assert!(outcome["status"] == "ok" || outcome["message"].is_string(), "{outcome}");
     }
-    witness.unharmed();
+    probe.assert_unharmed();
 }

@@ -1,8 +1,8 @@
 //! bdctl and bdd of different versions, both ways.
 
-use crate::asks::ask;
+use crate::raw_requests::ask;
 use bd_protocol::events::{Kind, push};
-use bd_tests::fake::{Character, Fake};
+use bd_tests::fake_daemon::{FakeBehavior, FakeDaemon};
 use bd_tests::wire::{Wire, hello};
 use bd_tests::{DaemonProbe, Sandbox};
 use serde_json::{Value, json};
@@ -23,18 +23,18 @@ fn greeted(sandbox: &Sandbox, min: u32, max: u32) -> (Wire, Value) {
 #[test]
 fn a_newer_client_is_served_where_the_versions_allow() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let (mut wire, welcome) = greeted(&sandbox, 1, 9);
     assert_eq!((&welcome["bd"], &welcome["protocol"]), (&json!("welcome"), &json!(1)));
     ask(&mut wire, &json!({ "Status": { "verbosity": "high" } })).expect("a status");
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
-fn a_client_of_another_protocol_is_told_which_side_to_renew() {
+fn a_client_of_another_protocol_learns_which_side_to_upgrade() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     for (min, max, remedy) in
         [(2, 3, "restart the daemon"), (0, 0, "upgrade bdctl"), (3, 2, "restart the daemon")]
     {
@@ -47,13 +47,13 @@ fn a_client_of_another_protocol_is_told_which_side_to_renew() {
         assert_eq!(refused["protocol"], json!({ "min": 1, "max": 1 }));
         assert_eq!(wire.frame(), None);
     }
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn a_session_of_a_kind_that_is_not_known_yet_is_served() {
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     let mut wire = Wire::connect(&sandbox.socket());
     let mut said = hello("control");
     said["session"] = "satellite:x1".into();
@@ -62,7 +62,7 @@ fn a_session_of_a_kind_that_is_not_known_yet_is_served() {
     assert_eq!(welcome["bd"], "welcome", "{welcome}");
     ask(&mut wire, &json!({ "Status": {} })).expect("a status");
     drop(wire);
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 fn build(id: &str, state: &str) -> Value {
@@ -95,8 +95,8 @@ fn old_answers(call: &Value) -> Value {
     }
 }
 
-fn old(protocol: (u32, u32), idle: bool) -> Character {
-    Character {
+fn old(protocol: (u32, u32), idle: bool) -> FakeBehavior {
+    FakeBehavior {
         version: "0.0.1",
         protocol,
         idle,
@@ -111,10 +111,10 @@ fn an_older_daemon_that_is_idle_is_replaced() {
     // The second shares no protocol, and is replaced all the same.
     for protocol in [(1, 1), (0, 0)] {
         let sandbox = Sandbox::new();
-        let fake = Fake::start(&sandbox, old(protocol, true));
+        let fake = FakeDaemon::start(&sandbox, old(protocol, true));
         assert_eq!(sandbox.ok(&["run", "--quiet", "--", "echo", "new"]), "new\n");
-        assert!(!fake.lives());
-        assert_eq!(fake.heard("shutdown"), 1);
+        assert!(!fake.is_alive());
+        assert_eq!(fake.connections("shutdown"), 1);
         drop(fake);
         let daemon = sandbox.json(&["status"])["daemon"].clone();
         assert_eq!(daemon["version"], env!("CARGO_PKG_VERSION"));
@@ -123,9 +123,9 @@ fn an_older_daemon_that_is_idle_is_replaced() {
 }
 
 #[test]
-fn an_older_daemon_that_works_is_used_and_its_age_is_told() {
+fn an_older_daemon_that_works_is_used_and_its_age_is_reported() {
     let sandbox = Sandbox::new();
-    let fake = Fake::start(&sandbox, old((1, 1), false));
+    let fake = FakeDaemon::start(&sandbox, old((1, 1), false));
     let output = sandbox.run(&["status", "--json"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -133,17 +133,17 @@ fn an_older_daemon_that_works_is_used_and_its_age_is_told() {
     assert_eq!(status["builds"][0]["id"], "b1");
     assert!(stderr.contains("older (0.0.1)"), "{stderr}");
     assert!(stderr.contains("when it is idle"), "{stderr}");
-    // What it does not know is told, with what it said.
+    // What it does not understand is reported, with the text.
     let output = sandbox.run(&["history"]);
     assert_eq!(output.status.code(), Some(125));
     assert!(String::from_utf8_lossy(&output.stderr).contains("never heard of it"), "{output:?}");
-    assert!(fake.lives(), "a daemon with builds was ended");
+    assert!(fake.is_alive(), "a daemon with builds was ended");
 }
 
 #[test]
 fn an_older_daemon_that_works_and_is_not_understood_is_left_alone() {
     let sandbox = Sandbox::new();
-    let fake = Fake::start(&sandbox, old((0, 0), false));
+    let fake = FakeDaemon::start(&sandbox, old((0, 0), false));
     for arguments in [&["status"][..], &["run", "--", "true"]] {
         let output = sandbox.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -152,10 +152,10 @@ fn an_older_daemon_that_works_and_is_not_understood_is_left_alone() {
             assert!(stderr.contains(says), "{says}: {stderr}");
         }
     }
-    assert!(fake.lives(), "a daemon with builds was ended");
+    assert!(fake.is_alive(), "a daemon with builds was ended");
     // The remedy works.
     let _ = sandbox.ok(&["daemon", "stop"]);
-    assert!(!fake.lives());
+    assert!(!fake.is_alive());
     drop(fake);
     assert_eq!(sandbox.ok(&["run", "--quiet", "--", "echo", "new"]), "new\n");
 }
@@ -228,8 +228,8 @@ fn future_events() -> Vec<Vec<u8>> {
     vec![frame, Vec::new(), last]
 }
 
-fn newer(protocol: (u32, u32)) -> Character {
-    Character {
+fn newer(protocol: (u32, u32)) -> FakeBehavior {
+    FakeBehavior {
         version: "99.0.0",
         protocol,
         idle: true,
@@ -242,7 +242,7 @@ fn newer(protocol: (u32, u32)) -> Character {
 #[test]
 fn a_newer_daemon_is_understood() {
     let sandbox = Sandbox::new();
-    let fake = Fake::start(&sandbox, newer((1, 4)));
+    let fake = FakeDaemon::start(&sandbox, newer((1, 4)));
     let status = sandbox.json(&["status"]);
     assert_eq!(status["daemon"]["version"], "99.0.0");
     assert_eq!(status["builds"][0]["state"], "unknown");
@@ -265,14 +265,14 @@ fn a_newer_daemon_is_understood() {
     let _ = sandbox.ok(&["history", "--all"]);
     let _ = sandbox.ok(&["cancel", "bfuture"]);
     // It is newer: nobody replaces it.
-    assert!(fake.lives());
-    assert_eq!(fake.heard("shutdown"), 0);
+    assert!(fake.is_alive());
+    assert_eq!(fake.connections("shutdown"), 0);
 }
 
 #[test]
 fn a_newer_daemon_of_another_protocol_stays_and_bdctl_says_what_to_do() {
     let sandbox = Sandbox::new();
-    let fake = Fake::start(&sandbox, newer((2, 4)));
+    let fake = FakeDaemon::start(&sandbox, newer((2, 4)));
     for arguments in [&["status"][..], &["run", "--", "true"]] {
         let output = sandbox.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -280,6 +280,6 @@ fn a_newer_daemon_of_another_protocol_stays_and_bdctl_says_what_to_do() {
         assert!(stderr.contains("upgrade bdctl"), "{stderr}");
         assert!(stderr.contains("99.0.0"), "{stderr}");
     }
-    assert!(fake.lives());
-    assert_eq!(fake.heard("shutdown"), 0);
+    assert!(fake.is_alive());
+    assert_eq!(fake.connections("shutdown"), 0);
 }

@@ -26,20 +26,20 @@ fn copy(sandbox: &Sandbox, program: &Path) -> PathBuf {
 fn as_somebody_else(sandbox: &Sandbox, test: &str) -> Option<String> {
     let program = copy(sandbox, &std::env::current_exe().expect("a path of the test"));
     let socket = sandbox.socket();
-    reexec::start(test, &NOBODY, &program, socket.to_str().expect("UTF-8"))
+    reexec::run(test, &NOBODY, &program, socket.to_str().expect("UTF-8"))
 }
 
 #[test]
 fn another_user_does_not_reach_the_daemon() {
     const THIS: &str = "strangers::another_user_does_not_reach_the_daemon";
-    if let Some(socket) = reexec::told(THIS) {
+    if let Some(socket) = reexec::argument(THIS) {
         let refused = UnixStream::connect(socket).expect_err("a closed door");
         assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
         return;
     }
     let sandbox = Sandbox::new();
     open_to_all(sandbox.outside());
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     // What is in the home may be read; the directory of the socket alone keeps strangers out.
     fs::set_permissions(sandbox.home(), Permissions::from_mode(0o755)).expect("a mode");
     if as_somebody_else(&sandbox, THIS).is_none() {
@@ -57,13 +57,13 @@ fn another_user_does_not_reach_the_daemon() {
     assert_eq!(bdctl.status.code(), Some(125), "{bdctl:?}");
     assert!(stderr.contains("belongs to another user (uid 0)"), "{stderr}");
     assert!(stderr.contains("hint: set BD_HOME"), "{stderr}");
-    witness.unharmed();
+    probe.assert_unharmed();
 }
 
 #[test]
 fn another_user_who_got_in_is_refused() {
     const THIS: &str = "strangers::another_user_who_got_in_is_refused";
-    if let Some(socket) = reexec::told(THIS) {
+    if let Some(socket) = reexec::argument(THIS) {
         for channel in ["control", "events", "input"] {
             let mut wire = Wire::connect(Path::new(&socket));
             // The daemon may have refused already, before it heard a word.
@@ -85,7 +85,7 @@ fn another_user_who_got_in_is_refused() {
         return;
     }
     let sandbox = Sandbox::new();
-    let witness = DaemonProbe::of(&sandbox);
+    let probe = DaemonProbe::new(&sandbox);
     for path in [sandbox.outside().into(), sandbox.home(), sandbox.home().join("run")] {
         open_to_all(&path);
     }
@@ -95,6 +95,6 @@ fn another_user_who_got_in_is_refused() {
         fs::set_permissions(path, Permissions::from_mode(0o700)).expect("a mode");
     }
     if asked {
-        witness.unharmed();
+        probe.assert_unharmed();
     }
 }

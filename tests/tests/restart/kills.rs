@@ -1,27 +1,27 @@
 //! Daemons that are killed at any moment of the operations that `fuzz_changes` has.
 
 use crate::fixture::Fixture;
-use bd_tests::fs_ops::{self, Hand, Kinds, Order};
+use bd_tests::fs_ops::{self, Burst, FsWorker, OpKinds};
 use bd_tests::rng::{Rng, number};
 use std::time::Duration;
 
 /// Each with a kill. `BD_FUZZ_KILLS` makes them more, `BD_FUZZ_SEED` others.
 const ROUNDS: u64 = 60;
 
-const HANDS: u64 = 3;
+const WORKERS: u64 = 3;
 
 /// A moment within a burst, in microseconds.
 const WITHIN: u64 = 20_000;
 
-/// Has all hands do something at once; returns how much they did.
-fn burst(hands: &[Hand], rng: &mut Rng, most: u64) -> usize {
+/// Has all workers do something at once; returns how much they did.
+fn burst(workers: &[FsWorker], rng: &mut Rng, most: u64) -> usize {
     std::thread::scope(|scope| {
-        let work = |hand| {
-            let order = Order { seed: rng.bits(), count: 1 + rng.below(most), kinds: Kinds::All };
-            scope.spawn(move || Hand::burst(hand, order).len())
+        let work = |worker| {
+            let burst = Burst { seed: rng.bits(), count: 1 + rng.below(most), kinds: OpKinds::All };
+            scope.spawn(move || FsWorker::run(worker, burst).len())
         };
-        let working: Vec<_> = hands.iter().map(work).collect();
-        working.into_iter().map(|work| work.join().expect("a hand that works")).sum()
+        let working: Vec<_> = workers.iter().map(work).collect();
+        working.into_iter().map(|work| work.join().expect("a worker that works")).sum()
     })
 }
 
@@ -33,13 +33,14 @@ fn after_a_kill_at_any_moment_every_answer_is_right_or_begins_anew() {
     let (root, outside) = (fixture.sandbox.workspace(), fixture.sandbox.outside().join("store"));
     std::fs::create_dir_all(&outside).expect("a directory");
     fs_ops::repository(&root);
-    let hands: Vec<_> = (0..HANDS).map(|number| Hand::new(&root, &outside, number)).collect();
+    let workers: Vec<_> =
+        (0..WORKERS).map(|number| FsWorker::new(&root, &outside, number)).collect();
     let (mut exact, mut fresh, mut done) = (0, 0, 0);
     fixture.mark();
     for round in 0..number("BD_FUZZ_KILLS", ROUNDS) {
         eprintln!("BD_FUZZ_SEED={seed} round {round}");
         for _ in 0..rng.below(4) {
-            done += burst(&hands, &mut rng, 20);
+            done += burst(&workers, &mut rng, 20);
             fixture.mark();
         }
         if round % 6 == 0 {
@@ -55,10 +56,10 @@ fn after_a_kill_at_any_moment_every_answer_is_right_or_begins_anew() {
                 std::thread::sleep(after);
                 nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("a daemon");
             });
-            done += burst(&hands, &mut rng, 60);
+            done += burst(&workers, &mut rng, 60);
         });
         bd_tests::eventually("it is gone", || !bd_tests::sandbox::alive(pid));
-        done += burst(&hands, &mut rng, 10);
+        done += burst(&workers, &mut rng, 10);
         if rng.one_in(2) {
             fixture.agrees();
         }

@@ -4,7 +4,7 @@ use bd_daemon::index::{Changes, Clock};
 use bd_daemon::watch::{Saved, SnapshotStore, Summary, WorkspaceRegistry};
 use bd_tests::Watched;
 use bd_tests::explain::{brief, explain};
-use bd_tests::mapped::Mapped;
+use bd_tests::mapped_file::MappedFile;
 use bd_tests::source::Answers;
 use std::fs::{self, File, FileTimes};
 use std::path::Path;
@@ -126,7 +126,7 @@ fn is_edit_after_read_found(mapped: bool) -> bool {
     let (dir, store) = (tree_of(SMALL), Arc::new(Memory::default()));
     let path = dir.path().join("d0/f0");
     let mut watched = registry(dir.path(), &store);
-    let mut mapping = mapped.then(|| Mapped::open(&path));
+    let mut mapping = mapped.then(|| MappedFile::open(&path));
     let changed = Instant::now();
     if let Some(mapping) = &mut mapping {
         // The pages are dirty: later stores leave no trace in the file's times.

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, calm, set_modified, sh, write};
 use bd_tests::Source;
-use bd_tests::mapped::Mapped;
+use bd_tests::mapped_file::MappedFile;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn a_store_to_a_dirty_mapping_is_seen_when_the_file_is_closed_though_stat_says_n
     let path = fixture.at("m");
     let mut seen = 0;
     for round in 0..20_u8 {
-        let mut mapped = Mapped::open(&path);
+        let mut mapped = MappedFile::open(&path);
         mapped.store(0, 2 * round);
         // No file is trusted only because it is young.
         calm(&path);
@@ -48,7 +48,7 @@ fn a_store_to_a_dirty_mapping_is_seen_when_the_file_is_closed_though_stat_says_n
 fn a_write_through_a_mapping_alone_is_reported_as_a_modification() {
     let mut fixture = Fixture::with(&["m", "other"]);
     calm(&fixture.at("m"));
-    assert_eq!(fixture.step(|root| Mapped::open(&root.join("m")).store(0, b'!')), ["~m"]);
+    assert_eq!(fixture.step(|root| MappedFile::open(&root.join("m")).store(0, b'!')), ["~m"]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn an_executable_bit_set_by_another_process_is_seen_each_time() {
 #[test]
 fn what_can_not_be_read_is_there_and_what_is_in_it_comes_and_goes() {
     const ME: &str = "modes::what_can_not_be_read_is_there_and_what_is_in_it_comes_and_goes";
-    if !nix::unistd::geteuid().is_root() || reexec::told(ME).is_some() {
+    if !nix::unistd::geteuid().is_root() || reexec::argument(ME).is_some() {
         return unreadable();
     }
     // The program must be where the other user can start it.
@@ -45,7 +45,7 @@ fn what_can_not_be_read_is_there_and_what_is_in_it_comes_and_goes() {
     mode(dir.path(), 0o755);
     let copy = dir.path().join("test");
     fs::copy(std::env::current_exe().expect("a path of the test"), &copy).expect("a copy");
-    reexec::start(ME, &NOBODY, &copy, "");
+    reexec::run(ME, &NOBODY, &copy, "");
 }
 
 /// How many changes are reported of what is in a directory.

@@ -9,14 +9,14 @@ use std::ptr::NonNull;
 
 /// See the [module](self).
 #[derive(Debug)]
-pub struct Mapped {
+pub struct MappedFile {
     at: NonNull<u8>,
     len: NonZero<usize>,
     /// Its close comes after the end of the mapping.
     _file: File,
 }
 
-impl Mapped {
+impl MappedFile {
     /// Maps a file that is there and not empty.
     ///
     /// # Panics
@@ -34,7 +34,7 @@ impl Mapped {
         let len = NonZero::new(usize::try_from(file.metadata().ok()?.len()).ok()?)?;
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         #[expect(unsafe_code, reason = "there is no safe mapping")]
-        // SAFETY: a new mapping, of which nobody else knows.
+        // SAFETY: a new mapping, which nothing else refers to.
         let at = unsafe { mmap(None, len, access, MapFlags::MAP_SHARED, &file, 0) }.ok()?;
         Some(Self { at: at.cast(), len, _file: file })
     }
@@ -54,7 +54,7 @@ impl Mapped {
     }
 }
 
-impl Drop for Mapped {
+impl Drop for MappedFile {
     fn drop(&mut self) {
         #[expect(unsafe_code, reason = "the end of the mapping")]
         // SAFETY: as it was mapped; nobody has a pointer into it any more.

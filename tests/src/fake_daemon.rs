@@ -1,5 +1,5 @@
-//! A daemon that is none: it holds the lock and the socket of a home and answers as it is told, so
-//! that bdctl can be shown daemons of other versions.
+//! A fake daemon: it holds the lock and the socket of a home and answers as the test says, so that
+//! bdctl meets daemons of other versions.
 
 use crate::Sandbox;
 use bd_protocol::frame;
@@ -17,48 +17,48 @@ use std::thread::JoinHandle;
 const MOST_BYTES: usize = 8 << 20;
 
 /// How a fake daemon behaves.
-pub struct Character {
+pub struct FakeBehavior {
     /// Its product version.
     pub version: &'static str,
     /// Oldest and newest protocol it speaks.
     pub protocol: (u32, u32),
     /// Whether it says that it has nothing to do, and ends when it is asked to end when idle.
     pub idle: bool,
-    /// What it says in its welcome that today's daemon does not: an object.
+    /// Further fields of its welcome, which today's daemon does not send: an object.
     pub more: Value,
     /// What it answers to the call of a request: a reply without its id.
     pub answer: fn(&Value) -> Value,
-    /// The frames it sends to whoever subscribes.
+    /// The frames it sends to subscribers.
     pub events: Vec<Vec<u8>>,
 }
 
 /// See the [module](self). Ends on drop.
-pub struct Fake {
+pub struct FakeDaemon {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    character: Character,
+    behavior: FakeBehavior,
     listener: UnixListener,
-    state: Mutex<State>,
+    state: Mutex<FakeState>,
 }
 
-struct State {
+struct FakeState {
     /// First frames of all connections.
-    heard: Vec<Value>,
+    first_frames: Vec<Value>,
     /// Held while it lives.
     lock: Option<File>,
 }
 
-impl Fake {
-    /// A daemon of this character in a sandbox that has none.
+impl FakeDaemon {
+    /// A daemon that behaves so, in a sandbox that has none.
     ///
     /// # Panics
     ///
     /// When there is one already.
     #[must_use]
-    pub fn start(sandbox: &Sandbox, character: Character) -> Self {
+    pub fn start(sandbox: &Sandbox, behavior: FakeBehavior) -> Self {
         let run = sandbox.home().join("run");
         DirBuilder::new().recursive(true).mode(0o700).create(&run).expect("a home");
         let mut lock = File::create(run.join("bdd.lock")).expect("a lock");
@@ -66,8 +66,8 @@ impl Fake {
         // Of no process: should bdctl want to kill it, it finds nobody.
         writeln!(lock, "{}", i32::MAX).expect("a pid");
         let listener = UnixListener::bind(sandbox.socket()).expect("a socket");
-        let state = Mutex::new(State { heard: Vec::new(), lock: Some(lock) });
-        let shared = Arc::new(Shared { character, listener, state });
+        let state = Mutex::new(FakeState { first_frames: Vec::new(), lock: Some(lock) });
+        let shared = Arc::new(Shared { behavior, listener, state });
         let serving = shared.clone();
         let thread = std::thread::spawn(move || {
             // Taking connections fails when the listener is shut down.
@@ -81,18 +81,18 @@ impl Fake {
 
     /// How many connections began like this: `hello` or `shutdown`.
     #[must_use]
-    pub fn heard(&self, word: &str) -> usize {
-        self.shared.state().heard.iter().filter(|first| first["bd"] == word).count()
+    pub fn connections(&self, word: &str) -> usize {
+        self.shared.state().first_frames.iter().filter(|first| first["bd"] == word).count()
     }
 
     /// Whether it has not ended.
     #[must_use]
-    pub fn lives(&self) -> bool {
+    pub fn is_alive(&self) -> bool {
         self.shared.state().lock.is_some()
     }
 }
 
-impl Drop for Fake {
+impl Drop for FakeDaemon {
     fn drop(&mut self) {
         self.shared.end();
         if let Some(thread) = self.thread.take() {
@@ -102,7 +102,7 @@ impl Drop for Fake {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FakeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -111,12 +111,12 @@ impl Shared {
         drop(self.state().lock.take());
     }
 
-    /// Serves one connection for as long as the peer is there and makes sense.
+    /// Serves one connection for as long as the peer is connected and valid.
     fn serve(&self, mut stream: UnixStream) -> Option<()> {
         let hello = read(&mut stream)?;
-        self.state().heard.push(hello.clone());
+        self.state().first_frames.push(hello.clone());
         if hello["bd"] == "shutdown" {
-            if self.character.idle || hello["when"] == "now" {
+            if self.behavior.idle || hello["when"] == "now" {
                 write(&mut stream, &json!({ "bd": "ending" }))?;
                 self.end();
             } else {
@@ -124,7 +124,7 @@ impl Shared {
             }
             return Some(());
         }
-        let (min, max) = self.character.protocol;
+        let (min, max) = self.behavior.protocol;
         let theirs = |end: &str| hello["protocol"][end].as_u64();
         if theirs("min")? > max.into() || theirs("max")? < min.into() {
             write(&mut stream, &self.refusal("protocol_mismatch", "we share no protocol"))?;
@@ -134,16 +134,16 @@ impl Shared {
         match hello["channel"].as_str()? {
             "control" => loop {
                 let request = read(&mut stream)?;
-                let mut reply = (self.character.answer)(&request["call"]);
+                let mut reply = (self.behavior.answer)(&request["call"]);
                 reply["id"] = request["id"].clone();
                 write(&mut stream, &reply)?;
             },
             _ => {
                 read(&mut stream)?;
-                for frame in &self.character.events {
+                for frame in &self.behavior.events {
                     frame::write(&mut stream, frame).ok()?;
                 }
-                // Until the peer has had enough.
+                // Until the peer hangs up.
                 while read(&mut stream).is_some() {}
             }
         }
@@ -154,23 +154,23 @@ impl Shared {
         let mut welcome = json!({
             "bd": "welcome",
             "protocol": 1,
-            "version": self.character.version,
+            "version": self.behavior.version,
             "pid": 1,
             "connection": 1,
-            "idle": self.character.idle,
+            "idle": self.behavior.idle,
         });
-        let more = self.character.more.as_object().cloned().unwrap_or_default();
+        let more = self.behavior.more.as_object().cloned().unwrap_or_default();
         welcome.as_object_mut().expect("an object").extend(more);
         welcome
     }
 
     fn refusal(&self, code: &str, message: &str) -> Value {
-        let (min, max) = self.character.protocol;
+        let (min, max) = self.behavior.protocol;
         json!({
             "bd": "refused",
             "failure": { "code": code, "tier": "environment", "message": message, "hint": null },
             "protocol": { "min": min, "max": max },
-            "version": self.character.version,
+            "version": self.behavior.version,
         })
     }
 }

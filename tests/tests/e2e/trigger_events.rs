@@ -1,8 +1,7 @@
-//! What `bdctl watch` makes of the news of a watch, whatever they are. The daemon is one that says
-//! what it is told to.
+//! What `bdctl watch` makes of any events of a trigger. A fake daemon sends them.
 
 use bd_protocol::events::{Kind, push};
-use bd_tests::fake::{Character, Fake};
+use bd_tests::fake_daemon::{FakeBehavior, FakeDaemon};
 use bd_tests::{Sandbox, eventually};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A daemon whose builds print a word and end like this, and that answers like this.
-fn character(status: &str, code: Option<i32>, answer: fn(&Value) -> Value) -> Character {
+fn behavior(status: &str, code: Option<i32>, answer: fn(&Value) -> Value) -> FakeBehavior {
     let outcome = json!({
         "status": status, "exit_code": code, "signal": null, "inputs_moved": null,
         "duration_ms": 1200, "cpu_ms": null, "peak_rss_bytes": null, "source": "executed",
@@ -29,7 +28,7 @@ fn character(status: &str, code: Option<i32>, answer: fn(&Value) -> Value) -> Ch
     push(&mut events, Kind::Build, 1, build.to_string().as_bytes());
     push(&mut events, Kind::Done, 0, b"");
     let version = env!("CARGO_PKG_VERSION");
-    Character {
+    FakeBehavior {
         version,
         protocol: (1, 1),
         idle: false,
@@ -39,13 +38,13 @@ fn character(status: &str, code: Option<i32>, answer: fn(&Value) -> Value) -> Ch
     }
 }
 
-/// The answer to a call, where the news are `news` and after them nothing.
-fn told(call: &Value, asked: &AtomicUsize, news: &[Value]) -> Value {
+/// The answer to a call of a daemon with these events, and none after them.
+fn answer_with(call: &Value, asked: &AtomicUsize, events: &[Value]) -> Value {
     if call.get("Watched").is_none() {
         return json!({ "reply": { "Watch": { "Ok": { "watch": "w", "root": "/r\u{1b}oot" } } } });
     }
     assert_eq!(call["Watched"], json!({ "watch": "w", "wait_ms": 20_000 }));
-    let next = news.get(asked.fetch_add(1, Ordering::SeqCst)).unwrap_or(&Value::Null);
+    let next = events.get(asked.fetch_add(1, Ordering::SeqCst)).unwrap_or(&Value::Null);
     json!({ "reply": { "Watched": { "Ok": next } } })
 }
 
@@ -59,9 +58,9 @@ fn ended() -> Value {
 }
 
 /// What `bdctl watch OPTIONS -- make` says to such a daemon.
-fn watch(options: &[&str], character: Character) -> (Output, String) {
+fn watch(options: &[&str], behavior: FakeBehavior) -> (Output, String) {
     let sandbox = Sandbox::new();
-    let _fake = Fake::start(&sandbox, character);
+    let _fake = FakeDaemon::start(&sandbox, behavior);
     let output = sandbox.run(&[&["watch"], options, &["--", "make"]].concat());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     (output, said)
@@ -72,7 +71,7 @@ fn story(call: &Value, asked: &AtomicUsize) -> Value {
     let looping = json!({ "news": "loop", "changed": ["log\n"], "changed_count": 1,
         "message": "log\n changes by its own runs" });
     let refused = json!({ "news": "refused", "message": "the queue is full" });
-    let news = [
+    let events = [
         started(&[]),
         looping,
         json!({ "news": "dreamt", "message": "of sheep" }),
@@ -80,13 +79,13 @@ fn story(call: &Value, asked: &AtomicUsize) -> Value {
         started(&["a", "b", "c\u{1b}"]),
         ended(),
     ];
-    told(call, asked, &news)
+    answer_with(call, asked, &events)
 }
 
 #[test]
 fn each_of_the_news_is_a_line_and_the_output_is_passed_on() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
-    let (output, said) = watch(&[], character("failed", Some(3), |call| story(call, &ASKED)));
+    let (output, said) = watch(&[], behavior("failed", Some(3), |call| story(call, &ASKED)));
     assert_eq!((output.status.code(), &*output.stdout), (Some(125), &b"out\nout\n"[..]));
     assert_eq!(
         said,
@@ -103,7 +102,7 @@ fn each_of_the_news_is_a_line_and_the_output_is_passed_on() {
 fn who_wants_quiet_hears_of_what_went_wrong() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let options = ["--quiet", "--clear", "--notify"];
-    let (output, said) = watch(&options, character("ok", Some(0), |call| story(call, &ASKED)));
+    let (output, said) = watch(&options, behavior("ok", Some(0), |call| story(call, &ASKED)));
     assert_eq!((output.status.code(), &*output.stdout), (Some(125), &b"out\nout\n"[..]));
     assert_eq!(
         said,
@@ -116,7 +115,7 @@ fn who_wants_quiet_hears_of_what_went_wrong() {
 #[test]
 fn programs_get_the_news_as_lines() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
-    let (output, _) = watch(&["--events"], character("ok", Some(0), |call| story(call, &ASKED)));
+    let (output, _) = watch(&["--events"], behavior("ok", Some(0), |call| story(call, &ASKED)));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let lines: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -139,15 +138,15 @@ fn programs_get_the_news_as_lines() {
 fn the_first_failure_can_be_the_end_and_what_was_superseded_is_none() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     fn answer(call: &Value) -> Value {
-        told(call, &ASKED, &[started(&["a"]), started(&["b"]), ended()])
+        answer_with(call, &ASKED, &[started(&["a"]), started(&["b"]), ended()])
     }
     let options = ["--exit-on-failure", "--no-initial"];
-    let (output, said) = watch(&options, character("failed", Some(3), answer));
+    let (output, said) = watch(&options, behavior("failed", Some(3), answer));
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.ends_with("bdctl: a changed\nerr\nbdctl: exit 3 in 1.2 s\n"), "{said}");
 
     ASKED.store(0, Ordering::SeqCst);
-    let (output, said) = watch(&options, character("cancelled", None, answer));
+    let (output, said) = watch(&options, behavior("cancelled", None, answer));
     assert_eq!(output.status.code(), Some(125), "{said}");
     assert_eq!(said.matches("bdctl: superseded after 1.2 s\n").count(), 2, "{said}");
 }
@@ -156,10 +155,10 @@ fn the_first_failure_can_be_the_end_and_what_was_superseded_is_none() {
 fn a_signal_ends_the_wait_for_news() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let sandbox = Sandbox::new();
-    let answer = |call: &Value| told(call, &ASKED, &[]);
-    let _fake = Fake::start(&sandbox, character("ok", Some(0), answer));
+    let answer = |call: &Value| answer_with(call, &ASKED, &[]);
+    let _fake = FakeDaemon::start(&sandbox, behavior("ok", Some(0), answer));
     let client = sandbox.spawn(sandbox.bdctl(["watch", "--", "make"]));
-    eventually("it waits for news", || ASKED.load(Ordering::SeqCst) > 2);
+    eventually("it waits for events", || ASKED.load(Ordering::SeqCst) > 2);
     client.signal(Signal::SIGINT);
     let output = client.output();
     assert_eq!(output.status.code(), Some(130), "{output:?}");
@@ -172,7 +171,7 @@ fn a_daemon_that_knows_nothing_of_it_says_so() {
         json!({ "failure": { "code": "unsupported", "tier": "user", "message": message,
             "hint": "restart the daemon" } })
     };
-    let (output, said) = watch(&[], character("ok", Some(0), answer));
+    let (output, said) = watch(&[], behavior("ok", Some(0), answer));
     assert_eq!(output.status.code(), Some(125), "{said}");
     assert!(said.contains("hint: restart the daemon"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! Requests by hand.
+//! Requests written by hand.
 
 use bd_tests::Sandbox;
 use bd_tests::wire::Wire;

@@ -1,6 +1,6 @@
 //! A thousand clients at once, beside a thousand one after the other.
 
-use crate::place::{Place, begin, end, succeed};
+use crate::bench_home::{BenchHome, begin, end, succeed};
 use bd_protocol::frame;
 use bd_protocol::limits::CONTROL_MAX_BYTES;
 use bd_tests::measure::{Figure, Target, interleaved, time};
@@ -17,7 +17,7 @@ const PROCESSES: usize = 200;
 
 /// Each client connects, says hello, asks for the status in the same breath as bdctl does, reads
 /// both answers and leaves.
-pub(crate) fn thousand(place: &Place) -> Vec<Figure> {
+pub(crate) fn thousand(place: &BenchHome) -> Vec<Figure> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     // Where the limit stays low, the connections fail loudly.
     let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);

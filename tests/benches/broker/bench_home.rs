@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// See the [module](self).
-pub(crate) struct Place {
+pub(crate) struct BenchHome {
     pub(crate) sandbox: Sandbox,
     quick: bool,
 }
 
-impl Place {
+impl BenchHome {
     pub(crate) fn new(quick: bool) -> Self {
         let place = Self { sandbox: Sandbox::new(), quick };
         // Started, and once asked for all that is measured later.
