@@ -1,6 +1,7 @@
 //! Random operations on files, with so few names that they meet. An operation that another worker
 //! has made impossible is skipped.
 
+use crate::git::try_git;
 use crate::mapped_file::MappedFile;
 use crate::oracle::{Listing, TAG};
 use crate::rng::Rng;
@@ -9,7 +10,6 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// Most workers at once.
 pub const MAX_WORKERS: u64 = 4;
@@ -259,7 +259,7 @@ impl FsWorker {
             _ => {
                 let branch = ["one", "two"][rng.below(2) as usize];
                 *said = format!("git checkout {branch}");
-                git(&self.root, &["checkout", "-q", "-f", branch])
+                try_git(&self.root, &["checkout", "-q", "-f", branch])
             }
         }
     }
@@ -353,54 +353,4 @@ fn copy(from: &Path, to: &Path, left: &mut usize) -> io::Result<()> {
         };
     }
     Ok(())
-}
-
-/// Runs git without the user's configuration.
-///
-/// # Errors
-///
-/// [`io::ErrorKind::ResourceBusy`] when it fails, as it does while another one is at work; else the
-/// system's own.
-pub fn git(dir: &Path, arguments: &[&str]) -> io::Result<()> {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "gc.auto=0"];
-    let mut command = Command::new("git");
-    command.args(identity).args(arguments).current_dir(dir);
-    command
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CEILING_DIRECTORIES", dir.parent().unwrap_or(dir));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    match command.status()?.success() {
-        true => Ok(()),
-        false => Err(io::ErrorKind::ResourceBusy.into()),
-    }
-}
-
-/// Makes a repository of two branches, and some more files, for workers to work in.
-///
-/// # Panics
-///
-/// When there is no git.
-pub fn repository(root: &Path) {
-    let write = |path: &str, text: &str| {
-        let path = root.join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
-        fs::write(path, text).expect("a file");
-    };
-    for path in ["a/f0", "a/b/f1", "a/b/a/f2", "b/f0", ".dots/a/f3", "f0", "f1"] {
-        write(path, path);
-    }
-    let run = |arguments: &[&str]| git(root, arguments).expect("git works");
-    run(&["init", "-q", "-b", "one"]);
-    run(&["add", "."]);
-    run(&["commit", "-q", "-m", "one"]);
-    run(&["checkout", "-q", "-b", "two"]);
-    run(&["mv", "a/b", "b/b"]);
-    run(&["rm", "-q", "f1"]);
-    for path in ["f0", ".dots/b/a/f1", "b/f0"] {
-        write(path, "two");
-    }
-    write(".gitignore", "*.log\n");
-    run(&["add", "."]);
-    run(&["commit", "-q", "-m", "two"]);
-    write("x.log", "ignored");
 }

@@ -4,7 +4,8 @@ use crate::workers::Workers;
 use bd_daemon::index::{ChangeKind, Changes, Clock, EntryType};
 use bd_tests::Watched;
 use bd_tests::explain::explain;
-use bd_tests::fs_ops::{self, Burst, FsWorker, MAX_WORKERS, OpKinds};
+use bd_tests::fs_ops::{Burst, FsWorker, MAX_WORKERS, OpKinds};
+use bd_tests::git;
 use bd_tests::oracle::{self, Listing};
 use bd_tests::rng::Rng;
 use std::collections::VecDeque;
@@ -51,7 +52,7 @@ impl Rounds {
         // Far down: links that lead upwards stay within the test's own directory.
         let (root, outside) = (dir.path().join("1/2/3/4/root"), dir.path().join("outside"));
         fs::create_dir(&outside).expect("a directory");
-        fs_ops::repository(&root);
+        git::repository(&root);
         let workers = Workers::new(&root, &outside);
         let mut watched = Watched::new(&root);
         let listing = watched.agrees();
@@ -187,7 +188,7 @@ impl Rounds {
         if self.rng.one_in(2) {
             assert!(self.watched.try_info().is_err(), "there is no root, seed {}", self.seed);
         }
-        fs_ops::repository(&root);
+        git::repository(&root);
         let reported = self.watched.since(old);
         assert!(
             reported.fresh && reported.clock.instance != old.instance,

@@ -1,6 +1,7 @@
-//! The real binaries among people, peers and machines that mean them no good. Each test is about
-//! what stays as it was: the daemon serves on, and whoever did no harm notices nothing.
+//! The real binaries among hostile users, peers and machines. Each test is about what does not
+//! change: the daemon serves on, and clients that did no harm notice nothing.
 
+mod connections;
 mod directories;
 mod disk;
 mod fuzz;

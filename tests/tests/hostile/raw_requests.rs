@@ -48,3 +48,22 @@ pub(crate) fn ended(sandbox: &Sandbox, build: &str) -> Value {
     let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
     document["build"].clone()
 }
+
+/// Opens a control channel.
+pub(crate) fn control(sandbox: &Sandbox) -> Wire {
+    Wire::open(&sandbox.socket(), "control")
+}
+
+/// The code of a refusal, which is complete: fault, sentence and all.
+pub(crate) fn code(answer: Result<Value, Value>) -> String {
+    let failure = answer.expect_err("a refusal");
+    assert!(failure["tier"].is_string() && failure["message"].is_string(), "{failure}");
+    failure["code"].as_str().expect("a code").to_owned()
+}
+
+/// The bytes of one frame of JSON.
+pub(crate) fn frame(message: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bd_protocol::frame::write(&mut bytes, message.to_string().as_bytes()).expect("to memory");
+    bytes
+}

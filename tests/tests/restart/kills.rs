@@ -1,7 +1,8 @@
 //! Daemons that are killed at any moment of the operations that `fuzz_changes` has.
 
 use crate::fixture::Fixture;
-use bd_tests::fs_ops::{self, Burst, FsWorker, OpKinds};
+use bd_tests::fs_ops::{Burst, FsWorker, OpKinds};
+use bd_tests::git;
 use bd_tests::rng::{Rng, number};
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ fn after_a_kill_at_any_moment_every_answer_is_right_or_begins_anew() {
     let mut rng = Rng::new(seed);
     let (root, outside) = (fixture.sandbox.workspace(), fixture.sandbox.outside().join("store"));
     std::fs::create_dir_all(&outside).expect("a directory");
-    fs_ops::repository(&root);
+    git::repository(&root);
     let workers: Vec<_> =
         (0..WORKERS).map(|number| FsWorker::new(&root, &outside, number)).collect();
     let (mut exact, mut fresh, mut done) = (0, 0, 0);
