@@ -41,7 +41,7 @@ const FLUSH_MOST: Duration = Duration::from_millis(300);
 pub enum Start {
     /// The daemon binds it itself.
     Bind,
-    /// A client has bound it and hands it over as standard input.
+    /// A client has bound it and passes it as standard input.
     SocketFromStdin,
 }
 
@@ -231,7 +231,7 @@ fn streams_runtime() -> io::Result<tokio::runtime::Handle> {
     Ok(handle)
 }
 
-/// Returns when nobody was connected and nothing ran for `limit`.
+/// Returns when no client was connected and no build ran for `limit`.
 async fn until_idle(server: &Arc<Server>, engine: &Engine, limit: Option<Duration>) {
     let Some(limit) = limit else { return std::future::pending().await };
     loop {

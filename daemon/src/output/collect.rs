@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error::LogError;
 
-/// What was deleted and what is left.
+/// The result of a collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
     /// Logs that were deleted.

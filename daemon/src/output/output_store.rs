@@ -49,7 +49,7 @@ impl OutputStore {
     ///
     /// # Errors
     ///
-    /// When its directory can not be created or is there already.
+    /// When its directory can not be created or already exists.
     pub fn create(&self, execution: ExecutionId) -> Result<(Writer, Log), LogError> {
         // Somebody may have removed all of them to make room.
         let dir: &Path = &self.shared.dir;

@@ -20,10 +20,10 @@ use super::shared::{LogState, SharedLog};
 pub const FRAME_BYTES: usize = 448 * 1024;
 
 /// Records from this size on are looked up one by one to find a position, and may be sent in
-/// parts; smaller ones are what somebody wrote at once, and stay whole.
+/// parts; smaller ones were written at once, and stay whole.
 const LARGE: u64 = 16 * 1024;
 
-/// Why output is not there. The texts are those of the wire.
+/// Why output is missing. The texts are those of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GapReason {
     /// The reader fell behind by more than a live log keeps.
@@ -55,7 +55,7 @@ pub enum Next {
     Gap {
         /// First position that is missing.
         from: u64,
-        /// First position that is there again, or the end.
+        /// First position that is available again, or the end.
         to: u64,
         /// Why.
         reason: GapReason,

@@ -52,7 +52,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// When the directory can not be created or is there already.
+    /// When the directory can not be created or already exists.
     pub fn create(dir: &Path, limits: LogLimits) -> Result<(Self, Log), LogError> {
         std::fs::DirBuilder::new()
             .recursive(false)

@@ -203,8 +203,8 @@ impl ControlReader {
 
 #[expect(unsafe_code, reason = "the kernel hands descriptors over as numbers")]
 fn owned(raw: std::os::fd::RawFd) -> OwnedFd {
-    // SAFETY: the number came in an SCM_RIGHTS message just now, so it is open, and nobody else
-    // knows it.
+    // SAFETY: the number came in an SCM_RIGHTS message just now, so it is open, and nothing else
+    // owns it.
     unsafe { OwnedFd::from_raw_fd(raw) }
 }
 

@@ -25,12 +25,12 @@ const EMPTY_SEARCHES: u32 = 2;
 /// environment is not found. Elsewhere than on Linux it does nothing.
 #[cfg(target_os = "linux")]
 pub fn kill_orphans(matches: impl Fn(&str) -> bool) -> usize {
-    let begun = Instant::now();
+    let started = Instant::now();
     let (mut killed, mut empty_searches) = (HashSet::new(), 0);
     loop {
         let found = marked(&matches);
         empty_searches = if found.is_empty() { empty_searches + 1 } else { 0 };
-        if empty_searches == EMPTY_SEARCHES || begun.elapsed() > LIMIT {
+        if empty_searches == EMPTY_SEARCHES || started.elapsed() > LIMIT {
             return killed.len();
         }
         for process in found {

@@ -134,8 +134,8 @@ impl Pump {
             }
         };
         self.stdin_forward = None;
-        let begun = Instant::now();
-        while self.outputs.iter().any(Option::is_some) && begun.elapsed() < DRAIN {
+        let started = Instant::now();
+        while self.outputs.iter().any(Option::is_some) && started.elapsed() < DRAIN {
             let ready = self.wait(false, PollTimeout::from(SILENCE_MS));
             if !self.copy(&ready) {
                 break;
@@ -200,7 +200,7 @@ impl Pump {
             some = true;
             match nix::unistd::read(source, &mut self.buffer) {
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
-                // A terminal that nobody has open any more says EIO.
+                // A terminal that no process has open any more returns EIO.
                 Ok(0) | Err(_) => *output = None,
                 Ok(n) => self.sink.append(stream, &self.buffer[..n]),
             }

@@ -61,7 +61,7 @@ fn before_exec(
 ) {
     let supervisor = Pid::this();
     // SAFETY: the supervisor has one thread, so after the fork every lock is free and memory is
-    // whole; and what is called here are plain system calls.
+    // whole; and only plain system calls are made here.
     unsafe {
         command.pre_exec(move || {
             nix::unistd::setsid()?;

@@ -21,7 +21,7 @@ const SEGMENT_BYTES: usize = 64 << 10;
 /// How long a database may stay locked by a process that is about to release it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Damaged stores that are kept for whoever wants to examine them.
+/// Damaged stores that are kept for examination.
 const SET_ASIDE_KEPT: usize = 2;
 
 /// Builds that are kept; the oldest go first. These are months of work, and listing them all takes
@@ -105,8 +105,8 @@ impl Database {
         Ok(store)
     }
 
-    /// `existed` is whether there were files before this opening; whoever created them wrote the
-    /// schema first.
+    /// `existed` is whether there were files before this opening; their creator wrote the schema
+    /// first.
     fn check_schema(&self, path: &Path, existed: bool) -> Result<(), StoreError> {
         match self.meta.get("schema")? {
             None if existed => Err(StoreError::Emptied(path.to_path_buf())),

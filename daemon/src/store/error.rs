@@ -66,7 +66,7 @@ pub struct StoreWarning(#[from] Warning);
 /// See [`StoreWarning`], which keeps the database's errors out of the interface.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Warning {
-    #[error("history was set aside as {} and begun anew: failed to {cause}", aside.display())]
+    #[error("history was set aside as {} and a new one begun: failed to {cause}", aside.display())]
     SetAside { aside: PathBuf, cause: StoreError },
     #[error("there is no history: failed to {0}")]
     Unavailable(StoreError),

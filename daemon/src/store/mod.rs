@@ -2,7 +2,7 @@
 //! Knows nothing of who writes it and why.
 //!
 //! Only what can be lost without harm is kept nowhere else: a store that is damaged is set aside
-//! and a new one begun. One thread owns the database; everybody else has a handle, which puts
+//! and a new one begun. One thread owns the database; the others have handles, which put
 //! requests into its queue.
 
 mod database;

@@ -1,4 +1,4 @@
-//! What a daemon learns from the store of the one before, and what it sets right in it.
+//! What a daemon learns from the store that an earlier one left, and what it corrects there.
 
 use super::database::Database;
 use super::error::{StoreError, StoreWarning};
@@ -27,7 +27,7 @@ pub struct Recovered {
 }
 
 impl Recovered {
-    /// What a database holds, before anything is set right in it.
+    /// What a database holds, before anything is corrected in it.
     pub(super) fn from_database(database: &Database) -> Self {
         Self {
             durations: durations(database),
@@ -45,8 +45,7 @@ impl Recovered {
     }
 }
 
-/// Ends the builds that a killed daemon left, so that they can be told from those of a drain.
-/// Returns how many there were.
+/// Ends the builds that a killed daemon left, as interrupted. Returns how many there were.
 pub(super) fn interrupt_unfinished(database: &Database, now_ms: u64) -> Result<usize, StoreError> {
     if !database.unclean {
         return Ok(0);

@@ -24,7 +24,7 @@ pub(super) enum StoreRequest {
 }
 
 impl StoreRequest {
-    /// Whether somebody waits for the answer.
+    /// Whether a caller waits for the answer.
     pub(super) fn is_question(&self) -> bool {
         matches!(self, Self::FindBuilds(..) | Self::LoadSnapshot(..))
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// Writes between two searches for what is too old.
+/// Writes between two prunes of what is too old.
 const WRITES_BETWEEN_PRUNES: u32 = 2_000;
 
 /// How long a write may wait for others to be flushed with it. A short build writes five times
@@ -29,8 +29,8 @@ const ROOM_BYTES: usize = 256 << 10;
 /// Builds kept for a store that failed, until it can be written again.
 const MOST_UNWRITTEN: usize = 256;
 
-/// Opens the store in `dir` and serves requests until [`StoreRequest::Close`] or until there is
-/// nobody left to make any.
+/// Opens the store in `dir` and serves requests until [`StoreRequest::Close`], or until every
+/// handle is gone.
 pub(super) fn run(
     dir: &Path,
     started_ms: u64,
@@ -86,8 +86,8 @@ impl<'a> StoreWorker<'a> {
             let mut open = true;
             let until = Instant::now() + GROUP_FLUSH;
             let mut next = Some(first);
-            // What comes meanwhile is one group, flushed once. Nobody who asks waits for the rest
-            // of it.
+            // Requests that come meanwhile are one group, flushed once. A question ends the group, so
+            // that its answer does not wait for more.
             while let Some(request) = next {
                 open = !matches!(request, StoreRequest::Close);
                 let asked = request.is_question();
