@@ -34,7 +34,7 @@ struct Found {
 /// # Errors
 ///
 /// When `root` can not be read. When it does not exist, there is nothing to delete.
-pub fn collect(
+pub(super) fn collect(
     root: &Path,
     max_total_bytes: u64,
     max_age: Duration,

@@ -34,7 +34,7 @@ mod oracle;
 #[cfg(test)]
 mod tests;
 
-pub use collect::{Collected, collect};
+pub use collect::Collected;
 pub use error::LogError;
 pub use limits::{LogLimits, Retention};
 pub use log::Log;

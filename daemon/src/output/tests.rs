@@ -1,5 +1,6 @@
 //! Logs against an oracle that keeps everything in memory.
 
+use super::collect::collect;
 use super::oracle::{AMPLE, Oracle, Rng, files, limits, read_all, step};
 use super::record::RecordHeader;
 use super::*;

@@ -40,20 +40,20 @@ impl Recorder {
             return;
         }
         if let Some(store) = &self.store {
-            store.build(view);
+            store.put_build(view);
         }
     }
 
     pub(super) fn started(&self, started: StartedAttempt<'_>) {
         let StartedAttempt { execution, attempt, build, root, started_ms } = started;
         if let Some(store) = &self.store {
-            store.started(execution, attempt, build, root, started_ms);
+            store.put_started(execution, attempt, build, root, started_ms);
         }
     }
 
     pub(super) fn ended(&self, attempt: AttemptId, execution: ExecutionId, result: &AttemptResult) {
         if let Some(store) = &self.store {
-            store.attempt(attempt, execution, result);
+            store.put_result(attempt, execution, result);
         }
     }
 

@@ -1,7 +1,6 @@
 //! The way to the store's thread. Writes are put into a queue and never waited for.
 
 use super::history_reader::HistoryReader;
-use super::query::{HistoryError, Query};
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord, Raw};
 use super::recovery::Recovered;
 use super::request::StoreRequest;
@@ -46,12 +45,12 @@ impl StoreHandle {
     }
 
     /// Writes a build as it is now.
-    pub fn build(&self, view: &BuildView) {
+    pub fn put_build(&self, view: &BuildView) {
         self.send(StoreRequest::PutBuild(Box::new(BuildRecord::of(view))));
     }
 
     /// Writes that an execution and its attempt have started.
-    pub fn started(
+    pub fn put_started(
         &self,
         execution: ExecutionId,
         attempt: AttemptId,
@@ -69,21 +68,8 @@ impl StoreHandle {
     }
 
     /// Writes the result of an attempt.
-    pub fn attempt(&self, attempt: AttemptId, execution: ExecutionId, result: &AttemptResult) {
+    pub fn put_result(&self, attempt: AttemptId, execution: ExecutionId, result: &AttemptResult) {
         self.send(StoreRequest::PutAttempt(AttemptRecord::of(attempt, execution, Some(result))));
-    }
-
-    /// Asks for builds of the past, newest first; answered after everything written before.
-    pub fn ask(
-        &self,
-        query: Query,
-        answer: impl FnOnce(Result<Vec<BuildView>, HistoryError>) + Send + 'static,
-    ) {
-        if let Err(mpsc::SendError(StoreRequest::FindBuilds(_, answer))) =
-            self.requests.send(StoreRequest::FindBuilds(query, Box::new(answer)))
-        {
-            answer(Err(HistoryError::Stopping));
-        }
     }
 
     /// Reads builds of the past, from any thread.

@@ -1,7 +1,7 @@
 //! Reads the builds of the past, past the engine. Knows the store's queue, not its files: the
 //! store's thread answers, and a reader that outlives it keeps nothing open.
 
-use super::query::{HistoryError, Query};
+use super::query::{HistoryError, HistoryQuery};
 use super::request::StoreRequest;
 use crate::model::{BuildId, BuildView};
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ impl HistoryReader {
         limit: usize,
         under: Option<PathBuf>,
     ) -> Result<Vec<BuildView>, HistoryError> {
-        self.query(Query::Newest { limit, under }).await
+        self.query(HistoryQuery::Newest { limit, under }).await
     }
 
     /// The builds whose ids lie in this inclusive range, newest first, at most two: one is the
@@ -44,15 +44,13 @@ impl HistoryReader {
         from: BuildId,
         to: BuildId,
     ) -> Result<Vec<BuildView>, HistoryError> {
-        self.query(Query::Between(from, to)).await
+        self.query(HistoryQuery::Between(from, to)).await
     }
 
-    async fn query(&self, query: Query) -> Result<Vec<BuildView>, HistoryError> {
+    async fn query(&self, query: HistoryQuery) -> Result<Vec<BuildView>, HistoryError> {
         let (reply, found) = oneshot::channel();
-        // A reader that has gone away needs no answer.
-        let answer = move |result| drop(reply.send(result));
         self.requests
-            .send(StoreRequest::FindBuilds(query, Box::new(answer)))
+            .send(StoreRequest::FindBuilds(query, reply))
             .map_err(|_| HistoryError::Stopping)?;
         // The queue is dropped, and the reply with it, when the store closes.
         found.await.map_err(|_| HistoryError::Stopping)?

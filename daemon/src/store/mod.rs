@@ -24,7 +24,7 @@ mod tests;
 pub use error::StoreWarning;
 pub use handle::StoreHandle;
 pub use history_reader::HistoryReader;
-pub use query::{HistoryError, Query};
+pub use query::HistoryError;
 pub use recovery::Recovered;
 pub use snapshots::StoredSnapshot;
 pub use snapshots_handle::SnapshotsHandle;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Which builds are asked for.
 #[derive(Clone, Debug)]
-pub enum Query {
+pub(super) enum HistoryQuery {
     /// The newest ones, at most so many, only those that ran below a directory if one is given.
     Newest {
         /// Most builds.
@@ -31,7 +31,7 @@ pub enum HistoryError {
     Unavailable,
 }
 
-impl Query {
+impl HistoryQuery {
     pub(super) fn run(&self, database: &Database) -> Vec<BuildView> {
         match self {
             Self::Newest { limit, under } => database

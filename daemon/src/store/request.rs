@@ -1,21 +1,22 @@
 //! What the handles ask of the store's thread.
 
-use super::query::{HistoryError, Query};
+use super::query::{HistoryError, HistoryQuery};
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
 use super::snapshots::StoredSnapshot;
 use crate::model::BuildView;
 use std::path::PathBuf;
 use std::sync::mpsc;
+use tokio::sync::oneshot;
 
-/// Called on the store's thread with the builds that were found.
-pub(super) type Answer = Box<dyn FnOnce(Result<Vec<BuildView>, HistoryError>) + Send>;
+/// Takes the builds that were found.
+pub(super) type HistoryReply = oneshot::Sender<Result<Vec<BuildView>, HistoryError>>;
 
 /// One message to the store's thread, which takes them in order.
 pub(super) enum StoreRequest {
     PutBuild(Box<BuildRecord>),
     PutExecution(ExecutionRecord),
     PutAttempt(AttemptRecord),
-    FindBuilds(Query, Answer),
+    FindBuilds(HistoryQuery, HistoryReply),
     PutSnapshot(PathBuf, StoredSnapshot),
     LoadSnapshot(PathBuf, mpsc::Sender<Option<StoredSnapshot>>),
     RemoveSnapshot(PathBuf),

@@ -42,7 +42,7 @@ async fn a_reader_finds_what_was_written_before() {
     let store = open(dir.path());
     let reader = store.history();
     for id in 1..=5 {
-        store.build(&ended(id));
+        store.put_build(&ended(id));
     }
     assert_eq!(reader.newest(2, None).await, Ok(vec![ended(5), ended(4)]));
     assert_eq!(reader.between(BuildId(2), BuildId(2)).await, Ok(vec![ended(2)]));

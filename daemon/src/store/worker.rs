@@ -125,8 +125,10 @@ impl<'a> StoreWorker<'a> {
             StoreRequest::SetTrust(root, trusted) => {
                 writable.map(|db| db.snapshots.trust(&root, trusted))
             }
-            StoreRequest::FindBuilds(query, answer) => {
-                answer(database.map(|db| query.run(db)).ok_or(HistoryError::Unavailable));
+            StoreRequest::FindBuilds(query, reply) => {
+                let found = database.map(|db| query.run(db)).ok_or(HistoryError::Unavailable);
+                // A reader that has gone away needs no answer.
+                let _ = reply.send(found);
                 return;
             }
             StoreRequest::LoadSnapshot(root, reply) => {
