@@ -180,16 +180,7 @@ async fn serve(
             std::process::exit(70);
         }
     }
-    // The core refuses new work from now on, and clients wait for the next daemon.
-    engine.tell(Input::Drain { grace_ms: ms(config.drain_grace.min(DRAIN_MOST / 2)) });
-    let ended = tokio::time::timeout(DRAIN_MOST, when_drained).await;
-    let clean = match ended {
-        Ok(Ok(store)) => {
-            flush_followers(&server).await;
-            tokio::task::spawn_blocking(move || store.close()).await.unwrap_or(false)
-        }
-        _ => false,
-    };
+    let clean = drain(&server, &engine, config.drain_grace, when_drained).await;
     // The socket goes before the lock: no client may find a daemon that has ended.
     serving.abort();
     if !serving.is_finished() {
@@ -201,6 +192,24 @@ async fn serve(
     }
     // What still runs, if anything, ends with this process.
     std::process::exit(0);
+}
+
+/// Ends the builds and closes the store. Returns whether that was done in time.
+async fn drain(
+    server: &Arc<Server>,
+    engine: &Engine,
+    grace: Duration,
+    when_drained: oneshot::Receiver<StoreHandle>,
+) -> bool {
+    // The core refuses new work from now on, and clients wait for the next daemon.
+    engine.tell(Input::Drain { grace_ms: ms(grace.min(DRAIN_MOST / 2)) });
+    match tokio::time::timeout(DRAIN_MOST, when_drained).await {
+        Ok(Ok(store)) => {
+            flush_followers(server).await;
+            tokio::task::spawn_blocking(move || store.close()).await.unwrap_or(false)
+        }
+        _ => false,
+    }
 }
 
 fn ms(duration: Duration) -> u64 {
