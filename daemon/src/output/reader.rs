@@ -141,8 +141,11 @@ impl Reader {
         let mut state = shared.lock();
         state.segments.advance(self.id, self.position);
         let location = state.segments.locate(self.position);
-        let stays = |open: &OpenSegment| matches!(&location, Location::In(segment) if segment.first == open.first);
-        let left = self.open.take_if(|open| !stays(open)).is_some();
+        let stay = match &location {
+            Location::In(segment) => Some(segment.first),
+            Location::Gap { .. } | Location::End => None,
+        };
+        let left = self.open.take_if(|open| stay != Some(open.first)).is_some();
         let step = match location {
             Location::In(segment) => Step::Read(segment),
             Location::Gap { to, lost } => Step::Return(self.skip(&mut state, to, lost)),
