@@ -6,6 +6,7 @@ mod attempts;
 mod build;
 mod cancellation;
 mod coalescing;
+mod consents;
 mod effect;
 mod execution;
 mod input;
@@ -13,11 +14,14 @@ mod nesting;
 mod nodes;
 mod on_change;
 #[cfg(test)]
+mod on_change_tests;
+#[cfg(test)]
 mod plan_tests;
 mod state_machine;
 #[cfg(test)]
 mod tests;
 mod trigger;
+mod trigger_state;
 #[cfg(test)]
 mod trigger_tests;
 mod view;

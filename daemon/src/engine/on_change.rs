@@ -4,20 +4,7 @@
 use super::effect::Effect;
 use super::input::{Now, TriggerRequest};
 use super::state_machine::Core;
-use crate::model::TriggerId;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-/// Who consented to what.
-#[derive(Debug, Default)]
-pub(super) struct Consents {
-    /// Roots of workspaces whose rules may be run.
-    trusted: BTreeSet<PathBuf>,
-    /// What workspaces ask for, whether it may be run or not.
-    rules: BTreeMap<PathBuf, Vec<TriggerRequest>>,
-    /// The triggers that were made of it.
-    triggers: BTreeMap<PathBuf, Vec<TriggerId>>,
-}
 
 impl Core {
     /// Whether what this workspace asks for may be run.

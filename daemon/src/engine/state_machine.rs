@@ -10,11 +10,11 @@
 //! - the inputs of an execution that waited are digested again before it starts.
 
 use super::build::Build;
+use super::consents::Consents;
 use super::effect::Effect;
 use super::execution::{Execution, Step};
 use super::input::{Input, NodeRef, Now, Target};
-use super::on_change::Consents;
-use super::trigger::Triggers;
+use super::trigger_state::Triggers;
 use crate::model::ids::IdSource;
 use crate::model::{ActionKey, AttemptId, BuildId, ExecutionId, Status, TriggerId};
 use crate::scheduler::{MachineLoad, Scheduler};

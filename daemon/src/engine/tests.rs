@@ -1,5 +1,5 @@
 //! The core by examples: one story a test, told in inputs and read off effects. What holds in all
-//! stories is the simulation's business (`tests/tests/sim.rs`).
+//! stories is the simulation's business (`tests/tests/sim`).
 
 use super::{Core, Effect, Input, Limits, Moved, NodeRef, Now, Refusal, Submission, Target};
 use crate::model::command::tests::command;

@@ -9,17 +9,14 @@
 //! and again is served all the while: any change between runs begins anew.
 
 use super::effect::{Effect, TriggerEvent};
-use super::input::{Now, Refusal, Submission, TriggerRequest};
+use super::input::{Now, Refusal, TriggerRequest};
 use super::state_machine::Core;
+use super::trigger_state::{MAX_OWN_RUNS, Run, Trigger};
 use crate::model::{Action, BuildId, ClientId, Command, Plan, Status, TriggerId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Finished runs in a row that only changes during the run before have asked for, before we call
-/// it a loop.
-const MOST_OWN_RUNS: u32 = 4;
 
 /// Runs in a row that are given up for changes of the same file; from then on each may finish.
 const MOST_GIVEN_UP: u32 = 10;
@@ -37,44 +34,6 @@ const MOST_ARGUMENTS: usize = 1000;
 /// The argument that stands for the paths that changed.
 const CHANGED: &str = "{changed}";
 
-/// The triggers there are.
-#[derive(Debug, Default)]
-pub(super) struct Triggers {
-    pub(super) all: BTreeMap<TriggerId, Trigger>,
-    /// The number of the last one that was made.
-    last: u64,
-}
-
-/// A command that is run whenever files change.
-#[derive(Debug)]
-pub(super) struct Trigger {
-    template: Submission,
-    /// Its files are not watched yet; until then it is not run.
-    preparing: bool,
-    /// What it is to be run for, if it is to be run.
-    pending: Option<BTreeSet<PathBuf>>,
-    /// Whether all of that changed during a run.
-    pending_is_own: bool,
-    run: Option<Run>,
-    ended_ms: Option<u64>,
-    /// Whether the run before was given up.
-    last_given_up: bool,
-    /// Runs in a row that finished, or were given up, and were asked for by the one before.
-    own_runs: u32,
-    given_up: u32,
-    /// Paths that changed in each of those.
-    suspects: BTreeSet<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    build: BuildId,
-    started_ms: u64,
-    /// When it is given up, if it has not finished by then.
-    patience_ms: Option<u64>,
-    given_up: bool,
-}
-
 impl Core {
     pub(super) fn add_trigger(&mut self, request: TriggerRequest) {
         // The answer comes first.
@@ -86,23 +45,9 @@ impl Core {
     /// Makes a trigger, which is run as soon as its files are watched.
     pub(super) fn new_trigger(&mut self, request: TriggerRequest) -> TriggerId {
         let TriggerRequest { template, on, initial } = request;
-        self.triggers.last += 1;
-        let id = TriggerId(self.triggers.last);
         let root = template.plan.command().root.clone();
         let client = template.client;
-        let trigger = Trigger {
-            template,
-            preparing: true,
-            pending: initial.then(BTreeSet::new),
-            pending_is_own: false,
-            run: None,
-            ended_ms: None,
-            last_given_up: false,
-            own_runs: 0,
-            given_up: 0,
-            suspects: BTreeSet::new(),
-        };
-        self.triggers.all.insert(id, trigger);
+        let id = self.triggers.add(Trigger::new(template, initial));
         self.effects.push(Effect::PrepareTrigger { trigger: id, client, root, on });
         id
     }
@@ -209,7 +154,7 @@ impl Core {
         let Some(paths) = trigger.pending.take() else { return };
         if let Some(path) = trigger.runs_in_circles(&paths) {
             // Told once: there is nothing new in the next round.
-            if trigger.own_runs == MOST_OWN_RUNS + 1 {
+            if trigger.own_runs == MAX_OWN_RUNS + 1 {
                 self.effects.push(Effect::TriggerEvent(id, TriggerEvent::Loop(path)));
             }
             return;
@@ -234,29 +179,6 @@ impl Core {
         for id in std::mem::take(&mut self.triggers.all).into_keys() {
             self.effects.push(Effect::TriggerEvent(id, TriggerEvent::Refused(Refusal::Draining)));
         }
-    }
-}
-
-impl Trigger {
-    /// Counts the runs that only runs have asked for; names a path when there were too many.
-    fn runs_in_circles(&mut self, paths: &BTreeSet<PathBuf>) -> Option<PathBuf> {
-        if !std::mem::take(&mut self.pending_is_own) {
-            (self.own_runs, self.given_up) = (0, 0);
-            return None;
-        }
-        let common: BTreeSet<_> = self.suspects.intersection(paths).cloned().collect();
-        self.suspects = if common.is_empty() {
-            (self.own_runs, self.given_up) = (0, 0);
-            paths.clone()
-        } else {
-            common
-        };
-        if self.last_given_up {
-            self.given_up += 1;
-            return None;
-        }
-        self.own_runs += 1;
-        (self.own_runs > MOST_OWN_RUNS).then(|| self.suspects.first().cloned())?
     }
 }
 

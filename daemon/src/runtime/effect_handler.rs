@@ -1,6 +1,6 @@
 //! What the event loop asks of whoever carries out the core's effects.
 
-use super::engine_handle::TriggerReply;
+use super::trigger_reply::TriggerReply;
 use crate::engine::{Effect, Input, Now};
 use crate::model::{BuildId, BuildView, TriggerId};
 use std::path::Path;

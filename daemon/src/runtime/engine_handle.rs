@@ -3,7 +3,7 @@
 
 use super::effect_handler::EffectHandler;
 use super::followers::Feed;
-use super::trigger_error::TriggerError;
+use super::trigger_reply::{TriggerError, TriggerReply};
 use crate::engine::{Input, Refusal, Submission, TriggerRequest};
 use crate::model::{BuildId, BuildView, TriggerId};
 use std::path::PathBuf;
@@ -13,9 +13,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// Requests under way: as many as connections may make at once, roughly; the rest wait in their
 /// connections.
 const REQUESTS: usize = 1024;
-
-/// Where the id of a trigger goes, or why there is none.
-pub type TriggerReply = oneshot::Sender<Result<TriggerId, TriggerError>>;
 
 /// What others ask of the engine's task.
 pub(super) enum Request<H: EffectHandler> {

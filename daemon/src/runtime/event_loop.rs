@@ -2,8 +2,9 @@
 //! carried out, and answers requests. Decides nothing itself.
 
 use super::effect_handler::EffectHandler;
-use super::engine_handle::{Event, Inbox, Request, TriggerReply};
+use super::engine_handle::{Event, Inbox, Request};
 use super::followers::Followers;
+use super::trigger_reply::TriggerReply;
 use crate::engine::{Core, Effect, Input, Now, Refusal, Submission, TriggerRequest};
 use crate::model::{BuildId, BuildView};
 use std::path::PathBuf;

@@ -74,8 +74,11 @@ impl InputTracker {
     /// [`Report::Verified`].
     pub(super) fn verify(&self, execution: ExecutionId, action: &Action) {
         let reports = self.reports.clone();
-        let since = self.snapshots.get(&Target::Execution(execution)).copied();
-        let query = ChangesQuery { since, wait: None };
+        let Some(since) = self.snapshots.get(&Target::Execution(execution)).copied() else {
+            let moved = Moved::Unknown("there is no snapshot to compare with".into());
+            return reports.send(Report::Verified(execution, moved));
+        };
+        let query = ChangesQuery { since: Some(since), wait: None };
         let globs = match &action.inputs {
             Inputs::WholeTree => None,
             // What could not be parsed was not digested either, so there is nothing to verify.
@@ -127,5 +130,126 @@ fn moved(changes: Result<Changes, WorkspaceError>, counts: impl Fn(&Path) -> boo
             Moved::Paths(paths.filter(|path| counts(path)).collect())
         }
         Err(error) => Moved::Unknown(format!("failed to {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::engine_handle::{Event, Inbox, channels};
+    use super::super::runtime::Runtime;
+    use super::*;
+    use crate::engine::NodeRef;
+    use crate::model::{BuildId, Command, NodeIndex};
+    use std::fs;
+    use tempfile::TempDir;
+
+    const NODE: Target = Target::Node(NodeRef { build: BuildId(1), node: NodeIndex(0) });
+    const EXECUTION: ExecutionId = ExecutionId(2);
+
+    struct Fixture {
+        dir: TempDir,
+        tracker: InputTracker,
+        inbox: Inbox<Runtime>,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let (engine, inbox) = channels();
+            let tracker = InputTracker::new(WorkspaceRegistry::new(vec![]), engine.reports());
+            Self { dir: tempfile::tempdir().expect("a directory"), tracker, inbox }
+        }
+
+        fn action(&self, inputs: Inputs) -> Action {
+            let root = self.dir.path().to_path_buf();
+            let command = Command {
+                argv: vec!["true".into()],
+                cwd: root.clone(),
+                environment: vec![],
+                umask: None,
+                stdin: false,
+                tty: None,
+                root,
+                program: None,
+            };
+            Action { inputs, ..Action::of_command(command) }
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::write(self.dir.path().join(name), text).expect("written");
+        }
+
+        fn report(&mut self) -> Report {
+            match self.inbox.events.blocking_recv() {
+                Some(Event::Report(report)) => report,
+                _ => panic!("no report"),
+            }
+        }
+
+        /// Digests the inputs of an action for an execution.
+        fn version(&mut self, action: &Action) -> TreeVersion {
+            self.tracker.digest(NODE, action);
+            let Report::Digested(target, state) = self.report() else { panic!("another report") };
+            let input = self.tracker.digested(target, state);
+            self.tracker.bind(NODE, EXECUTION);
+            let Input::InputsDigested { version, .. } = input else { panic!("{input:?}") };
+            version.expect("a version")
+        }
+
+        fn moved(&mut self, action: &Action) -> Moved {
+            self.tracker.verify(EXECUTION, action);
+            let Report::Verified(EXECUTION, moved) = self.report() else {
+                panic!("another report")
+            };
+            moved
+        }
+    }
+
+    fn globs(globs: &[&str]) -> Inputs {
+        Inputs::Globs(globs.iter().map(|glob| (*glob).to_owned()).collect())
+    }
+
+    #[test]
+    fn what_moved_is_found_since_the_snapshot_that_was_bound() {
+        let mut fixture = Fixture::new();
+        let action = fixture.action(Inputs::WholeTree);
+        fixture.write("a", "1");
+        fixture.version(&action);
+        assert_eq!(fixture.moved(&action), Moved::Paths(vec![]));
+        fixture.write("a", "2");
+        assert_eq!(fixture.moved(&action), Moved::Paths(vec!["a".into()]));
+        fixture.tracker.release(Target::Execution(EXECUTION));
+        assert!(matches!(fixture.moved(&action), Moved::Unknown(_)), "nothing to compare with");
+    }
+
+    #[test]
+    fn only_inputs_are_digested_and_verified() {
+        let mut fixture = Fixture::new();
+        let action = fixture.action(globs(&["*.rs"]));
+        fixture.write("a.rs", "1");
+        fixture.write("b.md", "1");
+        let before = fixture.version(&action);
+        fixture.write("b.md", "2");
+        assert_eq!(fixture.moved(&action), Moved::Paths(vec![]));
+        assert_eq!(fixture.version(&action).tree, before.tree, "it is no input");
+        fixture.write("a.rs", "2");
+        assert_eq!(fixture.moved(&action), Moved::Paths(vec!["a.rs".into()]));
+        assert_ne!(fixture.version(&action).tree, before.tree);
+    }
+
+    #[test]
+    fn without_a_version_there_is_a_reason() {
+        let mut fixture = Fixture::new();
+        for (inputs, says) in [(globs(&["a{"]), "a{"), (Inputs::WholeTree, "gone")] {
+            let mut action = fixture.action(inputs);
+            if action.inputs == Inputs::WholeTree {
+                let command = Command { root: "/gone".into(), ..Command::clone(&action.command) };
+                action.command = command.into();
+            }
+            fixture.tracker.digest(NODE, &action);
+            let Report::Digested(_, Err(NoVersion(why))) = fixture.report() else {
+                panic!("a version of {action:?}")
+            };
+            assert!(why.starts_with("failed to ") && why.contains(says), "{why}");
+        }
     }
 }

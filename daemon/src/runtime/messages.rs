@@ -1,8 +1,8 @@
 //! What is reported to the engine's task from other threads, and what others ask there that is not
 //! the core's to answer.
 
-use super::trigger_error::TriggerError;
-use super::triggers::TriggerUpdate;
+use super::trigger_reply::TriggerError;
+use super::trigger_update::TriggerUpdate;
 use crate::engine::{Moved, NoVersion, Target};
 use crate::index::{Changes, Clock};
 use crate::model::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};

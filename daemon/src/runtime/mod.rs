@@ -13,17 +13,18 @@ mod recorder;
 #[expect(clippy::module_inception, reason = "it is what the room is named after")]
 mod runtime;
 mod snapshots;
-mod trigger_error;
+mod trigger_reply;
+mod trigger_update;
 mod triggers;
 mod warnings;
 
 pub use attempts::AttemptSettings;
 pub use effect_handler::EffectHandler;
-pub use engine_handle::{EngineStopped, EventSender, Inbox, TriggerReply, channels};
+pub use engine_handle::{EngineStopped, EventSender, Inbox, channels};
 pub use followers::{Change, Feed};
 pub use messages::{Question, Report};
 pub use runtime::{Engine, Runtime, RuntimeParts};
 pub use snapshots::StoredSnapshots;
-pub use trigger_error::TriggerError;
-pub use triggers::TriggerUpdate;
+pub use trigger_reply::{TriggerError, TriggerReply};
+pub use trigger_update::TriggerUpdate;
 pub use warnings::Warnings;

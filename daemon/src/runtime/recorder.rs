@@ -72,3 +72,65 @@ impl Recorder {
         self.store.take()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Command, JoinReason, Priority, WaitReason};
+    use std::sync::{Arc, mpsc};
+
+    fn view(phase: Phase) -> BuildView {
+        let command = Command {
+            argv: vec!["make".into()],
+            cwd: "/ws".into(),
+            environment: vec![],
+            umask: None,
+            stdin: false,
+            tty: None,
+            root: "/ws".into(),
+            program: None,
+        };
+        BuildView {
+            id: BuildId(1),
+            command: Arc::new(command),
+            session: "user".into(),
+            priority: Priority::User,
+            submitted_ms: 1,
+            phase,
+            execution: Some(ExecutionId(2)),
+            joined: false,
+            join_reason: JoinReason::NotABuild,
+            estimate_ms: None,
+            tasks: vec![],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_build_is_written_when_its_phase_changes_and_nothing_after_the_end() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (opened, open) = mpsc::channel();
+        let store = StoreHandle::open(dir.path().join("store"), 0, move |_| {
+            let _ = opened.send(());
+        });
+        open.recv().expect("it opens");
+        let history = store.history();
+        let mut recorder = Recorder::new(store);
+        let workers = |position| {
+            let (running, limit) = (1, 1);
+            let reason = WaitReason::Workers { position, running, limit, estimate_ms: None };
+            view(Phase::Waiting(reason))
+        };
+        recorder.build(&workers(2));
+        recorder.build(&workers(1));
+        let stored = history.newest(9, None).await.expect("a history");
+        let Phase::Waiting(_) = stored[0].phase else { panic!("{stored:?}") };
+        recorder.build(&view(Phase::Running { started_ms: 5 }));
+        let stored = history.newest(9, None).await.expect("a history");
+        assert_eq!(stored[0].phase, Phase::Running { started_ms: 5 });
+        let store = recorder.finish().expect("the store, once");
+        assert!(recorder.finish().is_none());
+        assert!(tokio::task::spawn_blocking(move || store.close()).await.expect("closed"));
+        recorder.build(&workers(1));
+        recorder.trust(Path::new("/ws"), true);
+    }
+}

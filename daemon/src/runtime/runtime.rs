@@ -3,10 +3,11 @@
 
 use super::attempts::{AttemptSettings, Attempts, FinishedAttempt, Start};
 use super::effect_handler::EffectHandler;
-use super::engine_handle::{self, EventSender, TriggerReply};
+use super::engine_handle::{self, EventSender};
 use super::inputs::InputTracker;
 use super::messages::{Question, Report};
 use super::recorder::{Recorder, StartedAttempt};
+use super::trigger_reply::TriggerReply;
 use super::triggers::{Prepare, TriggerFeeds, requests_of};
 use super::warnings::Warnings;
 use crate::engine::{Effect, Input, Now};

@@ -1,9 +1,10 @@
 //! What is run on change: waits for changes of the files that count, and keeps what a trigger did
 //! until its client asks. When to run is the core's to decide.
 
-use super::engine_handle::{EventSender, TriggerReply};
+use super::engine_handle::EventSender;
 use super::messages::Report;
-use super::trigger_error::TriggerError;
+use super::trigger_reply::{TriggerError, TriggerReply};
+use super::trigger_update::TriggerUpdate;
 use super::warnings::Warnings;
 use crate::engine::{Input, Submission, TriggerEvent, TriggerRequest};
 use crate::index::{Changes, Clock, EntryType};
@@ -24,15 +25,6 @@ const MOST_UPDATES: usize = 1000;
 
 /// The connection of what `bd.toml` has run: none.
 const NOBODY: ClientId = ClientId(0);
-
-/// What a client learns of its trigger.
-#[derive(Clone, Debug)]
-pub enum TriggerUpdate {
-    /// What the core did.
-    Event(TriggerEvent),
-    /// The workspace can not be observed any more.
-    Ended(WorkspaceError),
-}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -252,3 +244,7 @@ fn submission(root: &Path, run: &[String]) -> Submission {
         parent: None,
     }
 }
+
+#[cfg(test)]
+#[path = "triggers_tests.rs"]
+mod tests;

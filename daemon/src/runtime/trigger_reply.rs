@@ -1,10 +1,15 @@
-//! Why the files of a trigger cannot be watched.
+//! How it is answered whether the files of a trigger are watched, and why not.
 
+use crate::model::TriggerId;
 use crate::watch::WorkspaceError;
 use crate::workspace::GlobError;
 use std::path::PathBuf;
+use tokio::sync::oneshot;
 
-/// See the [module](self).
+/// Where the id of a trigger goes, or why there is none.
+pub type TriggerReply = oneshot::Sender<Result<TriggerId, TriggerError>>;
+
+/// Why the files of a trigger cannot be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum TriggerError {
     /// Which files count cannot be understood.
