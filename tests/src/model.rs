@@ -28,7 +28,7 @@ struct Line {
 }
 
 impl Model {
-    /// A model that never looks below `excluded`.
+    /// A model that never lists what is below `excluded`.
     #[must_use]
     pub fn new(excluded: Vec<PathBuf>) -> Self {
         Self { excluded, roots: HashMap::new() }

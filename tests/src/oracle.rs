@@ -112,7 +112,7 @@ pub fn walk(root: &Path, excluded: &[PathBuf]) -> io::Result<Listing> {
         })
         .build();
     let mut entries = BTreeMap::new();
-    // What can not be looked at is not there.
+    // What can not be read is not there.
     for entry in walker.flatten().filter(|entry| entry.depth() > 0) {
         let Ok(metadata) = fs::symlink_metadata(entry.path()) else { continue };
         let kind = Kind::of(&metadata);

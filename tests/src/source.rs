@@ -14,7 +14,7 @@ pub enum Source {
     Native,
     /// Whatever the `notify` crate uses.
     Notify,
-    /// Looking at everything each time.
+    /// Checking everything each time.
     Poll,
     /// No part of the daemon: the oracle with a memory, slow and simple. A test that fails on it
     /// is wrong itself.
@@ -69,7 +69,7 @@ impl Source {
         matches!(self, Self::Native | Self::Notify)
     }
 
-    /// Changes in brief as this source tells them. Without events a rename is a removal and an
+    /// Changes in brief as this source reports them. Without events a rename is a removal and an
     /// addition, unless it is of a file within its directory.
     #[must_use]
     pub fn expected(self, changes: &[&str]) -> Vec<String> {
@@ -93,7 +93,7 @@ impl Source {
         reported
     }
 
-    /// In how many changes it tells the rename of a directory, for each that is in it.
+    /// In how many changes it reports the rename of a directory, for each that is in it.
     #[must_use]
     pub fn halves_of_a_move(self) -> usize {
         if self == Self::Poll { 2 } else { 1 }
@@ -104,7 +104,7 @@ impl Source {
         self == Self::Poll && (to.ends_with('/') || !within)
     }
 
-    /// Somebody who answers by this source and never looks below `excluded`.
+    /// Answers by this source, never listing what is below `excluded`.
     #[must_use]
     pub fn registry(self, excluded: Vec<PathBuf>) -> Box<dyn Answers> {
         match self {

@@ -24,7 +24,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// A directory, asked about by the source under test. It is not looked at yet.
+    /// A directory, asked about by the source under test. It is not listed yet.
     #[must_use]
     pub fn new(root: &Path) -> Self {
         Self::without(root, vec![])

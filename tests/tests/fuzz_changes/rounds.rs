@@ -137,7 +137,7 @@ impl Rounds {
         }
     }
 
-    /// Gives further names to files, and has them looked at before anything else happens to them.
+    /// Gives further names to files, and has them checked before anything else happens to them.
     fn link_some(&mut self) {
         let (known, clock) = self.past.back().expect("a past");
         let worker = FsWorker::new(self.watched.root(), &self.outside, MAX_WORKERS);

@@ -77,7 +77,7 @@ fn what_changes_its_own_input_comes_to_rest() {
     });
     eventually("it rests", || fixture.sandbox.live().is_empty());
     let ran = lines(&fixture);
-    // Whatever was written until now is seen, and starts nothing.
+    // Whatever was written until now is known, and starts nothing.
     fixture.agrees();
     let _ = fixture.sandbox.ok(&["run", "--", "true"]);
     assert!(fixture.sandbox.live().is_empty() && lines(&fixture) == ran, "it goes on");

@@ -1,4 +1,4 @@
-//! The same within one process, with a store that the test looks into.
+//! The same within one process, with a store that the test can read.
 
 use bd_daemon::index::{Changes, Clock};
 use bd_daemon::watch::{Saved, SnapshotStore, Summary, WorkspaceRegistry};

@@ -1,4 +1,4 @@
-//! Rule 3: an operation, then a question: the answer has seen the operation, every time, whoever
+//! Rule 3: an operation, then a question: the answer covers the operation, every time, whoever
 //! did it. An answer that is late by one event is caught at the next question at the latest, since
 //! each is compared with a full walk.
 

@@ -74,14 +74,14 @@ fn a_replacement_of_the_same_size_and_time_is_seen() {
     assert_eq!(reported, ["~a"]);
 }
 
-/// Kernels since 6.13 give a file that was looked at a time of its own at its next write; on older
+/// Kernels since 6.13 give a file whose times were read a time of its own at its next write; on older
 /// ones most of these writes have equal times.
 #[test]
 fn writes_that_follow_each_other_as_fast_as_can_be_are_all_seen() {
     let mut fixture = Fixture::with(&["a"]);
     let path = fixture.at("a");
     for round in 0..3_000_u32 {
-        // In place, and of one size: there is only the time to tell it by.
+        // In place, and of one size: only the time shows it.
         fs::write(&path, format!("{round:08}")).expect("a write");
         fixture.agrees();
     }
@@ -156,7 +156,7 @@ fn a_write_through_a_descriptor_of_a_name_that_is_gone_is_seen_at_the_other() {
     calm(&fixture.at("b"));
     fixture.agrees();
     assert_eq!(fixture.step(|_| a.write_all(b"Z").expect("a write")), ["~b"]);
-    // Nobody looks while it has two names.
+    // Nobody asks while it has two names.
     fixture.step(|root| {
         fs::hard_link(root.join("c"), root.join("d")).expect("a link");
         fs::remove_file(root.join("c")).expect("a removal");

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-/// Longer ago than this, no clock of a file system is too coarse to tell a write from the next.
+/// Longer ago than this, no clock of a file system is too coarse to distinguish a write from the next.
 const CALM: Duration = Duration::from_millis(150);
 
 /// See the [module](self). The root is one below a directory of the test's own.
@@ -75,7 +75,7 @@ pub(crate) fn sh(dir: &Path, text: &str) {
     assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Waits until a file has been left alone so long that its times tell its next write.
+/// Waits until a file has been left alone so long that its times show its next write.
 pub(crate) fn calm(path: &Path) {
     loop {
         let at = fs::symlink_metadata(path).expect("a file");

@@ -1,5 +1,5 @@
-//! Rule 8: what the system does not give is made up for by looking, and said. The limits are
-//! lowered in a user namespace, for the remote source alone.
+//! Rule 8: where the system refuses a watch, the directory is polled, and a warning says so. The
+//! limits are lowered in a user namespace, for the source in another process alone.
 
 use crate::fixture::{Fixture, rename, write};
 use bd_daemon::watch::SourceKind;
@@ -55,7 +55,7 @@ fn stays_right(watched: &mut Watched) {
     watched.unmoved(|_| {});
 }
 
-/// Some of it is looked at, and a warning says so and what to do about it.
+/// Some of it is polled, and a warning says so and what to do about it.
 fn is_said(watched: &mut Watched, names: &str) {
     if !Source::chosen().has_watches() {
         return;
@@ -123,7 +123,7 @@ fn few_descriptors_are_enough_for_many_directories() {
     stays_right(&mut watched);
 }
 
-/// A place that a remote source knows, and that source, which can be denied descriptors.
+/// A directory that a source in another process knows, and that source, which can be denied descriptors.
 fn known() -> (Fixture, ChildSource, Watched) {
     let fixture = Fixture::with(&[".gitignore", "d/a", "d/b", "x.log", "e/deep/er/c"]);
     write(&fixture.at(".gitignore"), "*.log\n");

@@ -20,7 +20,7 @@ fn assert_overflow() {
     assert!(kept < 2 * STORM, "{kept} events are kept: a larger storm is needed");
 }
 
-/// A tree with something of everything, and a remote source that has seen it.
+/// A tree with something of everything, and a source in another process that has listed it.
 fn fixture() -> (Fixture, ChildSource, Watched) {
     assert_overflow();
     let fixture = Fixture::with(&[
