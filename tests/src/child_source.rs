@@ -1,7 +1,8 @@
 //! The source under test in a child: one that can be stopped, be another user, or have little.
 
+use crate::answers::Answers;
 use crate::child_process::{self, ChildProcess};
-use crate::source::{Answers, Source};
+use crate::source::Source;
 use bd_daemon::index::{Change, ChangeKind, Changes, Clock, EntryType};
 use bd_daemon::model::Digest;
 use bd_daemon::watch::{SourceKind, Summary};

@@ -2,6 +2,7 @@
 //! randomness, and measuring; and for tests of changes: an oracle that walks the tree, random
 //! operations on files, and a child process.
 
+pub mod answers;
 pub mod child_process;
 pub mod child_source;
 pub mod daemon_probe;

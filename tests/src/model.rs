@@ -1,8 +1,8 @@
 //! What a source of changes should say, in the simplest way: walk for every question, keep every
 //! listing, compare. The tests of sources are tested with it.
 
+use crate::answers::Answers;
 use crate::oracle::{self, Entry, Kind, Listing};
-use crate::source::Answers;
 use bd_daemon::index::{Change, ChangeKind, Changes, Clock, Instance};
 use bd_daemon::watch::{SourceKind, Summary};
 use std::collections::{BTreeMap, HashMap};

@@ -1,5 +1,6 @@
 //! Which source of changes is under test. `BD_SOURCE` chooses another one than the native.
 
+use crate::answers::Answers;
 use crate::model::Model;
 use crate::sandbox::PATIENCE;
 use bd_daemon::index::{Changes, Clock};
@@ -19,31 +20,6 @@ pub enum Source {
     /// No part of the daemon: the oracle with a memory, slow and simple. A test that fails on it
     /// is wrong itself.
     Model,
-}
-
-/// Who answers questions about workspaces, one after the other.
-pub trait Answers {
-    /// Synchronises, and says what there is.
-    ///
-    /// # Errors
-    ///
-    /// Why that is not known.
-    fn info(&mut self, root: &Path) -> Result<Summary, String>;
-
-    /// Synchronises, and says what has changed since.
-    ///
-    /// # Errors
-    ///
-    /// Why that is not known.
-    fn changes(&mut self, root: &Path, since: Option<Clock>) -> Result<Changes, String>;
-
-    /// Forgets a workspace; whether there was one.
-    fn forget(&mut self, root: &Path) -> bool;
-
-    /// Where the answers are wrong, if whoever gives them can find out.
-    fn differences(&mut self, _root: &Path) -> Vec<PathBuf> {
-        Vec::new()
-    }
 }
 
 impl Source {

@@ -1,8 +1,9 @@
 //! A workspace under watch, and what is held against the answers about it.
 
+use crate::answers::Answers;
 use crate::explain::{brief, explain, within};
 use crate::oracle::{self, Listing};
-use crate::source::{Answers, Source};
+use crate::source::Source;
 use bd_daemon::index::{Changes, Clock};
 use bd_daemon::model::Digest;
 use bd_daemon::watch::Summary;

@@ -3,9 +3,9 @@
 use bd_daemon::index::{Changes, Clock};
 use bd_daemon::watch::{Saved, SnapshotStore, Summary, WorkspaceRegistry};
 use bd_tests::Watched;
+use bd_tests::answers::Answers;
 use bd_tests::explain::{brief, explain};
 use bd_tests::mapped_file::MappedFile;
-use bd_tests::source::Answers;
 use std::fs::{self, File, FileTimes};
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Clean ends.
+//! What is known after a daemon ended cleanly: its clocks, and the exact changes since.
 
 use crate::fixture::Fixture;
 use bd_tests::explain::brief;

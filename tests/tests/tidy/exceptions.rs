@@ -18,8 +18,6 @@ pub(crate) const EXCEPTIONS: &[Exceptions] = &[
     Exceptions {
         reason: "the tests wait for being sorted anew",
         places: &[
-            ("circles", "tests/src/model.rs", "tests/src/source.rs"),
-            ("shape", "tests/tests/restart/stops.rs", "does not begin with a paragraph"),
             ("sizes", "tests/tests/fuzz_changes/rounds.rs", "`Rounds` has"),
             ("sizes", "tests/tests/hostile/requests.rs", "the file has"),
             ("sizes", "tests/tests/sim/main.rs", "`World` has"),

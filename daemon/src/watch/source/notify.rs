@@ -24,7 +24,7 @@ use std::time::Duration;
 const COOKIE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Events kept for a reader; beyond, it is cheaper to check everything.
-const MOST_EVENTS: usize = 100_000;
+const MAX_EVENTS: usize = 100_000;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -202,7 +202,7 @@ impl Reported {
             Ok(event) => self.take(&mut state, &event),
             Err(_) => state.overflow(),
         }
-        if state.events.len() > MOST_EVENTS {
+        if state.events.len() > MAX_EVENTS {
             state.overflow();
         }
         let has_new = state.events.len() != before;
