@@ -153,19 +153,21 @@ impl From<TriggerError> for Failure {
     }
 }
 
-/// A workspace cannot be observed; the hint is for the cause.
+/// A workspace cannot be observed; the hint fits the cause.
 fn no_state(message: String, cause: &WorkspaceError) -> Failure {
     let hint = match cause {
-        WorkspaceError::RootGone(_) => "run it in a directory that exists",
-        WorkspaceError::Unreadable { .. } => "make it readable for the user of the daemon",
+        WorkspaceError::RootGone(_) => {
+            "use a directory that exists; `bdctl ws list` lists the workspaces"
+        }
+        WorkspaceError::Unreadable { .. } => "make it readable for the user who runs the daemon",
         WorkspaceError::ResourceExhausted { .. } => {
-            "ask again when other programs have closed files; `bdctl daemon logs` may say more"
+            "run the command again when other programs have closed files; `bdctl daemon logs` may say more"
         }
-        WorkspaceError::TooManyEntries(_) => "name what is no input in .bdignore",
+        WorkspaceError::TooManyEntries(_) => "list files that are not inputs in .bdignore",
         WorkspaceError::KeepsChanging(_) => {
-            "ask again when it changes less, or name what changes in .bdignore"
+            "run the command again when fewer files change, or list those files in .bdignore"
         }
-        WorkspaceError::Distrusted(_) => "ask again; everything is read anew",
+        WorkspaceError::Distrusted(_) => "run the command again; everything is read again",
         WorkspaceError::Unobservable { .. } => {
             "`bdctl daemon logs` may say more; `bdctl ws remove` makes the daemon start afresh"
         }
@@ -307,6 +309,20 @@ mod tests {
             hint(refused.into())
         };
         assert!(mismatch(true).contains("daemon restart") && mismatch(false).contains("upgrade"));
+    }
+
+    #[test]
+    fn a_workspace_that_cannot_be_observed_has_a_hint_for_its_cause() {
+        let hint_of = |source| {
+            let root = PathBuf::from("/ws");
+            let failure = Failure::from(WorkspaceQueryError::NoState { root, source });
+            assert_eq!((&*failure.code, failure.tier), (codes::NO_STATE, Tier::Environment));
+            hint(failure)
+        };
+        let path = || PathBuf::from("/ws/x");
+        assert!(hint_of(WorkspaceError::RootGone(path())).contains("exists"));
+        assert!(hint_of(WorkspaceError::TooManyEntries(path())).contains(".bdignore"));
+        assert!(hint_of(WorkspaceError::Distrusted(path())).contains("again"));
     }
 
     #[test]
