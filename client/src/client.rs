@@ -192,7 +192,7 @@ impl Client {
             }
         }
         (self.notes)(&format!(
-            "the daemon is older ({}) than bdctl ({PRODUCT_VERSION}); it is replaced once it is idle",
+            "the daemon is older ({}) than bdctl ({PRODUCT_VERSION}); it is replaced when it is idle",
             welcome.version
         ));
         Ok(false)
