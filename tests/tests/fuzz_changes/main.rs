@@ -16,7 +16,7 @@ fn fuzz(usual: u64, hard_links: bool) {
     let (operations, seed) = (number("BD_FUZZ_OPS", usual), number("BD_FUZZ_SEED", 1));
     let began = Instant::now();
     let mut rounds = Rounds::new(seed, hard_links);
-    while rounds.done < operations {
+    while rounds.counts.done < operations {
         rounds.next();
     }
     println!("seed {seed}: {} in {:?}", rounds.summary(), began.elapsed());

@@ -30,11 +30,7 @@ const ANOTHER_ROOT: u64 = 80;
 
 /// See the [module](self).
 pub(crate) struct Rounds {
-    pub(crate) done: u64,
-    rounds: u64,
-    queries: u64,
-    reported: u64,
-    renames: u64,
+    pub(crate) counts: Counts,
     seed: u64,
     rng: Rng,
     hard_links: bool,
@@ -44,6 +40,16 @@ pub(crate) struct Rounds {
     past: VecDeque<(Listing, Clock)>,
     outside: PathBuf,
     _dir: tempfile::TempDir,
+}
+
+/// What has been done, for the last line.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) done: u64,
+    rounds: u64,
+    queries: u64,
+    reported: u64,
+    renames: u64,
 }
 
 impl Rounds {
@@ -58,13 +64,8 @@ impl Rounds {
         let listing = watched.agrees();
         let past = VecDeque::from([(listing, watched.clock())]);
         let rng = Rng::new(seed);
-        let (done, rounds, queries, reported, renames) = Default::default();
         Self {
-            done,
-            rounds,
-            queries,
-            reported,
-            renames,
+            counts: Counts::default(),
             seed,
             rng,
             hard_links,
@@ -78,7 +79,7 @@ impl Rounds {
 
     /// One round.
     pub(crate) fn next(&mut self) {
-        self.rounds += 1;
+        self.counts.rounds += 1;
         if self.rng.one_in(ANOTHER_ROOT) {
             self.another_root();
         }
@@ -117,11 +118,11 @@ impl Rounds {
                 in_between.get_or_insert(error);
             }
         });
-        self.queries += queries;
+        self.counts.queries += queries;
         let done = |report: &Vec<String>| {
             report.iter().filter(|said| !said.starts_with('(')).count() as u64
         };
-        self.done += reports.iter().map(done).sum::<u64>();
+        self.counts.done += reports.iter().map(done).sum::<u64>();
         let verdict = match in_between {
             Some(error) => Err(format!("during the burst: {error}")),
             None => self.judge(kinds, &[earlier, latest]),
@@ -165,9 +166,9 @@ impl Rounds {
             if kinds == OpKinds::Files && index + 1 == self.past.len() {
                 untouched(then, &now, &reported)?;
             }
-            self.reported += reported.changes.len() as u64;
+            self.counts.reported += reported.changes.len() as u64;
             let renamed = |kind: &ChangeKind| matches!(kind, ChangeKind::Renamed { .. });
-            self.renames +=
+            self.counts.renames +=
                 reported.changes.iter().filter(|change| renamed(&change.kind)).count() as u64;
             clock = Some(reported.clock);
         }
@@ -209,7 +210,7 @@ impl Rounds {
         panic!(
             "BD_FUZZ_SEED={} round {}, {}: {error}",
             self.seed,
-            self.rounds,
+            self.counts.rounds,
             self.outside.display()
         );
     }
@@ -217,15 +218,19 @@ impl Rounds {
     pub(crate) fn summary(&self) -> String {
         format!(
             "{} operations in {} rounds, {} questions meanwhile, {} changes reported, {} of them renames",
-            self.done, self.rounds, self.queries, self.reported, self.renames
+            self.counts.done,
+            self.counts.rounds,
+            self.counts.queries,
+            self.counts.reported,
+            self.counts.renames
         )
     }
 
     /// A fuzzer that does nothing finds nothing.
     pub(crate) fn has_tested_something(&self) {
-        assert!(self.reported > self.done / 20, "hardly anything changed");
-        assert!(self.renames > 0, "nothing was renamed");
-        assert!(self.queries > 0, "nobody asked meanwhile");
+        assert!(self.counts.reported > self.counts.done / 20, "hardly anything changed");
+        assert!(self.counts.renames > 0, "nothing was renamed");
+        assert!(self.counts.queries > 0, "nobody asked meanwhile");
     }
 }
 

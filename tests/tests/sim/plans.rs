@@ -1,6 +1,6 @@
 //! Builds of several nodes, in the same world: random plans, and what has to hold for their nodes.
 
-use crate::{World, join};
+use crate::world::{World, join};
 use bd_daemon::engine::{NodeRef, Target};
 use bd_daemon::model::{
     BuildId, BuildView, ExecutionId, JoinReason, NodeIndex, Outcome, Phase, Plan, PlanNode, Status,
@@ -114,14 +114,14 @@ impl World {
                     Some(execution) => Target::Execution(execution),
                     None => Target::Node(NodeRef { build, node: NodeIndex(index) }),
                 };
-                self.digesting.contains(&target)
+                self.files.digesting.contains(&target)
             }
             WaitReason::Predecessor(before) => {
-                let mut attempts = self.attempts.values();
+                let mut attempts = self.runs.attempts.values();
                 attempts.any(|attempt| attempt.execution == *before && attempt.stopping)
             }
             WaitReason::Workers { position, running, limit, .. } => {
-                execution.is_some() && *position > 0 && (self.draining || running == limit)
+                execution.is_some() && *position > 0 && (self.drain.asked || running == limit)
             }
         };
         assert!(right, "seed {}: {build}/{index} is told {reason:?}", self.seed);
@@ -160,7 +160,7 @@ impl World {
     }
 
     fn dependencies(&self, node: &NodeView<'_>) -> impl Iterator<Item = usize> {
-        let plan = self.live.get(&node.build).and_then(|asked| asked.plan.as_ref());
+        let plan = self.builds.live.get(&node.build).and_then(|asked| asked.plan.as_ref());
         let on = plan.map(|plan| plan.node(NodeIndex(node.index)).depends_on.clone());
         on.unwrap_or_default().into_iter().map(NodeIndex::as_usize)
     }
