@@ -81,6 +81,18 @@ pub struct TriggerRequest {
     pub initial: bool,
 }
 
+/// A file that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// Its path, relative to the root.
+    pub path: PathBuf,
+    /// Whether it was not there before.
+    pub added: bool,
+    /// When it was last changed, in milliseconds since 1970 and not late by more than that; `None`
+    /// where nobody can tell any more.
+    pub changed_ms: Option<u64>,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -129,8 +141,8 @@ pub enum Input {
     FilesChanged {
         /// Whose files.
         trigger: TriggerId,
-        /// Paths of those that count, relative to the root.
-        paths: Vec<PathBuf>,
+        /// Those that count.
+        files: Vec<ChangedFile>,
     },
     /// What a workspace asks to have run on change.
     RulesChanged {

@@ -28,6 +28,6 @@ mod view;
 
 pub use effect::{Effect, TriggerEvent};
 pub use input::{
-    Input, Moved, NoVersion, NodeRef, Now, Refusal, Submission, Target, TriggerRequest,
+    ChangedFile, Input, Moved, NoVersion, NodeRef, Now, Refusal, Submission, Target, TriggerRequest,
 };
 pub use state_machine::{Core, Limits};

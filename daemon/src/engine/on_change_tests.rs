@@ -1,6 +1,6 @@
 //! Stories of what workspaces ask to have run on change, and of who consents to it.
 
-use super::tests::{Story, asking, unshared};
+use super::tests::{Story, asking, changed, unshared};
 use super::{Effect, Input, TriggerRequest};
 use crate::model::{ClientId, Exit, TriggerId};
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ fn rules_are_not_run_before_somebody_consents() {
     assert_eq!((story.saves(), story.prepares().len()), (Some(true), 1));
     let trigger = story.prepares()[0];
     story.tell(Input::TriggerPrepared(trigger));
-    story.tell(Input::FilesChanged { trigger, paths: vec!["a".into()] });
+    story.tell(Input::FilesChanged { trigger, files: vec![changed("a")] });
     assert!(story.started().is_some());
 }
 
@@ -69,7 +69,7 @@ fn new_rules_take_the_place_of_the_old_ones() {
     for trigger in &old {
         story.tell(Input::TriggerPrepared(*trigger));
     }
-    story.tell(Input::FilesChanged { trigger: old[0], paths: vec!["a".into()] });
+    story.tell(Input::FilesChanged { trigger: old[0], files: vec![changed("a")] });
     let (_, attempt) = story.started().expect("the old rule runs");
     story.rules(&["test"]);
     assert_eq!(story.ends_triggers(), old);

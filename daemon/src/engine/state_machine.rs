@@ -139,7 +139,7 @@ impl Core {
             Input::TriggerPrepared(trigger) => self.trigger_prepared(now, trigger),
             Input::TriggerFailed(trigger) => self.end_trigger(now, trigger),
             Input::RemoveTrigger(trigger) => self.remove_trigger(now, trigger),
-            Input::FilesChanged { trigger, paths } => self.files_changed(now, trigger, paths),
+            Input::FilesChanged { trigger, files } => self.files_changed(now, trigger, files),
             Input::RulesChanged { root, rules } => self.rules_changed(now, root, rules),
             Input::Trust(root) => self.trust(now, root),
             Input::ForgetWorkspace(root) => self.forget_workspace(now, &root),

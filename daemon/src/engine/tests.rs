@@ -1,7 +1,9 @@
 //! The core by examples: one story a test, told in inputs and read off effects. What holds in all
 //! stories is the simulation's business (`tests/tests/sim`).
 
-use super::{Core, Effect, Input, Limits, Moved, NodeRef, Now, Refusal, Submission, Target};
+use super::{
+    ChangedFile, Core, Effect, Input, Limits, Moved, NodeRef, Now, Refusal, Submission, Target,
+};
 use crate::model::command::tests::command;
 use crate::model::{
     Action, AttemptId, AttemptResult, BuildId, BuildView, ClientId, Digest, ExecutionId, Exit,
@@ -36,6 +38,11 @@ fn plan(word: &str, join: Join) -> Plan {
 /// The only node of a plain command.
 pub(super) fn only_node(build: BuildId) -> Target {
     Target::Node(NodeRef { build, node: NodeIndex(0) })
+}
+
+/// A change of which nobody can tell when it was made.
+pub(super) fn changed(path: &str) -> ChangedFile {
+    ChangedFile { path: path.into(), added: false, changed_ms: None }
 }
 
 pub(super) fn unshared(submission: &mut Submission) {

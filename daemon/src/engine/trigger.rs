@@ -1,17 +1,20 @@
 //! Builds on change: when a command is run, what becomes of a run that is obsolete, and when its
 //! own changes would have it run for ever.
 //!
-//! The newest state wins: a run is given up when files change under it, unless it is nearly done.
-//! A command that changes what it is watched for would never come to rest. Who made a change is
-//! not known, only when; so runs that were asked for by nothing but changes of the same file
-//! during the run before are counted. After some that were given up each may finish, and after
-//! some that finished the path is named and starts no more runs. A person who saves one file again
-//! and again is served all the while: any change between runs begins anew.
+//! The newest state wins: a run is given up when files change under it, unless it is nearly done;
+//! what it was for is then part of what the next one is for. A command that changes what it is
+//! watched for would never come to rest. Who made a change is not known, only when: by the time of
+//! the file against those of the runs in the workspace. So runs that were asked for by nothing but
+//! changes of the same file during runs are counted, and so are those that each made files of other
+//! names. After some that were given up each may finish, and after some that finished the file is
+//! named and starts no more runs; any other file does. A person who saves one file again and again
+//! is served all the while: any change between runs begins anew.
 
 use super::effect::{Effect, TriggerEvent};
-use super::input::{Now, Refusal, TriggerRequest};
+use super::execution::Moment;
+use super::input::{ChangedFile, Now, Refusal, TriggerRequest};
 use super::state_machine::Core;
-use super::trigger_state::{MAX_OWN_RUNS, Run, Trigger};
+use super::trigger_state::{Run, Trigger};
 use crate::model::{Action, BuildId, ClientId, Command, Plan, Status, TriggerId};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -20,9 +23,6 @@ use std::sync::Arc;
 
 /// Runs in a row that are given up for changes of the same file; from then on each may finish.
 const MOST_GIVEN_UP: u32 = 10;
-
-/// Changes that are told so shortly after a run were made during it, in milliseconds.
-const ECHO_MS: u64 = 150;
 
 /// A run that has had between so much and so much of its usual time is nearly done and may finish,
 /// in eighths. If it does not, it is not usual.
@@ -79,24 +79,31 @@ impl Core {
         theirs.into_iter().for_each(|id| self.remove_trigger(now, id));
     }
 
-    pub(super) fn files_changed(&mut self, now: Now, id: TriggerId, paths: Vec<PathBuf>) {
-        let Some(trigger) = self.triggers.all.get_mut(&id) else { return };
-        self.effects.push(Effect::Subscribe(id));
-        if paths.is_empty() {
+    pub(super) fn files_changed(&mut self, now: Now, id: TriggerId, files: Vec<ChangedFile>) {
+        if !self.triggers.all.contains_key(&id) {
             return;
         }
-        let echo = trigger.ended_ms.is_some_and(|ended| now.mono_ms <= ended + ECHO_MS);
-        let own = trigger.run.is_some() || echo;
-        trigger.pending_is_own = own && (trigger.pending.is_none() || trigger.pending_is_own);
-        trigger.pending.get_or_insert_default().extend(paths);
+        self.effects.push(Effect::Subscribe(id));
+        if files.is_empty() {
+            return;
+        }
+        let made_by = |file| {
+            let by_a_run = self.triggers.was_made_by_a_run(id, &file, now.mono_ms);
+            (file, by_a_run)
+        };
+        let files = files.into_iter().map(made_by).collect();
+        let Some(trigger) = self.triggers.all.get_mut(&id) else { return };
+        trigger.changed(files);
+        let may_finish = trigger.may_finish(MOST_GIVEN_UP);
         let Some(run) = &mut trigger.run else { return self.fire(now, id) };
-        if trigger.given_up >= MOST_GIVEN_UP {
+        if may_finish {
             return;
         }
         let usual = self.scheduler.estimate(trigger.template.plan.command().shape()).unwrap_or(0);
         let (from, to) = NEARLY_DONE_EIGHTHS;
-        let until = run.started_ms + usual * to / 8;
-        if now.mono_ms >= run.started_ms + usual * from / 8 && now.mono_ms < until {
+        let started_ms = run.started.mono_ms;
+        let until = started_ms + usual * to / 8;
+        if now.mono_ms >= started_ms + usual * from / 8 && now.mono_ms < until {
             run.patience_ms = Some(until);
         } else {
             self.give_up(now, id);
@@ -116,7 +123,7 @@ impl Core {
     /// Gives up runs that were nearly done and have not finished.
     pub(super) fn lose_patience(&mut self, now: Now) {
         let late = |trigger: &Trigger| {
-            trigger.run.and_then(|run| run.patience_ms).is_some_and(|at| at <= now.mono_ms)
+            trigger.run.as_ref().and_then(|run| run.patience_ms).is_some_and(|at| at <= now.mono_ms)
         };
         let late = self.triggers.all.iter().filter(|(_, trigger)| late(trigger));
         let late: Vec<_> = late.map(|(id, _)| *id).collect();
@@ -125,17 +132,16 @@ impl Core {
 
     /// When [`Self::lose_patience`] is next due.
     pub(super) fn patience_ends(&self) -> Option<u64> {
-        self.triggers.all.values().filter_map(|trigger| trigger.run?.patience_ms).min()
+        self.triggers.all.values().filter_map(|trigger| trigger.run.as_ref()?.patience_ms).min()
     }
 
     /// Takes note that a build has ended. What it was run by may run again, behind this step.
     pub(super) fn triggered_build_ended(&mut self, now: Now, build: BuildId) {
-        let runs = |trigger: &Trigger| trigger.run.is_some_and(|run| run.build == build);
+        let runs = |trigger: &Trigger| trigger.run.as_ref().is_some_and(|run| run.build == build);
         let Some((id, trigger)) = self.triggers.all.iter_mut().find(|(_, t)| runs(t)) else {
             return;
         };
-        trigger.last_given_up = trigger.run.take().is_some_and(|run| run.given_up);
-        trigger.ended_ms = Some(now.mono_ms);
+        trigger.ended(moment(now));
         self.settling.triggers.push(*id);
     }
 
@@ -151,21 +157,21 @@ impl Core {
         if trigger.run.is_some() || trigger.preparing {
             return;
         }
-        let Some(paths) = trigger.pending.take() else { return };
-        if let Some(path) = trigger.runs_in_circles(&paths) {
-            // Told once: there is nothing new in the next round.
-            if trigger.own_runs == MAX_OWN_RUNS + 1 {
+        let paths = match trigger.take_pending() {
+            Ok(Some(paths)) => paths,
+            Ok(None) => return,
+            Err(path) => {
                 self.effects.push(Effect::TriggerEvent(id, TriggerEvent::Loop(path)));
+                return;
             }
-            return;
-        }
+        };
         let mut asked = trigger.template.clone();
         asked.plan = with_changed(&asked.plan, &paths);
-        let changed: Arc<[PathBuf]> = paths.into_iter().collect();
+        let changed: Arc<[PathBuf]> = paths.iter().cloned().collect();
         let news = match self.accept(now, asked, Some(changed.clone())) {
             Ok(build) => {
-                let started_ms = now.mono_ms;
-                let run = Run { build, started_ms, patience_ms: None, given_up: false };
+                let (started, patience_ms) = (moment(now), None);
+                let run = Run { build, started, paths, patience_ms, given_up: false };
                 let trigger = self.triggers.all.get_mut(&id).expect("BUG: a trigger is gone");
                 trigger.run = Some(run);
                 TriggerEvent::Started { build, changed }
@@ -180,6 +186,10 @@ impl Core {
             self.effects.push(Effect::TriggerEvent(id, TriggerEvent::Refused(Refusal::Draining)));
         }
     }
+}
+
+fn moment(now: Now) -> Moment {
+    Moment { mono_ms: now.mono_ms, wall_ms: now.wall_ms }
 }
 
 /// The plan with the paths in the place of `{changed}` in its last command; relative ones where that

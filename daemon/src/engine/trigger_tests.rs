@@ -1,12 +1,11 @@
 //! Stories of what is run on change.
 
-use super::tests::{Story, asking, only_node, unshared};
-use super::{Effect, Input, Submission, TriggerEvent, TriggerRequest};
+use super::tests::{Story, asking, changed, only_node, unshared};
+use super::{ChangedFile, Effect, Input, Submission, TriggerEvent, TriggerRequest};
 use crate::model::{
     Action, AttemptId, BuildId, Command, Digest, Exit, Join, JoinReason, Plan, Status, TreeVersion,
     TriggerId,
 };
-use std::path::PathBuf;
 
 const ID: TriggerId = TriggerId(1);
 
@@ -27,8 +26,8 @@ impl Story {
     }
 
     fn change(&mut self, paths: &[&str]) {
-        let paths = paths.iter().map(PathBuf::from).collect();
-        self.tell(Input::FilesChanged { trigger: ID, paths });
+        let files = paths.iter().map(|path| changed(path)).collect();
+        self.tell(Input::FilesChanged { trigger: ID, files });
         assert!(self.effects.iter().any(|e| matches!(e, Effect::Subscribe(ID))), "it goes on");
     }
 
@@ -83,7 +82,7 @@ fn the_newest_state_wins() {
     story.ends(attempt, Exit::Signal(15));
     assert_eq!(story.statuses(), [(build, Status::Cancelled)]);
     let (_, _, paths) = story.run().expect("the next run");
-    assert_eq!(paths, ["b"]);
+    assert_eq!(paths, ["a", "b"]);
 }
 
 #[test]
@@ -203,7 +202,7 @@ fn it_ends_with_its_client() {
     story.tell(Input::ClientGone(client));
     assert!(story.stops(attempt));
     story.ends(attempt, Exit::Signal(15));
-    story.tell(Input::FilesChanged { trigger: ID, paths: vec!["a".into()] });
+    story.tell(Input::FilesChanged { trigger: ID, files: vec![changed("a")] });
     assert!(story.effects.is_empty() && story.core.is_idle());
 }
 
@@ -228,4 +227,114 @@ fn the_paths_take_the_place_of_their_argument() {
         |path: &str| if cwd == root { path.into() } else { root.join(path).into_os_string() };
     let expected = ["lint".into(), "--fix".into(), place("a"), place("b"), "{changed}.txt".into()];
     assert_eq!(argv.expect("a start"), expected);
+}
+
+/// A change that was made at this time, on the clock of the story.
+fn at(path: &str, changed_ms: u64) -> ChangedFile {
+    ChangedFile { changed_ms: Some(changed_ms), ..changed(path) }
+}
+
+#[test]
+fn what_a_superseded_run_was_for_is_part_of_what_the_next_one_is_for() {
+    let mut story = Story::new(9);
+    story.add_trigger(alone("make"), false);
+    story.change(&["a"]);
+    let (_, first, _) = story.run().expect("a run");
+    story.change(&["b"]);
+    assert!(story.stops(first));
+    story.ends(first, Exit::Signal(15));
+    let (_, second, paths) = story.run().expect("the next run");
+    assert_eq!(paths, ["a", "b"]);
+    story.change(&["c"]);
+    story.ends(second, Exit::Signal(15));
+    let (_, third, paths) = story.run().expect("the next run");
+    assert_eq!(paths, ["a", "b", "c"]);
+    story.ends(third, Exit::Code(0));
+    story.later(1000);
+    story.change(&["d"]);
+    assert_eq!(story.run().expect("a run").2, ["d"], "a run that finished has done its part");
+}
+
+#[test]
+fn a_save_right_after_a_run_is_no_echo_of_it() {
+    let mut story = Story::new(9);
+    story.add_trigger(alone("make"), true);
+    let (_, mut attempt, _) = story.run().expect("the first run");
+    for round in 0..20 {
+        story.later(50);
+        story.ends(attempt, Exit::Code(0));
+        let saved = story.now + 5;
+        story.later(10);
+        story.tell(Input::FilesChanged { trigger: ID, files: vec![at("a", saved)] });
+        (_, attempt, _) = story.run().unwrap_or_else(|| panic!("round {round}: a save was lost"));
+    }
+}
+
+#[test]
+fn a_late_report_of_what_a_run_wrote_is_no_save() {
+    let mut story = Story::new(9);
+    story.add_trigger(alone("make"), true);
+    let mut runs = 0;
+    while let Some((_, attempt, _)) = story.run() {
+        runs += 1;
+        story.later(50);
+        let written = story.now;
+        story.ends(attempt, Exit::Code(0));
+        story.later(5000);
+        story.tell(Input::FilesChanged { trigger: ID, files: vec![at("out", written)] });
+        assert!(runs < 20, "a loop that is not found");
+    }
+    assert!(matches!(story.news()[..], [TriggerEvent::Loop(_)]));
+}
+
+#[test]
+fn what_else_changed_while_a_loop_is_named_is_run() {
+    let mut story = Story::new(9);
+    story.add_trigger(alone("make"), true);
+    let files = || vec![changed("out")];
+    while let Some((_, attempt, _)) = story.run() {
+        story.ends(attempt, Exit::Code(0));
+        story.tell(Input::FilesChanged { trigger: ID, files: files() });
+    }
+    assert!(matches!(story.news()[..], [TriggerEvent::Loop(_)]));
+    let files = vec![changed("out"), changed("src")];
+    story.tell(Input::FilesChanged { trigger: ID, files });
+    assert_eq!(story.run().expect("a run").2, ["src"]);
+}
+
+#[test]
+fn a_command_that_makes_files_of_other_names_comes_to_rest() {
+    let mut story = Story::new(9);
+    story.add_trigger(alone("make"), true);
+    let mut runs = 0;
+    while let Some((_, attempt, _)) = story.run() {
+        runs += 1;
+        story.ends(attempt, Exit::Code(0));
+        let file = ChangedFile { added: true, ..changed(&format!("out.{runs}")) };
+        story.tell(Input::FilesChanged { trigger: ID, files: vec![file] });
+        assert!(runs < 40, "a loop that is not found");
+    }
+    assert!(matches!(story.news()[..], [TriggerEvent::Loop(_)]));
+}
+
+#[test]
+fn two_that_call_each_other_come_to_rest() {
+    let mut story = Story::new(9);
+    story.add_trigger(alone("make"), true);
+    let (_, attempt, _) = story.run().expect("the first run");
+    let request = TriggerRequest { template: alone("lint"), on: [].into(), initial: false };
+    story.tell(Input::AddTrigger(request));
+    let other = TriggerId(2);
+    story.tell(Input::TriggerPrepared(other));
+    let (mut next, mut attempt, mut runs) = (other, attempt, 0);
+    loop {
+        let written = story.now;
+        story.ends(attempt, Exit::Code(0));
+        story.later(1000);
+        let file = at(if next == other { "made" } else { "linted" }, written);
+        story.tell(Input::FilesChanged { trigger: next, files: vec![file] });
+        let Some((_, started)) = story.started() else { break };
+        (attempt, next, runs) = (started, if next == other { ID } else { other }, runs + 1);
+        assert!(runs < 40, "a loop that is not found");
+    }
 }

@@ -12,7 +12,9 @@ const STORMS: [(usize, Duration); 2] =
 /// A burst that goes on for longer is reported in parts.
 const MAX_BURST: Duration = Duration::from_secs(1);
 
-/// The same while git is at work: what it does is one change, unless it has died over it.
+/// The same while git is at work: what it does is one change, unless it has died over it or waits
+/// for somebody. Counted from the first change, so that whoever saves meanwhile is not put off by
+/// each save.
 const MAX_GIT_BURST: Duration = Duration::from_secs(10);
 
 /// How often to check whether git has finished.
@@ -42,7 +44,7 @@ impl Debounce {
     /// `None` when it is over; else when to ask again. `git` says whether git is changing files.
     #[must_use]
     pub fn wait(&self, now: Duration, git: bool) -> Option<Duration> {
-        if git && now < self.last + MAX_GIT_BURST {
+        if git && now < self.first + MAX_GIT_BURST {
             return Some(now + GIT_INTERVAL);
         }
         let quiet = STORMS.iter().find(|(more_than, _)| self.changes > *more_than);
@@ -88,6 +90,7 @@ mod tests {
         let mut burst = Debounce::begin(ms(0));
         burst.add(ms(0), 1);
         assert_eq!(burst.wait(ms(5000), true), Some(ms(5002)));
-        assert_eq!(burst.wait(ms(10_000), true), None);
+        burst.add(ms(9000), 1);
+        assert_eq!(burst.wait(ms(10_000), true), None, "a save in between puts it off no further");
     }
 }

@@ -6,12 +6,13 @@ use super::messages::Report;
 use super::trigger_reply::{TriggerError, TriggerReply};
 use super::trigger_update::TriggerUpdate;
 use super::warnings::Warnings;
-use crate::engine::{Input, Submission, TriggerEvent, TriggerRequest};
-use crate::index::{Changes, Clock, EntryType};
+use crate::engine::{ChangedFile, Input, Submission, TriggerEvent, TriggerRequest};
+use crate::index::{Change, ChangeKind, Changes, Clock, EntryType};
 use crate::model::{Action, ClientId, Command, Join, JoinReason, Plan, Priority, TriggerId};
 use crate::watch::{ChangesQuery, WorkspaceError, WorkspaceRegistry};
 use crate::workspace::{Globs, OnChange};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,9 @@ const WAIT: Duration = Duration::from_secs(3600);
 
 /// Updates kept for somebody who does not ask; the oldest go.
 const MOST_UPDATES: usize = 1000;
+
+/// Changed files of one report whose times are asked for; a save has a few.
+const MAX_DATED: usize = 64;
 
 /// The connection of what `bd.toml` has run: none.
 const NOBODY: ClientId = ClientId(0);
@@ -147,8 +151,10 @@ impl TriggerFeeds {
                 feed.since = Some(changes.clock);
                 // A directory is no more than the files in it, which are reported one by one.
                 let files = changes.changes.into_iter().filter(|c| c.entry != EntryType::Dir);
-                let paths = files.map(|change| change.path).filter(|path| feed.on.match_path(path));
-                Some(Input::FilesChanged { trigger, paths: paths.collect() })
+                let files: Vec<_> = files.filter(|c| feed.on.match_path(&c.path)).collect();
+                let few = files.len() <= MAX_DATED;
+                let dated = |change| changed_file(&feed.root, change, few);
+                Some(Input::FilesChanged { trigger, files: files.into_iter().map(dated).collect() })
             }
             Err(error) => {
                 feed.push(TriggerUpdate::Ended(error));
@@ -193,6 +199,20 @@ impl TriggerFeeds {
     pub(super) fn forget_client(&mut self, client: ClientId) {
         self.feeds.retain(|_, feed| feed.client != client);
     }
+}
+
+/// A change as the core takes it. When it was made is asked of the file, unless there are many: the
+/// engine's thread is not to wait for a thousand answers.
+fn changed_file(root: &Path, change: Change, dated: bool) -> ChangedFile {
+    let Change { path, kind, .. } = change;
+    let added = kind == ChangeKind::Added;
+    let found = if dated { std::fs::symlink_metadata(root.join(&path)).ok() } else { None };
+    // The system's clock for files may be late by a tick or two, never early.
+    let changed_ms = found.map(|found| {
+        let ms = found.ctime().saturating_mul(1000).saturating_add(found.ctime_nsec() / 1_000_000);
+        u64::try_from(ms).unwrap_or(0)
+    });
+    ChangedFile { path, added, changed_ms }
 }
 
 impl Feed {

@@ -76,10 +76,11 @@ fn the_files_that_count_are_reported_from_the_answer_on() {
     fs::write(fixture.dir.path().join("b.md"), "1").expect("written");
     let mut reported = Vec::new();
     while !reported.contains(&PathBuf::from("a.rs")) {
-        let Input::FilesChanged { trigger: TRIGGER, paths } = fixture.observed() else {
+        let Input::FilesChanged { trigger: TRIGGER, files } = fixture.observed() else {
             panic!("another input")
         };
-        reported.extend(paths);
+        assert!(files.iter().all(|file| file.added && file.changed_ms.is_some()), "{files:?}");
+        reported.extend(files.into_iter().map(|file| file.path));
     }
     assert!(!reported.contains(&PathBuf::from("b.md")), "it does not count");
 }

@@ -21,8 +21,8 @@ impl World {
             return;
         }
         for node in views.iter().flat_map(nodes) {
-            if let (State::Waiting(WaitReason::Workers { .. }), Some(other)) =
-                (&node.state, node.execution)
+            if let (State::Waiting(reason), Some(other)) = (&node.state, node.execution)
+                && !matches!(reason, WaitReason::Resolving | WaitReason::Predecessor(_))
             {
                 let passed_over = self.class(other, views) > Some(class);
                 let seed = self.seed;

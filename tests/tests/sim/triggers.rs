@@ -2,9 +2,8 @@
 //! is watched for.
 
 use crate::world::{Asked, Event, World, join};
-use bd_daemon::engine::{Input, Submission, TriggerEvent, TriggerRequest};
+use bd_daemon::engine::{ChangedFile, Input, Submission, TriggerEvent, TriggerRequest};
 use bd_daemon::model::{BuildId, ClientId, Plan, Priority, Status, TriggerId};
-use std::path::PathBuf;
 
 /// A change is told within so many milliseconds.
 const TOLD_WITHIN_MS: u64 = 40;
@@ -142,10 +141,17 @@ impl World {
         if self.watching.gone.contains(&id) || !trigger.observed || trigger.told == epoch {
             return;
         }
-        let paths = (trigger.told..epoch).map(|epoch| self.files.edited[epoch as usize]);
-        let paths = paths.map(PathBuf::from).collect();
+        let changed = (trigger.told..epoch).map(|epoch| self.files.edited[epoch as usize]);
+        // When it was made is not always known.
+        let known = self.rng.one_in(2);
+        let file = |(path, at): (&str, u64)| ChangedFile {
+            path: path.into(),
+            added: false,
+            changed_ms: known.then_some(at),
+        };
+        let files = changed.map(file).collect();
         (trigger.observed, trigger.told) = (false, epoch);
-        self.step(Input::FilesChanged { trigger: id, paths });
+        self.step(Input::FilesChanged { trigger: id, files });
     }
 
     pub(crate) fn news(&mut self, id: TriggerId, news: &TriggerEvent) {

@@ -65,8 +65,8 @@ struct Timeline {
 /// The workspace, and what the core has asked about it.
 pub(crate) struct Files {
     pub(crate) tree: TreeVersion,
-    /// What was edited at the end of each epoch.
-    pub(crate) edited: Vec<&'static str>,
+    /// What was edited at the end of each epoch, and when.
+    pub(crate) edited: Vec<(&'static str, u64)>,
     pub(crate) states: HashMap<Target, TreeVersion>,
     /// Whose inputs are being digested.
     pub(crate) digesting: BTreeSet<Target>,
@@ -250,7 +250,7 @@ impl World {
         // Few contents, so that edits are undone as often as not.
         self.files.tree.tree = Digest([self.rng.below(3) as u8; 32]);
         self.files.tree.epoch += 1;
-        self.files.edited.push(path);
+        self.files.edited.push((path, self.now));
         self.tell_all_soon();
     }
 
@@ -300,7 +300,7 @@ impl World {
         let detach = inside.is_none() && self.rng.one_in(6);
         let submission = Submission {
             client,
-            session: "agent:sim".into(),
+            session: format!("agent:sim{}", self.rng.below(3)),
             plan: plan.clone(),
             priority,
             timeout_ms: self.rng.one_in(5).then(|| 1 + self.rng.below(800)),
