@@ -38,6 +38,9 @@ pub(crate) enum CommandError {
     /// There is no build.
     #[error("find a build: none has run yet")]
     NoBuild,
+    /// There is no build of the workspace.
+    #[error("find a build: none has run in this workspace yet")]
+    NoBuildHere,
     /// The daemon broke the protocol.
     #[error("understand the daemon: {0}")]
     Broken(&'static str),
@@ -63,6 +66,9 @@ impl CommandError {
                     .to_owned(),
             ),
             Self::NoBuild => Some("start one with `bdctl run -- COMMAND`".to_owned()),
+            Self::NoBuildHere => Some(
+                "`--all` takes the newest of any workspace; `bdctl history` lists them".to_owned(),
+            ),
             _ => None,
         }
     }

@@ -61,7 +61,8 @@ pub enum OutcomeSource {
 /// Why a build waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
-    /// Stable, for programs: `resolving` or `workers`, or one that a newer daemon added.
+    /// Stable, for programs: `resolving`, `predecessor` or `workers`, or one that a newer daemon
+    /// added.
     pub reason: String,
     /// The same in one sentence.
     pub detail: String,
@@ -140,23 +141,23 @@ pub struct Build {
 }
 
 impl Outcome {
-    /// The code `bdctl` exits with: that of the command; 128+n for signal n; 143 for a build that
-    /// was cancelled or timed out before it had a process, as if SIGTERM had ended it; 125 where
-    /// the daemon did not do its part.
+    /// The code `bdctl` exits with: that of the command; 128+n for signal n; 124 for a build whose
+    /// own timeout expired, as `timeout` has it; 143 for one that was cancelled before it had a
+    /// process, as if SIGTERM had ended it; 125 where the daemon did not do its part.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         const DAEMON_FAILED: u8 = 125;
         const TERMINATED: u8 = 128 + 15;
+        const TIMED_OUT: u8 = 124;
         let shell = |code: i32| u8::try_from(code & 0xff).unwrap_or(DAEMON_FAILED);
         match (self.status, self.exit_code, self.signal) {
             (OutcomeStatus::Ok, ..) => 0,
             (OutcomeStatus::Failed, Some(code), _) => shell(code),
-            (OutcomeStatus::Cancelled | OutcomeStatus::TimedOut, _, None) => TERMINATED,
-            (
-                OutcomeStatus::Failed | OutcomeStatus::Cancelled | OutcomeStatus::TimedOut,
-                _,
-                Some(signal),
-            ) => shell(128 + signal),
+            (OutcomeStatus::TimedOut, ..) => TIMED_OUT,
+            (OutcomeStatus::Cancelled, _, None) => TERMINATED,
+            (OutcomeStatus::Failed | OutcomeStatus::Cancelled, _, Some(signal)) => {
+                shell(128 + signal)
+            }
             _ => DAEMON_FAILED,
         }
     }

@@ -71,6 +71,10 @@ pub struct HistoryQuery {
     /// Only those that ran in this directory or below it.
     #[serde(default)]
     pub under: Option<OsText>,
+    /// Only those that ran in this workspace. A daemon that does not know this answers as if it
+    /// were absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceLocator>,
 }
 
 /// The daemon process.

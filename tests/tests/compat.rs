@@ -295,7 +295,11 @@ fn requests_are_read_by_later_daemons() {
         (
             "history",
             BdRequest::History {
-                query: HistoryQuery { limit: Some(7), under: Some("/home/me".into()) },
+                query: HistoryQuery {
+                    limit: Some(7),
+                    under: Some("/home/me".into()),
+                    workspace: None,
+                },
             },
         ),
         ("explain", BdRequest::Explain { request: submit() }),

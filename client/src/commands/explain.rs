@@ -19,13 +19,16 @@ use std::ffi::OsString;
 /// Explain a build or a command: its workspace, program, identity, and whether it is shared
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bdctl explain                    # the newest build below this directory\n  \
+    after_help = "Examples:\n  bdctl explain                    # the newest build of this workspace\n  \
                   bdctl explain b04k2m\n  bdctl explain -- cargo check     # without running it"
 )]
 pub(crate) struct ExplainArgs {
     /// The build: its id, or the first characters of it
     #[arg(conflicts_with = "command")]
     pub(crate) id: Option<String>,
+    /// Without an id: the newest build of any workspace
+    #[arg(long, conflicts_with_all = ["id", "command"])]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) context: CommandContext,
     /// Print JSON
@@ -42,7 +45,7 @@ pub(super) fn run(args: ExplainArgs, caller: &Caller) -> Result<u8, CommandError
     if args.command.is_empty() {
         let build = match &args.id {
             Some(id) => client.build(id)?,
-            None => history::newest(&client)?,
+            None => history::newest(&client, args.all)?,
         };
         let json = || document("bd.explain/1", &OneBuild { build: &build });
         print(&if args.json { json() } else { of_build(&build, paint) })?;
@@ -68,8 +71,7 @@ fn of_command(explanation: &Explanation, paint: Paint) -> String {
         },
     );
     facts.add("program", explanation.program.as_ref().map_or("not found".to_owned(), path));
-    let shared = if explanation.joins { "yes" } else { "no" };
-    facts.add("shared", format!("{shared}: {}", escape_control(&explanation.reason)));
+    facts.add("shared", escape_control(&explanation.reason));
     facts.add_some("tree", explanation.tree_digest.as_ref());
     facts.add_some("action", explanation.action_digest.as_ref());
     facts.add("variables", names(&explanation.environment));

@@ -6,11 +6,11 @@ use crate::render::document::{Builds, document};
 use crate::render::paint::Paint;
 use crate::render::{builds, table};
 use crate::request;
-use bd_client::{Client, StartPolicy};
+use bd_client::{Client, StartPolicy, workspace_at};
 use bd_protocol::Build;
 use bd_protocol::service::{HISTORY_MAX, HistoryQuery};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// List past builds: what ran or was joined, for how long, and how it ended
 #[derive(Debug, Args)]
@@ -36,7 +36,8 @@ pub(super) fn run(args: &HistoryArgs, caller: &Caller) -> Result<u8, CommandErro
     let client = caller.client(StartPolicy::IfNeeded)?;
     let under = args.under.as_deref().map(request::directory).transpose()?;
     let limit = args.limit.or(args.all.then_some(HISTORY_MAX));
-    let found = client.history(HistoryQuery { limit, under: under.map(Into::into) })?;
+    let found =
+        client.history(HistoryQuery { limit, under: under.map(Into::into), workspace: None })?;
     if args.json {
         print(&document("bd.history/1", &Builds { builds: &found }))?;
     } else if found.is_empty() {
@@ -49,16 +50,11 @@ pub(super) fn run(args: &HistoryArgs, caller: &Caller) -> Result<u8, CommandErro
     Ok(0)
 }
 
-/// The newest build below this directory, else the newest of all.
-pub(super) fn newest(client: &Client) -> Result<Build, CommandError> {
-    let ask = |under| -> Result<Option<Build>, CommandError> {
-        let query = HistoryQuery { limit: Some(1), under };
-        Ok(client.history(query)?.into_iter().next())
-    };
-    let here = std::env::current_dir().ok();
-    let found = here.map(|here| ask(Some(here.into()))).transpose()?.flatten();
-    match found {
-        Some(build) => Ok(build),
-        None => ask(None)?.ok_or(CommandError::NoBuild),
-    }
+/// The newest build of the workspace that this directory is in; with `all`, of any.
+pub(super) fn newest(client: &Client, all: bool) -> Result<Build, CommandError> {
+    let here = request::directory(Path::new("."))?;
+    let workspace = (!all).then(|| workspace_at(here));
+    let query = HistoryQuery { limit: Some(1), under: None, workspace };
+    let newest = client.history(query)?.into_iter().next();
+    newest.ok_or(if all { CommandError::NoBuild } else { CommandError::NoBuildHere })
 }

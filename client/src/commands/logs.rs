@@ -20,12 +20,15 @@ use std::collections::VecDeque;
 /// Standard output and standard error of the command go to those of bdctl.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bdctl logs                          # the newest build below this directory\n  \
+    after_help = "Examples:\n  bdctl logs                          # the newest build of this workspace\n  \
                   bdctl logs --follow b04k2m\n  bdctl logs --tail 20 --stderr\n  bdctl logs --grep '^error'"
 )]
 pub(crate) struct LogsArgs {
     /// The build: its id, or the first characters of it
     pub(crate) id: Option<String>,
+    /// Without an id: the newest build of any workspace
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) all: bool,
     /// Follow the output until the build ends
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) follow: bool,
@@ -60,7 +63,7 @@ pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> 
     let client = caller.client(StartPolicy::IfNeeded)?;
     let build = match &args.id {
         Some(id) => client.build(id)?,
-        None => history::newest(&client)?,
+        None => history::newest(&client, args.all)?,
     };
     let id = build.id.clone();
     let mut events = client.events(Subscribe::Build { build: id.clone(), from: 0 })?;

@@ -5,12 +5,12 @@ use super::event_loop::{Follower, Next};
 use super::output::{Output, Route};
 use crate::caller::Caller;
 use crate::command_error::CommandError;
-use crate::render::builds::{elapsed, moved_inputs, summary};
+use crate::render::builds::{bad_end, elapsed, moved_inputs, summary};
 use crate::render::live::{Progress, ProgressMode};
 use crate::render::paint::{Paint, Style};
 use crate::render::text::{escape_control, size};
 use bd_client::{Client, Event};
-use bd_protocol::{Build, Outcome, SessionKind};
+use bd_protocol::{Build, Outcome, OutcomeStatus, SessionKind};
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -31,10 +31,10 @@ pub(crate) fn progress_mode(client: &Client, quiet: bool, route: Option<Route>) 
     }
     let person = client.session().kind != SessionKind::Agent;
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if person && !dumb && std::io::stderr().is_terminal() {
-        ProgressMode::Live
-    } else {
-        ProgressMode::Plain
+    match person {
+        false => ProgressMode::Agent,
+        true if !dumb && std::io::stderr().is_terminal() => ProgressMode::Live,
+        true => ProgressMode::Plain,
     }
 }
 
@@ -89,7 +89,7 @@ impl FollowedBuild {
 
     fn report_end(&mut self, with_summary: bool) -> Result<u8, CommandError> {
         self.report_missing_output();
-        let (_, outcome) = self.ended()?;
+        let (build, outcome) = self.ended()?;
         let code = outcome.exit_status();
         let mut lines = Vec::new();
         lines.extend(
@@ -99,9 +99,18 @@ impl FollowedBuild {
         if with_summary {
             let summary = summary(outcome, self.paint);
             lines.push(format!("{} {summary}", self.paint.apply(Style::Dim, "bdctl:")));
+        } else if code != 0 && self.names_its_end(outcome) {
+            lines.push(format!("bdctl: {}", bad_end(build, outcome)));
         }
         lines.iter().for_each(|line| self.progress.say(line));
         Ok(code)
+    }
+
+    /// Whether an end that is no success is reported where there is no terminal. An end that is not
+    /// the command's own would otherwise come without a word.
+    fn names_its_end(&self, outcome: &Outcome) -> bool {
+        let own = outcome.status == OutcomeStatus::Failed;
+        !self.progress.is_silent() && (!own || self.progress.names_failures())
     }
 
     /// Stops following before the end; reports what is missing.

@@ -65,6 +65,18 @@ pub(crate) fn summary(outcome: &Outcome, paint: Paint) -> String {
     text
 }
 
+/// How a build that did not succeed ended, in a line that names it.
+pub(crate) fn bad_end(build: &Build, outcome: &Outcome) -> String {
+    let (word, _) = ending(outcome);
+    let more = match outcome.status {
+        OutcomeStatus::TimedOut => ": its --timeout expired, and its processes are gone",
+        OutcomeStatus::Cancelled => ": it was withdrawn before its end",
+        OutcomeStatus::Interrupted | OutcomeStatus::NotRun => ": the daemon stopped",
+        _ => "",
+    };
+    format!("build {}: {word} after {}{more}", build.id, elapsed(build))
+}
+
 /// A note that inputs changed while the command ran, if they did.
 pub(crate) fn moved_inputs(outcome: &Outcome) -> Option<String> {
     let moved = outcome.inputs_moved.as_ref().filter(|moved| !moved.is_empty())?;
@@ -109,12 +121,12 @@ pub(crate) fn active(builds: &[Build], paint: Paint, width: Option<usize>) -> St
             [(elapsed(build), Style::Plain), (estimate, Style::Dim), (session, Style::Plain)],
         ));
     }
-    table(&rows, paint, width)
+    let waits = builds.iter().map(|build| build.wait.as_ref().map(|wait| wait.detail.as_str()));
+    with_notes(&table(&rows, paint, width), waits, paint, width)
 }
 
 /// Builds of the past, as a table with a heading; below each, why it was shared or not.
 pub(crate) fn past(builds: &[Build], paint: Paint, width: Option<usize>) -> String {
-    const INDENT: &str = "    ";
     let heading = ["BUILD", "ENDED", "AGE", "TOOK", "HOW", "SESSION", "COMMAND"];
     let mut rows = vec![heading.map(|text| (text.to_owned(), Style::Dim)).to_vec()];
     for build in builds {
@@ -127,16 +139,26 @@ pub(crate) fn past(builds: &[Build], paint: Paint, width: Option<usize>) -> Stri
         ];
         rows.push(row(build, cells));
     }
-    let lines = table(&rows, paint, width);
     let reasons = builds.iter().map(|build| build.join_reason.as_deref());
+    with_notes(&table(&rows, paint, width), reasons, paint, width)
+}
+
+/// A table with a heading, and below each row a note on it, if there is one.
+fn with_notes<'a>(
+    table: &str,
+    notes: impl Iterator<Item = Option<&'a str>>,
+    paint: Paint,
+    width: Option<usize>,
+) -> String {
+    const INDENT: &str = "    ";
     let mut text = String::new();
     // The first line is the heading.
-    for (line, reason) in lines.split_inclusive('\n').zip(std::iter::once(None).chain(reasons)) {
+    for (line, note) in table.split_inclusive('\n').zip(std::iter::once(None).chain(notes)) {
         text.push_str(line);
-        if let Some(reason) = reason {
-            let reason = format!("{INDENT}{}", escape_control(reason));
-            let reason = width.map_or_else(|| reason.clone(), |width| shorten(&reason, width));
-            text.push_str(&paint.apply(Style::Dim, &reason));
+        if let Some(note) = note {
+            let note = format!("{INDENT}{}", escape_control(note));
+            let note = width.map_or_else(|| note.clone(), |width| shorten(&note, width));
+            text.push_str(&paint.apply(Style::Dim, &note));
             text.push('\n');
         }
     }

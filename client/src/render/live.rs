@@ -21,6 +21,8 @@ pub(crate) enum ProgressMode {
     Live,
     /// A few plain lines.
     Plain,
+    /// The same for a coding agent: it learns the id of what failed, to ask for more.
+    Agent,
     /// Not at all.
     Silent,
 }
@@ -61,7 +63,9 @@ impl Progress {
         match self.mode {
             ProgressMode::Live if self.shown => Some(REDRAW),
             ProgressMode::Live if self.line_free => until(self.last_output + QUIET),
-            ProgressMode::Plain if !self.told_waiting => until(self.began + TELL_WAITING),
+            ProgressMode::Plain | ProgressMode::Agent if !self.told_waiting => {
+                until(self.began + TELL_WAITING)
+            }
             _ => None,
         }
     }
@@ -73,7 +77,9 @@ impl Progress {
             ProgressMode::Live if self.line_free && self.last_output.elapsed() >= QUIET => {
                 self.draw(build);
             }
-            ProgressMode::Plain if !self.told_waiting && self.began.elapsed() >= TELL_WAITING => {
+            ProgressMode::Plain | ProgressMode::Agent
+                if !self.told_waiting && self.began.elapsed() >= TELL_WAITING =>
+            {
                 // Reported once; a build that starts soon needs no line.
                 self.told_waiting = true;
                 if build.state == BuildState::Waiting {
@@ -86,7 +92,7 @@ impl Progress {
 
     /// Reports a change of the build, if it matters.
     pub(crate) fn changed(&mut self, build: &Build) {
-        if self.mode == ProgressMode::Plain && build.joined.is_some() && !self.told_joined {
+        if self.is_plain() && build.joined.is_some() && !self.told_joined {
             self.told_joined = true;
             eprintln!("bdctl: {} ({})", joined(build), build.id);
         }
@@ -121,6 +127,16 @@ impl Progress {
     /// Whether a live line is shown.
     pub(crate) fn is_live(&self) -> bool {
         self.mode == ProgressMode::Live
+    }
+
+    fn is_plain(&self) -> bool {
+        matches!(self.mode, ProgressMode::Plain | ProgressMode::Agent)
+    }
+
+    /// Whether a failure of the command itself is named as well. Others have its exit code, and
+    /// its standard error byte for byte.
+    pub(crate) fn names_failures(&self) -> bool {
+        self.mode == ProgressMode::Agent
     }
 
     /// Whether only errors are shown.

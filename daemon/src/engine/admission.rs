@@ -1,11 +1,13 @@
 //! Between the executions and the scheduler: who waits there, and what becomes of who may start.
 
+use super::build::Build;
 use super::effect::Effect;
 use super::execution::Step;
 use super::input::{Now, Target};
 use super::state_machine::{Core, Drain};
 use crate::model::{ExecutionId, Priority};
 use crate::scheduler::{Lease, Request};
+use std::cmp::Reverse;
 
 /// How long positions in the queue may be out of date for those who follow them: as often as a
 /// person can read, so that a thousand waiting builds cost no more than that.
@@ -14,23 +16,27 @@ const QUEUE_REPORT_MS: u64 = 200;
 impl Core {
     /// The highest class among those who want it.
     pub(super) fn priority(&self, id: ExecutionId) -> Priority {
+        self.most_urgent(id).map_or(Priority::Background, |build| build.asked.priority)
+    }
+
+    /// The build of the highest class among those that want it, the oldest of equals.
+    fn most_urgent(&self, id: ExecutionId) -> Option<&Build> {
         let wanted_by = self.executions.all[&id].wanted_by.iter();
         wanted_by
             .filter_map(|at| Some((self.builds.get(&at.build)?, at.node)))
             .filter(|(build, node)| build.node(*node).is_interested())
-            .map(|(build, _)| build.asked.priority)
-            .max()
-            .unwrap_or(Priority::Background)
+            .map(|(build, _)| build)
+            .min_by_key(|build| (Reverse(build.asked.priority), build.id))
     }
 
     /// Lets the scheduler know of an execution that is queued, or of its new priority.
     pub(super) fn enqueue(&mut self, now: Now, id: ExecutionId) {
         let execution = &self.executions.all[&id];
-        let owner = self.builds.get(&execution.owner.build);
+        let first = self.most_urgent(id);
         self.scheduler.enqueue(Request {
             execution: id,
-            session: owner.map(|build| build.asked.session.clone()).unwrap_or_default(),
-            priority: self.priority(id),
+            session: first.map(|build| build.asked.session.clone()).unwrap_or_default(),
+            priority: first.map_or(Priority::Background, |build| build.asked.priority),
             // In the order of the requests, however long it took to digest their inputs.
             turn: execution.owner.build.0,
             resources: execution.action.resources,

@@ -1,10 +1,10 @@
 //! Reads the builds of the past, past the engine. Knows the store's queue, not its files: the
 //! store's thread answers, and a reader that outlives it keeps nothing open.
 
+use super::history_scope::HistoryScope;
 use super::query::{HistoryError, HistoryQuery};
 use super::request::StoreRequest;
 use crate::model::{BuildId, BuildView};
-use std::path::PathBuf;
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -28,9 +28,9 @@ impl HistoryReader {
     pub async fn newest(
         &self,
         limit: usize,
-        under: Option<PathBuf>,
+        scope: HistoryScope,
     ) -> Result<Vec<BuildView>, HistoryError> {
-        self.query(HistoryQuery::Newest { limit, under }).await
+        self.query(HistoryQuery::Newest { limit, scope }).await
     }
 
     /// The builds whose ids lie in this inclusive range, newest first, at most two: one is the

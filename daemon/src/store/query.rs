@@ -1,19 +1,19 @@
 //! Questions about the builds of the past, and why they may have no answer.
 
 use super::database::Database;
+use super::history_scope::HistoryScope;
 use super::record::BuildRecord;
 use crate::model::{BuildId, BuildView};
-use std::path::PathBuf;
 
 /// Which builds are asked for.
 #[derive(Clone, Debug)]
 pub(super) enum HistoryQuery {
-    /// The newest ones, at most so many, only those that ran below a directory if one is given.
+    /// The newest ones, at most so many.
     Newest {
         /// Most builds.
         limit: usize,
-        /// The directory.
-        under: Option<PathBuf>,
+        /// Where they ran.
+        scope: HistoryScope,
     },
     /// Those whose ids lie in this inclusive range, at most two: one is the answer, two are too
     /// many.
@@ -34,9 +34,9 @@ pub enum HistoryError {
 impl HistoryQuery {
     pub(super) fn run(&self, database: &Database) -> Vec<BuildView> {
         match self {
-            Self::Newest { limit, under } => database
+            Self::Newest { limit, scope } => database
                 .builds()
-                .filter(|record| under.as_deref().is_none_or(|dir| record.under(dir)))
+                .filter(|record| record.is_in(scope))
                 .take(*limit)
                 .map(BuildRecord::into_view)
                 .collect(),

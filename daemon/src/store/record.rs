@@ -1,6 +1,7 @@
 //! What is stored of builds, executions and attempts, and the conversion from and to the model.
 //! Fields may be added with a default; a change of meaning needs a new version of the layout.
 
+use super::history_scope::HistoryScope;
 use crate::model::{
     AttemptId, AttemptResult, BuildId, BuildView, Command, ExecutionId, Exit, JoinReason, Outcome,
     OutcomeSource, Phase, Priority, Status, WaitReason,
@@ -230,9 +231,13 @@ impl BuildRecord {
         }
     }
 
-    /// Whether it ran in `dir` or below.
-    pub(super) fn under(&self, dir: &Path) -> bool {
-        Path::new(&self.cwd.clone().into_os()).starts_with(dir)
+    /// Whether it ran there.
+    pub(super) fn is_in(&self, scope: &HistoryScope) -> bool {
+        match scope {
+            HistoryScope::All => true,
+            HistoryScope::Under(dir) => Path::new(&self.cwd.clone().into_os()).starts_with(dir),
+            HistoryScope::Workspace(root) => Path::new(&self.root.clone().into_os()) == root,
+        }
     }
 
     /// The same build, ended because its daemon was.

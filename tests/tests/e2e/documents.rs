@@ -54,7 +54,7 @@ fn an_ended_build_says_how_it_ended() {
         ("failed", &["--", "sh", "-c", "exit 3"], json!(3), json!(null), 3),
         ("failed", &["--", "sh", "-c", "kill -9 $$"], json!(null), json!(9), 137),
         ("failed", &["--", "no-such-program"], json!(127), json!(null), 127),
-        ("timed_out", &["--timeout", "100ms", "--", "sleep", "100"], json!(null), json!(15), 143),
+        ("timed_out", &["--timeout", "100ms", "--", "sleep", "100"], json!(null), json!(15), 124),
     ];
     for (status, arguments, code, signal, exit) in cases {
         let id = sandbox.detach(arguments);

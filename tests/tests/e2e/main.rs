@@ -11,6 +11,7 @@ mod nesting;
 mod queue;
 mod running;
 mod screen;
+mod silence;
 mod starting;
 mod trigger_events;
 mod viewing;

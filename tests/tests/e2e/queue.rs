@@ -140,7 +140,7 @@ fn whoever_gives_up_waiting_never_runs_and_the_others_move_up() {
 fn time_runs_out_for_those_who_wait_as_well() {
     let busy = Busy::new();
     let output = busy.sandbox.run(&["run", "--timeout", "100ms", "--", "touch", "ran"]);
-    assert_eq!(output.status.code(), Some(143), "{output:?}");
+    assert_eq!(output.status.code(), Some(124), "{output:?}");
     let build = &busy.sandbox.history()[0];
     assert_eq!(build["outcome"]["status"], "timed_out", "{build}");
     assert!(build["started_at"].is_null(), "{build}");

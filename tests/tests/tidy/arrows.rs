@@ -59,7 +59,7 @@ const HANDLES: &[(&str, &[&str])] = &[
             "header",
         ],
     ),
-    ("store", &["HistoryError", "HistoryReader"]),
+    ("store", &["HistoryError", "HistoryScope", "HistoryReader"]),
     ("cache", &["CacheReader"]),
 ];
 

@@ -133,9 +133,7 @@ fn wait(reason: &WaitReason) -> Wait {
         },
         WaitReason::Workers { position, running, limit, estimate_ms } => Wait {
             reason: "workers".into(),
-            detail: format!(
-                "{running} of {limit} executions are running; position {position} in the queue"
-            ),
+            detail: format!("{running} of {limit} executions are running"),
             position: Some(*position),
             estimate_ms: *estimate_ms,
         },

@@ -1,7 +1,8 @@
 //! `History`: lists builds, newest first.
 
-use crate::server::convert;
 use crate::server::state::Server;
+use crate::server::{convert, locate};
+use crate::store::HistoryScope;
 use bd_protocol::service::{HISTORY_MAX, HistoryQuery};
 use bd_protocol::{Build, Failure};
 use std::path::PathBuf;
@@ -11,8 +12,15 @@ const HISTORY_DEFAULT: u32 = 20;
 
 pub(super) async fn history(server: &Server, query: HistoryQuery) -> Result<Vec<Build>, Failure> {
     let limit = query.limit.unwrap_or(HISTORY_DEFAULT).min(HISTORY_MAX);
-    let under = query.under.map(|dir| PathBuf::from(dir.0));
-    let stored = server.parts.history.newest(limit as usize, under).await?;
+    let scope = match (query.workspace, query.under) {
+        (Some(place), _) => {
+            let dir = locate::perhaps_gone(&place)?;
+            HistoryScope::Workspace(locate::root_around(&dir, &place))
+        }
+        (None, Some(dir)) => HistoryScope::Under(PathBuf::from(dir.0)),
+        (None, None) => HistoryScope::All,
+    };
+    let stored = server.parts.history.newest(limit as usize, scope).await?;
     // Older ones that do not fit can only be reached with `under`.
     Ok(convert::listed(stored.iter()).0)
 }

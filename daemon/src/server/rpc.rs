@@ -1,10 +1,26 @@
-//! Which function answers which request. Does nothing else.
+//! The requests of the control channel: which function answers which. An answer of a few words stands
+//! here, any other in the file of its subject; it gets the arguments, and the [`Requester`] where it
+//! matters who asks.
 
-use super::requester::Requester;
-use super::{
-    build, cancel, changes, detach, digest, explain, forget, history, register, resize, status,
-    submit, trigger, verify, workspace,
-};
+mod build;
+mod cancel;
+mod changes;
+mod detach;
+mod digest;
+mod explain;
+mod forget;
+mod history;
+mod register;
+mod requester;
+mod resize;
+mod status;
+mod submit;
+mod trigger;
+mod verify;
+mod workspace;
+
+pub(super) use requester::Requester;
+
 use bd_protocol::changes::{
     Changes, ChangesQuery, Forgotten, InputsDigest, Verification, WorkspaceLocator,
 };
