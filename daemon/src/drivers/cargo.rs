@@ -1,48 +1,71 @@
 //! Rust: Cargo and the programs around its compiler.
 
 use super::driver::{Call, Driver};
-use super::words::Words;
+use super::names::options_act;
+use super::words::{Syntax, Words};
 
 /// The driver of Rust's tools.
 #[derive(Debug)]
 pub(super) struct Cargo;
 
-/// Subcommands that act on the world, start programs, or change what others read. All others
-/// count as builds, since most of Cargo's many plug-ins are.
-const EXCEPT: &[&str] = &[
-    "add",
-    "init",
-    "install",
-    "login",
-    "logout",
-    "new",
-    "owner",
-    "publish",
-    "remove",
-    "run",
-    "uninstall",
-    "update",
-    "watch",
-    "yank",
-];
+/// Subcommands that build, check or test, with their short names. `bench` is not among them:
+/// whoever asks for a measurement wants one of their own. Neither are plug-ins, which may do
+/// anything, nor aliases of a configuration.
+const BUILDS: &[&str] =
+    &["b", "build", "c", "check", "clippy", "d", "doc", "rustc", "rustdoc", "t", "test"];
 
-/// Programs that only build, check or test, whatever their arguments.
-const PLAIN: &[&str] = &["cargo-nextest", "clippy-driver", "rustc", "rustdoc"];
+/// Options of Cargo before its subcommand.
+const OPTIONS: Syntax = Syntax {
+    flags: &["-q", "--quiet", "-v", "--verbose", "--frozen", "--locked", "--offline"],
+    valued: &["-C", "-Z", "--color", "--config"],
+    counted: &[],
+};
+
+/// Options of nextest before its own subcommand.
+const NEXTEST: Syntax = Syntax {
+    flags: &["-v", "--verbose", "--no-pager"],
+    valued: &["--color", "--config-file", "--manifest-path", "--tool-config-file"],
+    counted: &[],
+};
 
 impl Driver for Cargo {
     fn name(&self) -> &'static str {
         "cargo"
     }
 
-    fn recognise(&self, words: &Words<'_>) -> Option<Call> {
-        match words.program() {
-            "cargo" => {
-                let subcommand = words.plain().next();
-                Some(Call::build_if(subcommand.is_some_and(|word| !EXCEPT.contains(&word))))
-            }
-            program => PLAIN.contains(&program).then_some(Call::Build),
-        }
+    fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {
+        let builds = match words.program() {
+            "cargo" => subcommand(words).is_some_and(|verb| builds(&verb)),
+            "cargo-nextest" => words.first().is_some_and(|verb| nextest(&verb)),
+            "clippy-driver" | "rustc" | "rustdoc" => true,
+            "rustfmt" => words.has(&["--check"]),
+            _ => return None,
+        };
+        Some(Call::build_if(builds))
     }
+}
+
+/// The subcommand with what follows it, whatever toolchain it is for.
+fn subcommand<'a>(words: &Words<'a>) -> Option<Words<'a>> {
+    let toolchain = words.first().filter(|first| first.program().starts_with('+'));
+    toolchain.unwrap_or(*words).verb(OPTIONS)
+}
+
+fn builds(verb: &Words<'_>) -> bool {
+    match verb.program() {
+        "fmt" => verb.has(&["--check"]),
+        "nextest" => nextest(verb),
+        name => BUILDS.contains(&name) && !options_act(verb.arguments(), ""),
+    }
+}
+
+fn nextest(words: &Words<'_>) -> bool {
+    words.program() == "nextest"
+        && words.verb(NEXTEST).is_some_and(|verb| {
+            ["list", "r", "run"].contains(&verb.program())
+                && !verb.has(&["--debugger"])
+                && !options_act(verb.arguments(), "")
+        })
 }
 
 #[cfg(test)]
@@ -50,30 +73,71 @@ mod tests {
     use super::super::driver::tests::check;
 
     #[test]
-    fn everything_but_what_acts_on_the_world_builds() {
+    fn what_builds_checks_and_tests_is_known_with_its_short_names() {
         check(
             &super::Cargo,
             &[
                 "cargo check",
-                "cargo build --release",
+                "cargo c",
+                "cargo b --release",
+                "cargo build --manifest-path /x/Cargo.toml",
+                "cargo --color always build",
+                "cargo --color=always -Zunstable t",
+                "cargo -C sub test",
                 "/usr/bin/cargo +nightly test --workspace",
-                "cargo --locked clippy",
+                "cargo --locked -vv clippy -- -D warnings",
+                "cargo test -- --nocapture watch",
                 "cargo doc --no-deps",
+                "cargo d",
+                "cargo rustc -- --emit=asm",
+                "cargo fmt --check",
+                "cargo fmt --all -- --check",
                 "cargo nextest run",
+                "cargo nextest --manifest-path x/Cargo.toml r -E all()",
+                "cargo nextest list",
                 "cargo-nextest nextest run",
                 "clippy-driver --version",
                 "rustc main.rs",
                 "rustdoc src/lib.rs",
+                "rustfmt --check src/lib.rs",
             ],
+            &[],
+        );
+    }
+
+    #[test]
+    fn all_else_is_not() {
+        check(
+            &super::Cargo,
+            &[],
             &[
                 "cargo",
                 "cargo --version",
-                "cargo publish",
-                "cargo run",
-                "cargo +nightly run --release",
+                "cargo --list build",
+                "cargo bench",
+                "cargo clean",
+                "cargo clippy --fix --allow-dirty",
+                "cargo deploy",
+                "cargo doc --open",
+                "cargo test -- --bless",
+                "cargo fix",
+                "cargo fmt",
                 "cargo install ripgrep",
+                "cargo nextest archive",
+                "cargo nextest run --debugger gdb",
+                "cargo publish",
+                "cargo release",
+                "cargo r",
+                "cargo run",
+                "cargo --color always run",
+                "cargo -C build run",
+                "cargo +nightly run --release",
                 "cargo update",
                 "cargo watch -x check",
+                "cargo xtask build",
+                "cargo-nextest",
+                "cargo-nextest run",
+                "rustfmt src/lib.rs",
             ],
         );
     }

@@ -4,20 +4,29 @@ use super::words::Words;
 use std::fmt;
 
 /// What a call of a tool does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// Builds, checks or tests, then ends: asked for twice on the same tree, it is wanted once.
+#[derive(Clone, Copy, Debug)]
+pub enum Call<'a> {
+    /// Builds, checks, tests or lints, then ends: asked for twice on the same tree, it is wanted
+    /// once.
     Build,
     /// Anything else: acts on the world, serves, never ends, or is simply not known to build. It
     /// must run as often as it is asked.
     Other,
+    /// What this other command does, which it starts.
+    Starts(Words<'a>),
 }
 
-impl Call {
+impl<'a> Call<'a> {
     /// [`Call::Build`] if `builds`, else [`Call::Other`].
     #[must_use]
     pub fn build_if(builds: bool) -> Self {
         if builds { Self::Build } else { Self::Other }
+    }
+
+    /// What `command` does, and [`Call::Other`] if there is none.
+    #[must_use]
+    pub fn starts(command: Option<Words<'a>>) -> Self {
+        command.map_or(Self::Other, Self::Starts)
     }
 }
 
@@ -35,10 +44,10 @@ pub trait Driver: fmt::Debug + Sync {
     /// What this call does; `None` if its program is not one of this ecosystem. At most one driver
     /// recognises a program.
     ///
-    /// Only what is listed as building may be [`Call::Build`], unless the tool does hardly anything
-    /// else: a call that wrongly counts as a build is left out when it is asked for again, one that
-    /// wrongly does not merely runs twice.
-    fn recognise(&self, words: &Words<'_>) -> Option<Call>;
+    /// Only what is listed as building may be [`Call::Build`], and what is doubtful is not: a call
+    /// that wrongly counts as a build is left out when it is asked for again, one that wrongly does
+    /// not merely runs twice.
+    fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>>;
 }
 
 #[cfg(test)]
@@ -46,15 +55,27 @@ pub(super) mod tests {
     use super::super::words::tests::argv;
     use super::*;
 
-    /// Holds `driver` to what it says of these calls.
-    pub(in crate::drivers) fn check(driver: &dyn Driver, builds: &[&str], others: &[&str]) {
-        let of = |line: &str| driver.recognise(&Words::new(&argv(line)).expect("a program"));
-        for line in builds {
-            assert_eq!(of(line), Some(Call::Build), "{line}");
+    /// Whether `driver` takes this line for a build; what it starts, it has to know itself.
+    fn builds(driver: &dyn Driver, line: &str) -> Option<bool> {
+        let argv = argv(line);
+        let mut call = driver.recognise(&Words::new(&argv).expect("a program"))?;
+        loop {
+            match call {
+                Call::Build => return Some(true),
+                Call::Other => return Some(false),
+                Call::Starts(words) => call = driver.recognise(&words).unwrap_or(Call::Other),
+            }
+        }
+    }
+
+    /// Holds `driver` to what it says of these calls, a line each.
+    pub(in crate::drivers) fn check(driver: &dyn Driver, building: &[&str], others: &[&str]) {
+        for line in building {
+            assert_eq!(builds(driver, line), Some(true), "{line}");
         }
         for line in others {
-            assert_eq!(of(line), Some(Call::Other), "{line}");
+            assert_eq!(builds(driver, line), Some(false), "{line}");
         }
-        assert_eq!(of("./deploy.sh"), None);
+        assert_eq!(builds(driver, "./deploy.sh"), None);
     }
 }

@@ -1,24 +1,41 @@
-//! Go: its one program, with a subcommand for each thing it does.
+//! Go: its one program, with a subcommand for each thing it does, and its linters.
 
 use super::driver::{Call, Driver};
-use super::words::Words;
+use super::names::options_act;
+use super::words::{Syntax, Words};
 
 /// The driver of Go.
 #[derive(Debug)]
 pub(super) struct Go;
 
 /// Subcommands that build, check or test, or only read.
-const SUBCOMMANDS: &[&str] = &["build", "list", "test", "vet"];
+const BUILDS: &[&str] = &["build", "list", "test", "vet"];
+
+/// The one option before the subcommand.
+const OPTIONS: Syntax = Syntax { flags: &[], valued: &["-C"], counted: &[] };
 
 impl Driver for Go {
     fn name(&self) -> &'static str {
         "go"
     }
 
-    fn recognise(&self, words: &Words<'_>) -> Option<Call> {
-        (words.program() == "go").then(|| {
-            Call::build_if(words.plain().next().is_some_and(|word| SUBCOMMANDS.contains(&word)))
-        })
+    fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {
+        let builds = match words.program() {
+            "go" => words.verb(OPTIONS).is_some_and(|verb| {
+                // Fuzzing ends when it is stopped; `-update` is what tests call the option to
+                // write what they expect.
+                BUILDS.contains(&verb.program())
+                    && !verb.has(&["-fuzz", "--fuzz", "-test.fuzz"])
+                    && !options_act(verb.arguments(), "")
+            }),
+            "gofmt" => words.has(&["-d", "-l"]) && !options_act(words.arguments(), "w"),
+            "golangci-lint" => words
+                .first()
+                .is_some_and(|verb| verb.program() == "run" && !options_act(verb.arguments(), "")),
+            "staticcheck" => true,
+            _ => return None,
+        };
+        Some(Call::build_if(builds))
     }
 }
 
@@ -30,8 +47,35 @@ mod tests {
     fn what_builds_and_checks_counts() {
         check(
             &super::Go,
-            &["go build ./cmd/x", "go test ./...", "go vet ./...", "go list -deps ./..."],
-            &["go", "go run .", "go install ./...", "go get example.org/x", "go generate ./..."],
+            &[
+                "go build ./cmd/x",
+                "go build -o bin/run ./cmd/run",
+                "go -C sub build",
+                "go build -C sub",
+                "go test ./...",
+                "go test -count=1 -run TestInstall -v ./...",
+                "go vet ./...",
+                "go list -deps ./...",
+                "gofmt -l .",
+                "golangci-lint run ./...",
+                "staticcheck ./...",
+            ],
+            &[
+                "go",
+                "go run .",
+                "go -C build run .",
+                "go install ./...",
+                "go get example.org/x",
+                "go generate ./...",
+                "go mod tidy",
+                "go tool pprof",
+                "go test -fuzz=Fuzz .",
+                "go test ./... -update",
+                "gofmt .",
+                "gofmt -l -w .",
+                "golangci-lint run --fix",
+                "golangci-lint fmt",
+            ],
         );
     }
 }

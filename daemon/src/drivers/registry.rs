@@ -2,22 +2,25 @@
 
 use super::driver::{Call, Driver};
 use super::words::Words;
-use super::{cargo, cmake, go, make, native, node, python};
+use super::{bazel, cargo, cmake, dotnet, elixir, go, jvm, make, native, node, python, swift, zig};
 use std::ffi::OsString;
 
 /// All drivers, in alphabetical order. No two recognise the same program.
 const DRIVERS: &[&dyn Driver] = &[
+    &bazel::Bazel,
     &cargo::Cargo,
     &cmake::CMake,
+    &dotnet::DotNet,
+    &elixir::Elixir,
     &go::Go,
+    &jvm::Jvm,
     &make::Make,
     &native::Native,
     &node::Node,
     &python::Python,
+    &swift::Swift,
+    &zig::Zig,
 ];
-
-/// Options that make a tool run until it is stopped, by whatever tool they are understood.
-const WATCH: &[&str] = &["--watch", "--watchAll", "-w"];
 
 /// A command whose tool is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,19 +29,28 @@ pub struct Recognised<'a> {
     pub driver: &'static str,
     /// Name of the program, without its directory.
     pub tool: &'a str,
-    /// What this call of it does.
-    pub call: Call,
+    /// Whether this call of it only builds, checks, tests or lints, and ends.
+    pub builds: bool,
 }
 
 /// What is known of the command `argv`; `None` if its program is none that a driver knows.
 #[must_use]
 pub fn recognise(argv: &[OsString]) -> Option<Recognised<'_>> {
     let words = Words::new(argv)?;
-    let (driver, call) =
-        DRIVERS.iter().find_map(|driver| Some((driver, driver.recognise(&words)?)))?;
-    let ends = !WATCH.iter().any(|option| words.has(option));
-    let call = if ends { call } else { Call::Other };
-    Some(Recognised { driver: driver.name(), tool: words.program(), call })
+    let (driver, mut call) = ask(&words)?;
+    let builds = loop {
+        match call {
+            Call::Build => break true,
+            Call::Other => break false,
+            // Each has fewer words than the one that starts it, so this ends.
+            Call::Starts(inner) => call = ask(&inner).map_or(Call::Other, |(_, call)| call),
+        }
+    };
+    Some(Recognised { driver, tool: words.program(), builds })
+}
+
+fn ask<'a>(words: &Words<'a>) -> Option<(&'static str, Call<'a>)> {
+    DRIVERS.iter().find_map(|driver| Some((driver.name(), driver.recognise(words)?)))
 }
 
 #[cfg(test)]
@@ -46,117 +58,40 @@ mod tests {
     use super::super::words::tests::argv;
     use super::*;
 
-    fn of(line: &str) -> Option<(String, Call)> {
-        let argv = argv(line);
-        recognise(&argv).map(|found| (found.tool.to_owned(), found.call))
+    fn builds(line: &str) -> Option<bool> {
+        recognise(&argv(line)).map(|found| found.builds)
     }
 
     #[test]
-    fn builds_checks_and_tests_are_known() {
-        for (line, tool) in [
-            ("cargo check", "cargo"),
-            ("/usr/bin/cargo +nightly test --workspace", "cargo"),
-            ("cargo --locked clippy", "cargo"),
-            ("npm test", "npm"),
-            ("npm run build:web", "npm"),
-            ("pnpm lint", "pnpm"),
-            ("yarn run typecheck", "yarn"),
-            ("npx tsc --noEmit", "npx"),
-            ("turbo run build", "turbo"),
-            ("nx run-many -t build", "nx"),
-            ("go test ./...", "go"),
-            ("make", "make"),
-            ("make -j8 CC=clang all", "make"),
-            ("ninja -C out", "ninja"),
-            ("cmake --build out", "cmake"),
-            ("uv run pytest -x", "uv"),
-            ("python3 -m pytest", "python3"),
-            ("pytest", "pytest"),
-            ("tsc -p .", "tsc"),
-        ] {
-            assert_eq!(of(line), Some((tool.into(), Call::Build)), "{line}");
-        }
+    fn the_tool_is_the_one_that_was_called() {
+        let line = argv("/usr/bin/uv run cargo test");
+        let found = recognise(&line);
+        assert_eq!(found, Some(Recognised { driver: "python", tool: "uv", builds: true }));
     }
 
     #[test]
-    fn what_acts_on_the_world_or_never_ends_is_no_build() {
-        for line in [
-            "./deploy.sh",
-            "true",
-            "cargo",
-            "cargo publish",
-            "cargo run",
-            "npm install",
-            "npm publish",
-            "npm run deploy",
-            "npm start",
-            "npx some-script",
-            "go run .",
-            "make install",
-            "make deploy",
-            "cmake -B out",
-            "uv run serve",
-            "python3 script.py",
-            "tsc --watch",
-            "jest --watchAll",
-            "tsc -w",
-            "cargo test -w",
-            "uv pip install x",
-            "ruff check --fix",
-            "turbo dev",
-        ] {
-            assert_ne!(of(line).map(|(_, call)| call), Some(Call::Build), "{line}");
+    fn what_a_tool_of_one_ecosystem_starts_may_be_of_another() {
+        for line in ["uv run cargo test", "poetry run make check", "ccache zig cc -c x.c"] {
+            assert_eq!(builds(line), Some(true), "{line}");
         }
+        for line in ["uv run cargo run", "uv run uv run ./x", "hatch run make deploy"] {
+            assert_eq!(builds(line), Some(false), "{line}");
+        }
+        assert_eq!(builds("./deploy.sh"), None);
+        assert_eq!(builds("sh -c make"), None);
     }
 
     #[test]
     fn no_two_drivers_know_the_same_program_or_have_the_same_name() {
         let names: Vec<_> = DRIVERS.iter().map(|driver| driver.name()).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
-        for program in [
-            "cargo",
-            "cargo-nextest",
-            "clippy-driver",
-            "rustc",
-            "rustdoc",
-            "cmake",
-            "ctest",
-            "go",
-            "make",
-            "gmake",
-            "ninja",
-            "just",
-            "gcc",
-            "g++",
-            "clang",
-            "clang++",
-            "cc",
-            "c++",
-            "javac",
-            "npm",
-            "pnpm",
-            "yarn",
-            "bun",
-            "npx",
-            "pnpx",
-            "bunx",
-            "turbo",
-            "nx",
-            "eslint",
-            "esbuild",
-            "jest",
-            "swc",
-            "tsc",
-            "vitest",
-            "uv",
-            "ruff",
-            "python",
-            "python3",
-            "mypy",
-            "pyright",
-            "pytest",
-            "py.test",
-        ] {
+        let programs = "bazel buck2 cargo cargo-nextest clippy-driver rustc rustdoc rustfmt cmake \
+             ctest meson dotnet mix rebar3 erlc go gofmt golangci-lint staticcheck gradle gradlew \
+             mvn mvnw sbt javac make gmake ninja just gcc g++ clang clang++ cc c++ gcc-13 ccache \
+             clang-tidy npm pnpm yarn bun npx pnpx bunx turbo nx lerna eslint esbuild jest swc tsc \
+             vitest biome vite webpack prettier uv uvx ruff python python3 python3.11 mypy pyright \
+             pytest py.test black tox nox poetry hatch pdm pipenv swift swiftc xcodebuild zig";
+        for program in programs.split_whitespace() {
             let line = argv(program);
             let words = Words::new(&line).expect("a program");
             let knowing = DRIVERS.iter().filter(|driver| driver.recognise(&words).is_some());

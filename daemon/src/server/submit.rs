@@ -1,7 +1,7 @@
 //! Turns the request of a client into a submission: finds the root and the program, and decides
 //! whether the command may be shared.
 
-use crate::drivers::{self, Call};
+use crate::drivers;
 use crate::engine::Submission;
 use crate::model::command::Program;
 use crate::model::{Action, BuildId, ClientId, Command, Join, JoinReason, Plan};
@@ -67,7 +67,7 @@ fn join(asked: &Submit) -> Join {
     if asked.stdin == StdinMode::Forward || asked.tty.is_some() {
         return Join::No(JoinReason::Interactive);
     }
-    let recognised = drivers::recognise(&argv).filter(|found| found.call == Call::Build);
+    let recognised = drivers::recognise(&argv).filter(|found| found.builds);
     match (asked.join, recognised) {
         (JoinPolicy::Never, _) => Join::No(JoinReason::Refused),
         (JoinPolicy::Auto, Some(found)) => Join::Yes(JoinReason::KnownTool(found.tool.to_owned())),

@@ -143,10 +143,14 @@ fn wait(reason: &WaitReason) -> Wait {
 /// Why a build shares its execution or does not, in one sentence.
 pub(in crate::server) fn join_reason(reason: &JoinReason) -> String {
     match reason {
-        JoinReason::KnownTool(tool) => format!("shared: {tool} is a known build tool"),
+        JoinReason::KnownTool(tool) => {
+            format!("shared: {tool} only builds, checks, tests or lints when called so")
+        }
         JoinReason::Asked => "shared: requested with --join".into(),
         JoinReason::NotABuild => {
-            "not shared: the command is not a known build tool (--join shares it)".into()
+            "not shared: nothing says that the command only builds, checks, tests or lints (--join \
+             shares it)"
+                .into()
         }
         JoinReason::Refused => "not shared: requested with --no-join".into(),
         JoinReason::Interactive => "not shared: it reads from its client".into(),

@@ -1,0 +1,71 @@
+//! .NET: its one program, with a verb for each thing it does.
+
+use super::driver::{Call, Driver};
+use super::names::options_act;
+use super::words::Words;
+
+/// The driver of .NET.
+#[derive(Debug)]
+pub(super) struct DotNet;
+
+impl Driver for DotNet {
+    fn name(&self) -> &'static str {
+        "dotnet"
+    }
+
+    fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {
+        (words.program() == "dotnet").then(|| {
+            Call::build_if(words.first().is_some_and(|verb| match verb.program() {
+                "build" | "test" => !options_act(verb.arguments(), "") && !names_targets(&verb),
+                "format" => verb.has(&["--verify-no-changes"]),
+                _ => false,
+            }))
+        })
+    }
+}
+
+/// Whether targets of MSBuild are asked for by name, or a property makes it publish: both can do
+/// anything, and options of MSBuild are written in many ways.
+fn names_targets(words: &Words<'_>) -> bool {
+    words.arguments().iter().any(|word| {
+        let word = word.to_string_lossy().to_ascii_lowercase();
+        let option = word.trim_start_matches(['-', '/']);
+        let is_option = option.len() < word.len();
+        // A file with further arguments.
+        let more = word.starts_with('@');
+        let targets = ["t:", "target:", "t=", "target="].iter().any(|t| option.starts_with(t));
+        more || (is_option && (targets || option.contains("deploy") || option.contains("publish")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::driver::tests::check;
+
+    #[test]
+    fn building_and_testing_counts() {
+        check(
+            &super::DotNet,
+            &[
+                "dotnet build",
+                "dotnet build src/Deploy.csproj -c Release",
+                "dotnet test --no-build --filter Name~Install",
+                "dotnet format --verify-no-changes",
+            ],
+            &[
+                "dotnet",
+                "dotnet run",
+                "dotnet watch test",
+                "dotnet publish",
+                "dotnet pack",
+                "dotnet restore",
+                "dotnet build -t:Publish",
+                "dotnet build /target:Deploy",
+                "dotnet build @more.rsp",
+                "dotnet build -p:DeployOnBuild=true",
+                "dotnet format",
+                "dotnet --info build",
+            ],
+        );
+    }
+}
