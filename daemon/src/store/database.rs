@@ -2,6 +2,7 @@
 
 use super::error::{StoreError, Warning};
 use super::frame::{FrameError, decode, encode};
+use super::leftovers;
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
 use super::snapshots::Snapshots;
 use std::fs;
@@ -73,6 +74,8 @@ impl Database {
     fn open_checked(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.to_path_buf();
         let existed = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+        leftovers::remove_unfinished(dir)
+            .map_err(|source| StoreError::Leftovers { path: path.clone(), source })?;
         // sled panics on some damage instead of returning it.
         let opened = std::panic::catch_unwind(|| {
             let db = sled::Config::new()
@@ -258,6 +261,21 @@ mod tests {
         store.close().expect("closed");
         drop(store);
         assert!(!Database::open(&dir.path().join("store")).expect("a store").0.unclean);
+    }
+
+    #[test]
+    fn a_snapshot_that_a_kill_left_half_written_costs_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("store");
+        fill(&path);
+        let newest = path.join("snap.FFFFFFFFFFFFFFFF.generating");
+        for half in [&b""[..], b"half a snapshot, longer than its checksum"] {
+            fs::write(&newest, half).expect("a leftover");
+            let (store, set_aside) = Database::open(&path).expect("a store");
+            assert!(set_aside.is_none(), "{set_aside:?}");
+            assert_eq!(store.builds().count(), 200);
+            assert!(!newest.exists(), "sled would write its own over it, and leave its end");
+        }
     }
 
     #[test]

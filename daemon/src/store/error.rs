@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub(super) enum StoreError {
     #[error("open the store {}: {source}", path.display())]
     Open { path: PathBuf, source: sled::Error },
+    #[error("remove what a killed daemon left in the store {}: {source}", path.display())]
+    Leftovers { path: PathBuf, source: io::Error },
     /// sled panics on some damage.
     #[error("open the store {}: the database panicked", .0.display())]
     Panicked(PathBuf),
@@ -29,19 +31,23 @@ pub(super) enum StoreError {
 }
 
 impl StoreError {
-    /// A full or read-only disk and a held lock are not the store's fault, and a new store would
-    /// fare no better.
+    /// Whether the system failed, and not the store: a disk that is full, read-only or fails, too
+    /// few open files, a held lock. A new store would fare no better, and the next try may succeed.
+    /// Only what speaks of the files themselves is damage: one that is gone, is cut short, or is of
+    /// another kind.
     pub(super) fn is_about_the_disk(&self) -> bool {
-        self.is_locked()
-            || self.io().is_some_and(|io| {
-                matches!(
-                    io.kind(),
-                    io::ErrorKind::StorageFull
-                        | io::ErrorKind::QuotaExceeded
-                        | io::ErrorKind::ReadOnlyFilesystem
-                        | io::ErrorKind::PermissionDenied
-                )
-            })
+        self.io().is_some_and(|io| {
+            !matches!(
+                io.kind(),
+                io::ErrorKind::NotFound
+                    | io::ErrorKind::AlreadyExists
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::IsADirectory
+                    | io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::InvalidData
+                    | io::ErrorKind::InvalidInput
+            )
+        })
     }
 
     /// Another process has the database open. sled has no error of its own for this.
@@ -52,7 +58,10 @@ impl StoreError {
     fn io(&self) -> Option<&io::Error> {
         match self {
             Self::Open { source: sled::Error::Io(io), .. }
-            | Self::Database(sled::Error::Io(io)) => Some(io),
+            | Self::Database(sled::Error::Io(io))
+            | Self::Leftovers { source: io, .. }
+            | Self::Sync { source: io, .. }
+            | Self::SetAside { source: io, .. } => Some(io),
             _ => None,
         }
     }
@@ -76,4 +85,28 @@ pub(super) enum Warning {
     NotWritten(StoreError),
     #[error("history is written again")]
     WrittenAgain,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::errno::Errno;
+
+    #[test]
+    fn a_failing_system_is_no_damage_and_a_file_that_is_wrong_is() {
+        let open = |errno: Errno| StoreError::Open {
+            path: PathBuf::from("store"),
+            source: sled::Error::Io(io::Error::from(errno)),
+        };
+        for errno in
+            [Errno::EIO, Errno::ENOSPC, Errno::EROFS, Errno::EACCES, Errno::EMFILE, Errno::ENOMEM]
+        {
+            assert!(open(errno).is_about_the_disk(), "{errno}");
+        }
+        for errno in [Errno::ENOENT, Errno::EEXIST, Errno::ENOTDIR, Errno::EISDIR, Errno::EINVAL] {
+            assert!(!open(errno).is_about_the_disk(), "{errno}");
+        }
+        let cut = sled::Error::Io(io::ErrorKind::UnexpectedEof.into());
+        assert!(!StoreError::Database(cut).is_about_the_disk());
+    }
 }

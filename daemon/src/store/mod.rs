@@ -11,6 +11,7 @@ mod frame;
 mod handle;
 mod history_reader;
 mod history_scope;
+mod leftovers;
 mod query;
 mod record;
 mod recovery;
