@@ -66,7 +66,8 @@ pub struct Lagged {
     pub from: u64,
     /// First position after the gap.
     pub to: u64,
-    /// The reason: `reader_too_slow`, `log_capped` or `log_unwritable`, or one that a newer daemon added.
+    /// The reason: `reader_too_slow`, `log_capped`, `log_unwritable`, `log_damaged` or `log_gone`, or
+    /// one that a newer daemon added.
     pub reason: String,
 }
 

@@ -2,7 +2,7 @@
 
 use super::history;
 use crate::caller::{Caller, print};
-use crate::command_error::CommandError;
+use crate::command_error::{CommandError, DAEMON_FAILED};
 use crate::follow::event_loop::{Ended, Follower, Next, follow};
 use crate::follow::output::{Output, Route};
 use crate::render::document::document;
@@ -77,12 +77,14 @@ pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> 
         caught_up: false,
         document: [Vec::new(), Vec::new()],
         missing: 0,
+        loss: None,
         output: Output::new(Route::Apart).map_err(open_failed)?,
     };
     let ended = follow(&client, None, &mut events, None, &mut reader)?;
     reader.finish()?;
     match ended {
         Ended::Gone => Err(CommandError::DaemonGone { build: id }),
+        Ended::Enough | Ended::Expired if reader.loss.is_some() => Ok(DAEMON_FAILED),
         Ended::Enough | Ended::Expired => Ok(0),
     }
 }
@@ -101,7 +103,35 @@ struct Reader<'a> {
     /// Both streams, for `--json`.
     document: [Vec<u8>; 2],
     missing: u64,
+    /// Why the daemon could not give what it should have, where that is so.
+    loss: Option<Loss>,
     output: Output,
+}
+
+/// Why output that should be there is not. Output that was left out of a long log, or that a full
+/// disk did not take, was missing when the build ended, and is no failure of today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    Damaged,
+    Gone,
+}
+
+impl Loss {
+    fn of(reason: &str) -> Option<Self> {
+        match reason {
+            "log_damaged" => Some(Self::Damaged),
+            "log_gone" => Some(Self::Gone),
+            _ => None,
+        }
+    }
+
+    /// The end of a sentence that says what is missing.
+    fn because(self) -> &'static str {
+        match self {
+            Self::Damaged => "what is on the disk is not what the build wrote",
+            Self::Gone => "its log was removed, or is older or more than is kept",
+        }
+    }
 }
 
 impl Reader<'_> {
@@ -181,7 +211,13 @@ impl Reader<'_> {
         self.catch_up()?;
         self.output.flush()?;
         if self.missing > 0 {
-            eprintln!("bdctl: warning: {} of output are missing", size(self.missing));
+            let missing = size(self.missing);
+            match self.loss {
+                Some(loss) => {
+                    eprintln!("bdctl: {missing} of output are missing: {}", loss.because())
+                }
+                None => eprintln!("bdctl: warning: {missing} of output are missing"),
+            }
         }
         if self.args.json {
             let [stdout, stderr] = &self.document;
@@ -208,7 +244,10 @@ impl Follower for Reader<'_> {
             Event::Stdout(bytes) => self.bytes(Stream::Stdout, bytes)?,
             Event::Stderr(bytes) => self.bytes(Stream::Stderr, bytes)?,
             Event::Build(build) => self.build = (**build).clone(),
-            Event::Lagged(lagged) => self.missing += lagged.to.saturating_sub(lagged.from),
+            Event::Lagged(lagged) => {
+                self.missing += lagged.to.saturating_sub(lagged.from);
+                self.loss = self.loss.or(Loss::of(&lagged.reason));
+            }
             Event::Done => return Ok(Next::Enough),
             Event::Current if self.args.follow => self.catch_up()?,
             Event::Current => return Ok(Next::Enough),

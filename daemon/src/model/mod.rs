@@ -8,6 +8,7 @@ pub mod digest;
 pub mod environment;
 pub mod ids;
 pub mod outcome;
+pub mod output_seal;
 pub mod plan;
 
 pub use action::{Action, ActionKey, EnvironmentPolicy, Inputs, LaneKey, Resources, TreeVersion};
@@ -16,4 +17,5 @@ pub use command::Command;
 pub use digest::Digest;
 pub use ids::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 pub use outcome::{AttemptResult, Exit, Outcome, OutcomeSource, Status};
+pub use output_seal::{OutputSeal, SealedSegment};
 pub use plan::{Join, NodeIndex, Plan, PlanError, PlanNode};

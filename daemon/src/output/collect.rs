@@ -1,76 +1,46 @@
-//! Deletes old logs. Knows nothing of executions but the names of their directories.
+//! Finds the logs that an earlier daemon left. Knows nothing of executions but the names of their
+//! directories.
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
+use std::time::SystemTime;
 
+use super::ended::EndedLog;
 use super::error::LogError;
+use crate::model::ExecutionId;
 
-/// The result of a collection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Collected {
-    /// Logs that were deleted.
-    pub logs: usize,
-    /// Bytes of their files.
-    pub bytes: u64,
-    /// Bytes of the files of all logs that are left.
-    pub left_bytes: u64,
-    /// Logs that should have been deleted and could not be; they are tried again next time.
-    pub failed: usize,
-}
-
-struct Found {
-    path: PathBuf,
-    bytes: u64,
-    /// When something was last written to it.
-    written: SystemTime,
-    kept: bool,
-}
-
-/// Deletes logs below `root` that are older than `max_age`, then the oldest until all together
-/// have at most `max_total_bytes`. Logs for whose directory name `keep` returns true stay, those
-/// being written; their bytes count.
+/// The ended logs below `root`. Directories with nothing in them are removed: there is no log of an
+/// execution that printed nothing. Those for which `is_live` returns true are somebody else's.
 ///
 /// # Errors
 ///
-/// When `root` can not be read. When it does not exist, there is nothing to delete.
-pub(super) fn collect(
+/// When `root` can not be read. When it does not exist, there are no logs.
+pub(super) fn scan(
     root: &Path,
-    max_total_bytes: u64,
-    max_age: Duration,
-    keep: &dyn Fn(&str) -> bool,
-) -> Result<Collected, LogError> {
+    is_live: &dyn Fn(ExecutionId) -> bool,
+) -> Result<Vec<EndedLog>, LogError> {
     let read = || LogError::io("read the logs in", root);
     let entries = match std::fs::read_dir(root) {
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Collected::default()),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(read())?,
     };
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(read())?;
-        let name = entry.file_name();
-        // One that can not be measured is being deleted, or is no log.
-        if let (Some(name), Ok((bytes, written))) = (name.to_str(), measure(&entry.path())) {
-            found.push(Found { path: entry.path(), bytes, written, kept: keep(name) });
-        }
-    }
-    found.sort_unstable_by_key(|log| log.written);
-    let mut collected =
-        Collected { left_bytes: found.iter().map(|log| log.bytes).sum(), ..Collected::default() };
-    let oldest = SystemTime::now().checked_sub(max_age).unwrap_or(SystemTime::UNIX_EPOCH);
-    for log in found.iter().filter(|log| !log.kept) {
-        if log.written >= oldest && collected.left_bytes <= max_total_bytes {
-            break;
-        }
-        if std::fs::remove_dir_all(&log.path).is_err() {
-            collected.failed += 1;
+        let Some(execution) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let path = entry.path();
+        // Only an empty directory can be removed so.
+        if is_live(execution) || std::fs::remove_dir(&path).is_ok() {
             continue;
         }
-        collected.logs += 1;
-        collected.bytes += log.bytes;
-        collected.left_bytes -= log.bytes;
+        // One that can not be measured is being removed, or is no log.
+        if let Ok((bytes, written)) = measure(&path) {
+            found.push(EndedLog { execution, bytes, written });
+        }
     }
-    Ok(collected)
+    Ok(found)
 }
 
 fn measure(dir: &Path) -> io::Result<(u64, SystemTime)> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::reader::Reader;
 use super::shared::SharedLog;
+use crate::model::OutputSeal;
 
 /// A log that is being written or has ended. Cloning it is cheap.
 #[derive(Clone, Debug)]
@@ -34,6 +35,12 @@ impl Log {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.shared.lock().finished
+    }
+
+    /// What it consists of, once it has ended; `None` also where it was opened from disk.
+    #[must_use]
+    pub fn seal(&self) -> Option<Arc<OutputSeal>> {
+        self.shared.lock().seal.clone()
     }
 
     /// Bytes of output that could not be written.

@@ -14,8 +14,12 @@
 //! pace, so one that never reads costs nothing and one that comes late gets everything from the
 //! first byte. Positions count the bytes of both streams, so that gaps show. [`OutputStore`] has
 //! the logs of all executions.
+//!
+//! A log that ends is sealed: what it consists of, with digests, which somebody else keeps. Opened by
+//! its seal, it gives nothing that was changed on disk, and says what is lost.
 
 mod collect;
+mod ended;
 mod error;
 mod limits;
 mod log;
@@ -23,6 +27,7 @@ mod open;
 mod output_store;
 mod reader;
 mod record;
+mod seal;
 mod segments;
 mod shared;
 mod writer;
@@ -34,11 +39,10 @@ mod oracle;
 #[cfg(test)]
 mod tests;
 
-pub use collect::Collected;
 pub use error::LogError;
 pub use limits::{LogLimits, Retention};
 pub use log::Log;
-pub use output_store::OutputStore;
+pub use output_store::{Collection, OutputStore};
 pub use reader::{FRAME_BYTES, GapReason, Next, Reader};
 pub use record::{HEADER_BYTES, RECORD_BYTES, StreamKind, header};
 pub use writer::Writer;

@@ -32,6 +32,10 @@ pub enum GapReason {
     LogCapped,
     /// It could not be written.
     LogUnwritable,
+    /// It is not on the disk any more as it was written.
+    LogDamaged,
+    /// Nothing of the log is there any more: it was too old to be kept, or was removed.
+    LogGone,
 }
 
 impl GapReason {
@@ -42,6 +46,8 @@ impl GapReason {
             Self::ReaderTooSlow => "reader_too_slow",
             Self::LogCapped => "log_capped",
             Self::LogUnwritable => "log_unwritable",
+            Self::LogDamaged => "log_damaged",
+            Self::LogGone => "log_gone",
         }
     }
 }
@@ -174,7 +180,10 @@ impl Reader {
     fn skip(&mut self, state: &mut LogState, to: u64, lost: bool) -> Next {
         let from = std::mem::replace(&mut self.position, to);
         state.segments.advance(self.id, to);
-        let reason = match (state.segments.take_overrun(self.id), lost) {
+        let overrun = state.segments.take_overrun(self.id);
+        let reason = match (overrun, lost) {
+            _ if state.missing.touches(from..to) && state.missing.all => GapReason::LogGone,
+            _ if state.missing.touches(from..to) => GapReason::LogDamaged,
             (true, _) => GapReason::ReaderTooSlow,
             (false, true) => GapReason::LogUnwritable,
             (false, false) => GapReason::LogCapped,
@@ -193,7 +202,10 @@ impl Reader {
                     OpenSegment { file, first: segment.first, offset: 0, at: segment.first }
                 }
                 Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                    self.shared.lock().segments.forget(segment.first);
+                    let mut state = self.shared.lock();
+                    if state.segments.forget(segment.first) {
+                        state.missing.ranges.push(segment.first..segment.end);
+                    }
                     return Ok(false);
                 }
                 Err(source) => return Err(failed()(source)),

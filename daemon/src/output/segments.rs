@@ -119,18 +119,18 @@ impl Segments {
         }
     }
 
-    /// Forgets a segment whose file is not there.
-    pub(super) fn forget(&mut self, first: u64) {
+    /// Forgets a segment whose file is not there. False when it was not to be there any more.
+    pub(super) fn forget(&mut self, first: u64) -> bool {
+        let before = self.list.len();
         self.list.retain(|segment| segment.first != first);
+        self.list.len() < before
     }
 
     /// Takes out the segments that may be removed: those outside of head and tail that every reader
     /// has passed, and, oldest first, those that slow readers need beyond the limit. The first part
     /// of the result may be overwritten; the second may still be open in a reader.
     pub(super) fn trim(&mut self, limits: &LogLimits) -> (Vec<Segment>, Vec<Segment>) {
-        let head = self.head(limits.kept_bytes / 4);
-        let head_bytes: u64 = self.list.range(..head).map(|segment| segment.bytes).sum();
-        let tail = self.tail(limits.kept_bytes.saturating_sub(head_bytes)).max(head);
+        let (head, tail) = self.head_and_tail(limits);
         let (mut free, mut forced) = (Vec::new(), Vec::new());
         let mut total = self.bytes();
         for middle in self.list.drain(head..tail).collect::<Vec<_>>() {
@@ -150,6 +150,19 @@ impl Segments {
         }
         self.list.make_contiguous().sort_unstable_by_key(|segment| segment.first);
         (free, forced)
+    }
+
+    /// The segments that stay when the log has ended and all its readers are gone.
+    pub(super) fn kept(&self, limits: &LogLimits) -> Vec<Segment> {
+        let (head, tail) = self.head_and_tail(limits);
+        self.list.range(..head).chain(self.list.range(tail..)).cloned().collect()
+    }
+
+    /// Number of segments that are kept at the start, and index of the first that is at the end.
+    fn head_and_tail(&self, limits: &LogLimits) -> (usize, usize) {
+        let head = self.head(limits.kept_bytes / 4);
+        let head_bytes: u64 = self.list.range(..head).map(|segment| segment.bytes).sum();
+        (head, self.tail(limits.kept_bytes.saturating_sub(head_bytes)).max(head))
     }
 
     /// Number of segments at the start that fit in `bytes`. Segments after a gap do not count, or a

@@ -1,5 +1,6 @@
 //! What the writer and the readers of one log share. Knows nothing of what either of them does.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::limits::LogLimits;
 use super::segments::{Segment, Segments};
+use crate::model::OutputSeal;
 
 #[derive(Debug)]
 pub(super) struct SharedLog {
@@ -29,6 +31,24 @@ pub(super) struct LogState {
     /// A reader waits for `more`. Cleared by the writer that wakes it, so that a fast writer wakes
     /// a reader once each time it has fallen asleep, and not for each record.
     pub(super) waiting: bool,
+    /// What the log consists of, once it has ended.
+    pub(super) seal: Option<Arc<OutputSeal>>,
+    pub(super) missing: Missing,
+}
+
+/// Positions that were sealed and whose output is no longer there.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    pub(super) ranges: Vec<Range<u64>>,
+    /// Nothing of the log is there.
+    pub(super) all: bool,
+}
+
+impl Missing {
+    /// Whether it has a position of this range.
+    pub(super) fn touches(&self, range: Range<u64>) -> bool {
+        self.ranges.iter().any(|lost| lost.start < range.end && range.start < lost.end)
+    }
 }
 
 impl SharedLog {

@@ -11,8 +11,10 @@ use super::error::LogError;
 use super::limits::LogLimits;
 use super::log::Log;
 use super::record::{HEADER_BYTES, RECORD_BYTES, StreamKind, header};
+use super::seal::seal;
 use super::segments::Segment;
 use super::shared::{LogState, SharedLog};
+use crate::model::OutputSeal;
 
 /// After a failed write, output is dropped for this long before the next attempt: a full disk
 /// must not cost the command a failing system call for each of its own.
@@ -28,6 +30,8 @@ pub struct Writer {
     shared: Arc<SharedLog>,
     /// The segment that is being written; none at the start, and after a failure.
     current: Option<CurrentSegment>,
+    /// The directory was created.
+    has_dir: bool,
     /// Position after everything that was appended.
     position: u64,
     /// The output just before was lost.
@@ -41,6 +45,8 @@ pub struct Writer {
 #[derive(Debug)]
 struct CurrentSegment {
     file: File,
+    /// Position of its first record.
+    first: u64,
     /// Bytes of whole records.
     bytes: u64,
     /// It still has the bytes of an older segment after them.
@@ -48,22 +54,22 @@ struct CurrentSegment {
 }
 
 impl Writer {
-    /// Creates the directory, private to the user, and a log without output in it.
+    /// A log without output. Its directory, private to the user, is created with the first output:
+    /// many commands print nothing.
     ///
     /// # Errors
     ///
-    /// When the directory can not be created or already exists.
+    /// When the directory already exists.
     pub fn create(dir: &Path, limits: LogLimits) -> Result<(Self, Log), LogError> {
-        std::fs::DirBuilder::new()
-            .recursive(false)
-            .mode(0o700)
-            .create(dir)
-            .map_err(LogError::io("create the log", dir))?;
+        if dir.symlink_metadata().is_ok() {
+            return Err(LogError::io("create the log", dir)(io::ErrorKind::AlreadyExists.into()));
+        }
         let shared = SharedLog::new(dir.to_owned(), limits, LogState::default());
         let log = Log::new(Arc::clone(&shared));
         let writer = Self {
             shared,
             current: None,
+            has_dir: false,
             position: 0,
             after_loss: false,
             retry: None,
@@ -87,13 +93,21 @@ impl Writer {
     pub fn finish(&mut self) {
         self.close();
         self.shared.remove(&std::mem::take(&mut self.spare));
-        let mut state = self.shared.lock();
-        if !state.finished {
-            state.finished = true;
-            state.waiting = false;
-            self.shared.trim_ended(state);
-            self.shared.more.notify_waiters();
+        if self.shared.lock().finished {
+            return;
         }
+        let seal = self.seal();
+        let mut state = self.shared.lock();
+        state.finished = true;
+        state.seal = Some(seal);
+        state.waiting = false;
+        self.shared.trim_ended(state);
+        self.shared.more.notify_waiters();
+    }
+
+    fn seal(&self) -> Arc<OutputSeal> {
+        let kept = self.shared.lock().segments.kept(&self.shared.limits);
+        Arc::new(seal(&self.shared.dir, &kept, self.position))
     }
 
     fn record(&mut self, kind: StreamKind, payload: &[u8]) -> Result<(), LogError> {
@@ -113,19 +127,22 @@ impl Writer {
         }
         current.bytes += whole;
         self.position += u64::from(len);
-        self.publish(current.bytes);
+        self.publish(&current);
         self.current = Some(current);
         self.retry = None;
         self.after_loss = false;
         Ok(())
     }
 
-    fn publish(&self, bytes: u64) {
+    fn publish(&self, current: &CurrentSegment) {
         let mut state = self.shared.lock();
         state.end = self.position;
-        let segment = state.segments.last_mut().expect("BUG: a segment is written");
-        segment.end = self.position;
-        segment.bytes = bytes;
+        // A reader that found its file removed has forgotten it.
+        if let Some(segment) = state.segments.last_mut().filter(|last| last.first == current.first)
+        {
+            segment.end = self.position;
+            segment.bytes = current.bytes;
+        }
         if std::mem::take(&mut state.waiting) {
             drop(state);
             self.shared.more.notify_waiters();
@@ -136,6 +153,11 @@ impl Writer {
     /// already, which saves the kernel finding and clearing new ones.
     fn next_segment(&mut self) -> Result<CurrentSegment, LogError> {
         self.close();
+        if !self.has_dir {
+            // With those above it: somebody may have removed them to make room.
+            create_private_dir(&self.shared.dir)?;
+            self.has_dir = true;
+        }
         let segment = Segment::new(self.position, self.after_loss);
         let path = segment.path(&self.shared.dir);
         let (mut free, forced) = self.shared.lock().segments.trim(&self.shared.limits);
@@ -153,8 +175,9 @@ impl Writer {
             .mode(0o600)
             .open(&path)
             .map_err(LogError::io("create", &path))?;
+        let first = segment.first;
         self.shared.lock().segments.push(segment);
-        Ok(CurrentSegment { file, bytes: 0, recycled })
+        Ok(CurrentSegment { file, first, bytes: 0, recycled })
     }
 
     /// Ends the current segment.
@@ -187,6 +210,12 @@ impl Writer {
             }
         }
     }
+}
+
+/// Creates a directory, and those above it, for the user only.
+pub(super) fn create_private_dir(dir: &Path) -> Result<(), LogError> {
+    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    created.map_err(LogError::io("create", dir))
 }
 
 impl Drop for Writer {

@@ -1,16 +1,14 @@
 //! Starts and stops attempts, and keeps their output. Knows nothing of why they run.
 
-use crate::model::{Action, AttemptId, AttemptResult, BuildId, ExecutionId, Exit};
+use crate::model::{Action, AttemptId, AttemptResult, BuildId, ExecutionId, Exit, OutputSeal};
 use crate::output::{self, OutputStore, Writer};
 use crate::process::{self, AttemptHandle, Launch, OutputSink, OutputStream, TerminalSize};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// Executions between two collections of old logs.
-const EXECUTIONS_BETWEEN_COLLECTIONS: u32 = 100;
 
 /// How long all output of an execution is kept for the client that asked for it, until that has
 /// begun to read.
@@ -39,7 +37,6 @@ pub(super) struct Attempts {
     running: HashMap<AttemptId, Attempt>,
     /// Pipes into builds that have not started.
     stdin: HashMap<BuildId, OwnedFd>,
-    until_collection: u32,
 }
 
 #[derive(Debug)]
@@ -69,6 +66,8 @@ pub(super) struct FinishedAttempt {
     pub(super) result: AttemptResult,
     /// Why output of it was lost, and how many bytes.
     pub(super) lost: Option<(String, u64)>,
+    /// What its output consists of.
+    pub(super) output: Option<Arc<OutputSeal>>,
 }
 
 /// Why an attempt could not be started.
@@ -84,13 +83,7 @@ enum StartError {
 
 impl Attempts {
     pub(super) fn new(settings: AttemptSettings, output: OutputStore) -> Self {
-        Self {
-            settings,
-            output,
-            running: HashMap::new(),
-            stdin: HashMap::new(),
-            until_collection: 0,
-        }
+        Self { settings, output, running: HashMap::new(), stdin: HashMap::new() }
     }
 
     /// Keeps the pipe that a build reads from until it starts.
@@ -138,7 +131,7 @@ impl Attempts {
         environment.retain(|(name, _)| name != "BD_BUILD" && name != CHANGED_FILES);
         environment.push(("BD_BUILD".into(), build.to_string().into()));
         if let Some(changed) = changed {
-            let list = self.output.dir(execution).join("changed");
+            let list = self.output.create_dir(execution)?.join("changed");
             write_list(&list, changed)
                 .map_err(|source| StartError::ChangedFiles { path: list.clone(), source })?;
             environment.push((CHANGED_FILES.into(), list.into()));
@@ -189,22 +182,17 @@ impl Attempts {
         tracing::info!(%execution, %attempt, %build, exit = ?result.exit, "end");
         // A log that could not be written can not say so itself later.
         let log = self.output.live(execution);
-        let lost = log.and_then(|log| Some((log.first_error()?, log.lost_bytes())));
-        Some(FinishedAttempt { execution, build, result, lost })
+        let lost = log.as_ref().and_then(|log| Some((log.first_error()?, log.lost_bytes())));
+        let output = log.and_then(|log| log.seal());
+        Some(FinishedAttempt { execution, build, result, lost, output })
     }
 
-    /// Nobody refers to an execution any more. Now and then old logs are collected.
-    pub(super) fn closed(&mut self, execution: ExecutionId) {
-        self.output.closed(execution);
-        if self.until_collection > 0 {
-            self.until_collection -= 1;
-            return;
-        }
-        self.until_collection = EXECUTIONS_BETWEEN_COLLECTIONS;
-        let output = self.output.clone();
+    /// Nobody refers to an execution any more. Logs that are not kept any longer are deleted.
+    pub(super) fn closed(&self, execution: ExecutionId) {
+        let Some(collection) = self.output.closed(execution) else { return };
         // Should there be no thread, the next collection does it.
         let _ = std::thread::Builder::new().name("collect".into()).spawn(move || {
-            if let Err(error) = output.collect() {
+            if let Err(error) = collection.run() {
                 tracing::warn!(%error, "old output was not collected");
             }
         });

@@ -1,7 +1,7 @@
 //! Writes into the history what becomes of builds, executions and attempts. Knows nothing of how
 //! they run.
 
-use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, ExecutionId, Phase};
+use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, ExecutionId, OutputSeal, Phase};
 use crate::store::StoreHandle;
 use std::collections::HashMap;
 use std::path::Path;
@@ -51,9 +51,16 @@ impl Recorder {
         }
     }
 
-    pub(super) fn ended(&self, attempt: AttemptId, execution: ExecutionId, result: &AttemptResult) {
+    /// Writes what became of an attempt; `output` is what its output consists of, where known.
+    pub(super) fn ended(
+        &self,
+        attempt: AttemptId,
+        execution: ExecutionId,
+        result: &AttemptResult,
+        output: Option<&OutputSeal>,
+    ) {
         if let Some(store) = &self.store {
-            store.put_result(attempt, execution, result);
+            store.put_result(attempt, execution, result, output);
         }
     }
 

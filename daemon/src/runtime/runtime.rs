@@ -81,8 +81,8 @@ impl Runtime {
 
     fn ended(&mut self, attempt: AttemptId, ended: AttemptEnd) -> Option<Input> {
         let finished = self.attempts.ended(attempt, ended)?;
-        let FinishedAttempt { execution, build, result, lost } = finished;
-        self.recorder.ended(attempt, execution, &result);
+        let FinishedAttempt { execution, build, result, lost, output } = finished;
+        self.recorder.ended(attempt, execution, &result, output.as_deref());
         let lost = lost.map(|(error, bytes)| {
             self.warnings.push(format!("output of {build} was lost: {error}"));
             format!("{bytes} bytes of its output were lost: {error}")

@@ -9,6 +9,7 @@ mod convert;
 mod failure;
 pub mod listen;
 mod locate;
+mod logs;
 mod memory;
 mod rpc;
 mod state;

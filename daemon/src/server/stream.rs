@@ -199,7 +199,7 @@ impl<'a> Output<'a> {
         if !started {
             return;
         }
-        self.source = match self.server.parts.output.open(execution).await {
+        self.source = match self.server.open_log(execution).await {
             Some(log) => OutputSource::Open(log.reader(self.from)),
             None => OutputSource::Done,
         };

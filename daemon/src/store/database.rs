@@ -3,8 +3,10 @@
 use super::error::{StoreError, Warning};
 use super::frame::{FrameError, decode, encode};
 use super::leftovers;
+use super::output_record::OutputRecord;
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
 use super::snapshots::Snapshots;
+use crate::model::{ExecutionId, OutputSeal};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -151,6 +153,27 @@ impl Database {
     pub(super) fn put_execution(&self, record: &ExecutionRecord) -> Result<(), StoreError> {
         self.executions.insert(record.id.to_be_bytes(), encode(record))?;
         Ok(())
+    }
+
+    /// Adds its output to an execution. One that is not there has nothing to add to.
+    pub(super) fn put_output(
+        &self,
+        execution: ExecutionId,
+        output: OutputRecord,
+    ) -> Result<(), StoreError> {
+        let Some(found) = self.execution(execution)? else { return Ok(()) };
+        self.put_execution(&ExecutionRecord { output: Some(output), ..found })
+    }
+
+    /// What the output of an execution consists of.
+    pub(super) fn seal(&self, execution: ExecutionId) -> Option<OutputSeal> {
+        self.execution(execution).ok()??.output?.into_seal()
+    }
+
+    /// An execution; a damaged one is none.
+    fn execution(&self, execution: ExecutionId) -> Result<Option<ExecutionRecord>, StoreError> {
+        let value = self.executions.get(execution.0.to_be_bytes())?;
+        Ok(value.and_then(|value| decode(&value).ok()))
     }
 
     pub(super) fn put_attempt(&self, record: &AttemptRecord) -> Result<(), StoreError> {

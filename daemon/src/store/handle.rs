@@ -1,12 +1,13 @@
 //! The way to the store's thread. Writes are put into a queue and never waited for.
 
 use super::history_reader::HistoryReader;
+use super::output_record::OutputRecord;
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord, Raw};
 use super::recovery::Recovered;
 use super::request::StoreRequest;
 use super::snapshots_handle::SnapshotsHandle;
 use super::worker;
-use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, ExecutionId};
+use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, ExecutionId, OutputSeal};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -63,13 +64,23 @@ impl StoreHandle {
             build: build.0,
             root: Raw::from_path(root),
             started_ms,
+            output: None,
         }));
         self.send(StoreRequest::PutAttempt(AttemptRecord::of(attempt, execution, None)));
     }
 
-    /// Writes the result of an attempt.
-    pub fn put_result(&self, attempt: AttemptId, execution: ExecutionId, result: &AttemptResult) {
+    /// Writes the result of an attempt, and what its output consists of if that is known.
+    pub fn put_result(
+        &self,
+        attempt: AttemptId,
+        execution: ExecutionId,
+        result: &AttemptResult,
+        output: Option<&OutputSeal>,
+    ) {
         self.send(StoreRequest::PutAttempt(AttemptRecord::of(attempt, execution, Some(result))));
+        if let Some(seal) = output {
+            self.send(StoreRequest::PutOutput(execution, OutputRecord::of(seal)));
+        }
     }
 
     /// Reads builds of the past, from any thread.

@@ -4,7 +4,7 @@
 use super::history_scope::HistoryScope;
 use super::query::{HistoryError, HistoryQuery};
 use super::request::StoreRequest;
-use crate::model::{BuildId, BuildView};
+use crate::model::{BuildId, BuildView, ExecutionId, OutputSeal};
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -45,6 +45,20 @@ impl HistoryReader {
         to: BuildId,
     ) -> Result<Vec<BuildView>, HistoryError> {
         self.query(HistoryQuery::Between(from, to)).await
+    }
+
+    /// What the output of an execution consists of; `None` when it has not ended, or was recorded
+    /// by a daemon that did not know yet.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    pub async fn seal(&self, execution: ExecutionId) -> Result<Option<OutputSeal>, HistoryError> {
+        let (reply, found) = oneshot::channel();
+        self.requests
+            .send(StoreRequest::FindSeal(execution, reply))
+            .map_err(|_| HistoryError::Stopping)?;
+        found.await.map_err(|_| HistoryError::Stopping)?
     }
 
     async fn query(&self, query: HistoryQuery) -> Result<Vec<BuildView>, HistoryError> {

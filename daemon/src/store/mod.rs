@@ -12,6 +12,7 @@ mod handle;
 mod history_reader;
 mod history_scope;
 mod leftovers;
+mod output_record;
 mod query;
 mod record;
 mod recovery;

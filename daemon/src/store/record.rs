@@ -2,6 +2,7 @@
 //! Fields may be added with a default; a change of meaning needs a new version of the layout.
 
 use super::history_scope::HistoryScope;
+use super::output_record::OutputRecord;
 use crate::model::{
     AttemptId, AttemptResult, BuildId, BuildView, Command, ExecutionId, Exit, JoinReason, Outcome,
     OutcomeSource, Phase, Priority, Status, WaitReason,
@@ -67,6 +68,9 @@ pub(super) struct ExecutionRecord {
     pub(super) build: u64,
     pub(super) root: Raw,
     pub(super) started_ms: u64,
+    /// Its output. Absent until it ends, and in what was written before it was recorded.
+    #[serde(default)]
+    pub(super) output: Option<OutputRecord>,
 }
 
 /// An attempt; without a result until it ends, and for good when the daemon was killed first.

@@ -118,6 +118,9 @@ impl<'a> StoreWorker<'a> {
             }
             StoreRequest::PutExecution(record) => writable.map(|db| db.put_execution(&record)),
             StoreRequest::PutAttempt(record) => writable.map(|db| db.put_attempt(&record)),
+            StoreRequest::PutOutput(execution, output) => {
+                writable.map(|db| db.put_output(execution, output))
+            }
             StoreRequest::PutSnapshot(root, snapshot) => {
                 writable.map(|db| db.snapshots.put(&root, &snapshot))
             }
@@ -129,6 +132,11 @@ impl<'a> StoreWorker<'a> {
                 let found = database.map(|db| query.run(db)).ok_or(HistoryError::Unavailable);
                 // A reader that has gone away needs no answer.
                 let _ = reply.send(found);
+                return;
+            }
+            StoreRequest::FindSeal(execution, reply) => {
+                let found = database.map(|db| db.seal(execution));
+                let _ = reply.send(found.ok_or(HistoryError::Unavailable));
                 return;
             }
             StoreRequest::LoadSnapshot(root, reply) => {

@@ -104,6 +104,75 @@ fn damages() -> [(&'static str, Damage); 7] {
 }
 
 #[test]
+fn output_that_is_lost_or_changed_on_disk_is_never_shown_as_if_it_were_whole() {
+    let damages: [(&str, Damage, &str); 6] = [
+        ("emptied", |log, _| fs::write(log, "").expect("a cut"), "what is on the disk"),
+        (
+            "cut in half",
+            |log, _| {
+                let length = fs::metadata(log).expect("its length").len();
+                let file = fs::File::options().write(true).open(log).expect("a file");
+                file.set_len(length / 2).expect("a cut");
+            },
+            "what is on the disk",
+        ),
+        (
+            "zeroed",
+            |log, _| {
+                let length = fs::read(log).expect("its bytes").len();
+                fs::write(log, vec![0; length]).expect("zeros");
+            },
+            "what is on the disk",
+        ),
+        (
+            "a bit of it flipped",
+            |log, rng| {
+                let mut bytes = fs::read(log).expect("its bytes");
+                let at = usize::try_from(rng.below(bytes.len() as u64)).expect("small");
+                bytes[at] ^= 1 << rng.below(8);
+                fs::write(log, bytes).expect("new bytes");
+            },
+            "what is on the disk",
+        ),
+        ("gone", |log, _| fs::remove_file(log).expect("a removal"), "what is on the disk"),
+        (
+            "gone with its directory",
+            |log, _| fs::remove_dir_all(log.parent().expect("a directory")).expect("a removal"),
+            "its log was removed",
+        ),
+    ];
+    let mut rng = Rng::new(12);
+    let sandbox = Sandbox::new();
+    let output = sandbox.home().join("state/output");
+    for (what, damage, said) in damages {
+        let id = sandbox.detach(&["--", "sh", "-c", "seq 1 2000; echo the-end"]);
+        let _ = sandbox.ended(&id);
+        // Asked of the daemon that ran it, and of one that knows it from its store only.
+        let _ = sandbox.ok(&["daemon", "stop"]);
+        let whole = sandbox.ok(&["logs", &id]);
+        assert!(whole.ends_with("2000\nthe-end\n"), "{what}: {whole}");
+        let log = files(&output).pop().expect("a log");
+        damage(&log, &mut rng);
+        for restarted in [false, true] {
+            if restarted {
+                let _ = sandbox.ok(&["daemon", "stop"]);
+            }
+            let found = sandbox.run(&["logs", &id]);
+            let stderr = String::from_utf8_lossy(&found.stderr);
+            assert_eq!(found.status.code(), Some(125), "{what}: {found:?}");
+            assert!(found.stdout.is_empty(), "{what}: {found:?}");
+            assert!(stderr.contains("of output are missing") && stderr.contains(said), "{stderr}");
+        }
+    }
+    // What printed nothing has lost nothing.
+    let id = sandbox.detach(&["--", "true"]);
+    let _ = sandbox.ended(&id);
+    assert_eq!(sandbox.ok(&["logs", &id]), "");
+    let _ = sandbox.ok(&["daemon", "stop"]);
+    assert_eq!(sandbox.ok(&["logs", &id]), "");
+}
+
+#[test]
 fn a_secret_in_the_environment_is_written_nowhere() {
     const SECRET: &str = "s3cret-canary-0f9d2c";
     let sandbox = Sandbox::new();
