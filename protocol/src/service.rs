@@ -75,6 +75,9 @@ pub struct HistoryQuery {
     /// were absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<WorkspaceLocator>,
+    /// Only those older than this one: where an answer ended, for what did not fit in it.
+    #[serde(default)]
+    pub before: Option<String>,
 }
 
 /// The daemon process.

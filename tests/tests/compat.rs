@@ -299,6 +299,7 @@ fn requests_are_read_by_later_daemons() {
                     limit: Some(7),
                     under: Some("/home/me".into()),
                     workspace: None,
+                    before: None,
                 },
             },
         ),

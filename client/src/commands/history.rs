@@ -32,12 +32,18 @@ pub(crate) struct HistoryArgs {
     pub(crate) json: bool,
 }
 
+/// So many builds are one answer, however long their commands and lists of files are.
+const CERTAIN_TO_FIT: u32 = 50;
+
 pub(super) fn run(args: &HistoryArgs, caller: &Caller) -> Result<u8, CommandError> {
     let client = caller.client(StartPolicy::IfNeeded)?;
     let under = args.under.as_deref().map(request::directory).transpose()?;
-    let limit = args.limit.or(args.all.then_some(HISTORY_MAX));
-    let found =
-        client.history(HistoryQuery { limit, under: under.map(Into::into), workspace: None })?;
+    let limit = args.limit.or(args.all.then_some(u32::MAX));
+    let query = HistoryQuery { limit, under: under.map(Into::into), workspace: None, before: None };
+    let found = match limit {
+        Some(limit) if limit > CERTAIN_TO_FIT => in_pages(&client, query, limit)?,
+        _ => client.history(query)?,
+    };
     if args.json {
         print(&document("bd.history/1", &Builds { builds: &found }))?;
     } else if found.is_empty() {
@@ -50,11 +56,35 @@ pub(super) fn run(args: &HistoryArgs, caller: &Caller) -> Result<u8, CommandErro
     Ok(0)
 }
 
+/// As many builds as are wanted, by as many answers as it takes: one holds only what fits.
+fn in_pages(client: &Client, query: HistoryQuery, limit: u32) -> Result<Vec<Build>, CommandError> {
+    let most = limit as usize;
+    let mut found: Vec<Build> = Vec::new();
+    loop {
+        let left = u32::try_from(most - found.len()).unwrap_or(u32::MAX);
+        let before = found.last().map(|oldest| oldest.id.clone());
+        let page = client.history(HistoryQuery {
+            limit: Some(left.min(HISTORY_MAX)),
+            before: before.clone(),
+            ..query.clone()
+        })?;
+        let Some(first) = page.first() else { return Ok(found) };
+        if before.is_some_and(|before| first.id >= before) {
+            eprintln!("bdctl: warning: this daemon lists no more builds; there may be older ones");
+            return Ok(found);
+        }
+        found.extend(page);
+        if found.len() >= most {
+            return Ok(found);
+        }
+    }
+}
+
 /// The newest build of the workspace that this directory is in; with `all`, of any.
 pub(super) fn newest(client: &Client, all: bool) -> Result<Build, CommandError> {
     let here = request::directory(Path::new("."))?;
     let workspace = (!all).then(|| workspace_at(here));
-    let query = HistoryQuery { limit: Some(1), under: None, workspace };
+    let query = HistoryQuery { limit: Some(1), under: None, workspace, before: None };
     let newest = client.history(query)?.into_iter().next();
     newest.ok_or(if all { CommandError::NoBuild } else { CommandError::NoBuildHere })
 }

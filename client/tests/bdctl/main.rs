@@ -7,6 +7,8 @@ mod fake;
 mod lifecycle;
 mod run;
 
+use bd_protocol::Build;
+use bd_protocol::service::{BdRequest, BdResponse};
 use fake::{Fake, Place, Script, build};
 use serde_json::Value;
 use std::process::Output;
@@ -39,6 +41,39 @@ fn queries_print_one_document_each() {
     assert_eq!(explain["build"]["execution"], "e1");
 }
 
+/// A daemon with builds `b09` to `b00`, of which four fit one answer; one that is old does not know
+/// how to go on.
+fn history(old: bool) -> Script {
+    let answer = move |request| {
+        let BdRequest::History { query } = request else { panic!("{request:?}") };
+        let before = query.before.filter(|_| !old);
+        let ids = (0..10).rev().map(|number| format!("b0{number}"));
+        let older = ids.filter(|id| before.as_ref().is_none_or(|before| id < before));
+        let fit = older.take(4.min(query.limit.unwrap_or(20) as usize));
+        let builds = fit.map(|id| Build { id, ..build(Some((Some(0), None))) });
+        Ok(BdResponse::History(Ok(builds.collect())))
+    };
+    Script { answer: std::sync::Arc::new(answer), ..Script::default() }
+}
+
+#[test]
+fn a_history_that_does_not_fit_one_answer_is_listed_whole() {
+    for (old, args, last) in [
+        (false, &["history", "--all", "--json"][..], "b00"),
+        (false, &["history", "--limit", "60", "--json"], "b00"),
+        (true, &["history", "--all", "--json"], "b06"),
+    ] {
+        let place = Place::new();
+        let _fake = Fake::start(&place, history(old));
+        let output = place.run(args);
+        let listed = document(&output);
+        let ids: Vec<_> = listed["builds"].as_array().unwrap().iter().map(|b| &b["id"]).collect();
+        assert!(ids.is_sorted_by(|a, b| a.as_str() > b.as_str()), "{ids:?}");
+        assert_eq!((ids[0], ids[ids.len() - 1]), (&"b09".into(), &last.into()), "{ids:?}");
+        assert_eq!(stderr(&output).contains("there may be older ones"), old, "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn what_is_piped_has_no_escapes_and_names_what_ran() {
     let place = Place::new();
@@ -64,6 +99,29 @@ fn a_failure_of_the_daemon_is_125_with_its_hint() {
     let output = place.run(&["wait", "x"]);
     assert_eq!(output.status.code(), Some(125));
     assert_eq!(stderr(&output), "bdctl: there is no build x\nhint: see history\n");
+}
+
+#[test]
+fn output_that_was_lost_since_is_125_and_what_was_left_out_is_not() {
+    use bd_protocol::events::{Kind, Lagged};
+    for (reason, code, words) in [
+        ("log_capped", 0, "warning: 2.0 KiB of output are missing\n"),
+        ("log_damaged", 125, "2.0 KiB of output are missing: what is on the disk"),
+        ("log_gone", 125, "2.0 KiB of output are missing: its log was removed"),
+    ] {
+        let place = Place::new();
+        let events = move |_, events: &mut fake::Events| {
+            let lagged = Lagged { from: 0, to: 2048, reason: reason.into() };
+            events.record(Kind::Lagged, 0, &serde_json::to_vec(&lagged).unwrap());
+            events.record(Kind::Stdout, 2048, b"rest\n");
+            events.end(Some(0), None);
+        };
+        let script = Script { events: std::sync::Arc::new(events), ..Script::default() };
+        let _fake = Fake::start(&place, script);
+        let output = place.run(&["logs", "b1"]);
+        assert_eq!((output.status.code(), &*output.stdout), (Some(code), &b"rest\n"[..]));
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
 }
 
 #[test]

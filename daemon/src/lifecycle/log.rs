@@ -1,13 +1,10 @@
-//! The daemon's own log: one file a day, kept for a week. Panics go there too.
+//! The daemon's own log: what goes into it, and in which form. Panics go there too.
 
+use super::log_file::LogFile;
 use bd_protocol::rendezvous::Home;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
-
-/// Daily files that are kept.
-const FILES: usize = 7;
 
 /// The log could not be created. Reads as the end of "failed to …".
 #[derive(Debug, thiserror::Error)]
@@ -15,8 +12,8 @@ const FILES: usize = 7;
 pub struct LogFileError {
     /// Directory of the logs.
     dir: PathBuf,
-    /// What went wrong, with the system's error as its source.
-    source: InitError,
+    /// What went wrong.
+    source: io::Error,
 }
 
 /// Opens the log. `BD_LOG` filters it, in the syntax of `tracing_subscriber`'s `EnvFilter`;
@@ -26,12 +23,7 @@ pub struct LogFileError {
 ///
 /// When the file can not be created.
 pub(super) fn open(home: &Home) -> Result<(), LogFileError> {
-    let file = RollingFileAppender::builder()
-        .rotation(Rotation::DAILY)
-        .filename_prefix("bdd")
-        .filename_suffix("log")
-        .max_log_files(FILES)
-        .build(home.log_dir())
+    let file = LogFile::open(home.log_dir())
         .map_err(|source| LogFileError { dir: home.log_dir().to_path_buf(), source })?;
     let filter = EnvFilter::try_from_env("BD_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,tarpc=warn,sled=warn"));

@@ -6,6 +6,7 @@ mod config_error;
 mod daemon_mark;
 mod lock;
 mod log;
+mod log_file;
 mod run;
 mod start_error;
 

@@ -130,10 +130,10 @@ mod tests {
         };
         recorder.build(&workers(2));
         recorder.build(&workers(1));
-        let stored = history.newest(9, HistoryScope::All).await.expect("a history");
+        let stored = history.newest(9, HistoryScope::All, None).await.expect("a history");
         let Phase::Waiting(_) = stored[0].phase else { panic!("{stored:?}") };
         recorder.build(&view(Phase::Running { started_ms: 5 }));
-        let stored = history.newest(9, HistoryScope::All).await.expect("a history");
+        let stored = history.newest(9, HistoryScope::All, None).await.expect("a history");
         assert_eq!(stored[0].phase, Phase::Running { started_ms: 5 });
         let store = recorder.finish().expect("the store, once");
         assert!(recorder.finish().is_none());

@@ -8,6 +8,7 @@ use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
 use super::snapshots::Snapshots;
 use crate::model::{ExecutionId, OutputSeal};
 use std::fs;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -183,7 +184,17 @@ impl Database {
 
     /// Builds, newest first. A damaged one is left out: there is nothing to show of it.
     pub(super) fn builds(&self) -> impl Iterator<Item = BuildRecord> {
-        self.builds.iter().rev().filter_map(|pair| decode(&pair.ok()?.1).ok())
+        self.builds_before(None)
+    }
+
+    /// The same, only those with smaller ids than this.
+    pub(super) fn builds_before(
+        &self,
+        before: Option<u64>,
+    ) -> impl Iterator<Item = BuildRecord> + use<> {
+        let end = before.map_or(Bound::Unbounded, |id| Bound::Excluded(id.to_be_bytes()));
+        let range = self.builds.range::<[u8; 8], _>((Bound::Unbounded, end));
+        range.rev().filter_map(|pair| decode(&pair.ok()?.1).ok())
     }
 
     /// The builds whose ids lie in this inclusive range, newest first.

@@ -20,7 +20,8 @@ impl HistoryReader {
     }
 
     /// The newest builds, newest first, at most `limit`; where a directory is given, only those
-    /// that ran in it or below it. Includes everything written before the call.
+    /// that ran in it or below it, and only those older than `before`, if that is given. Includes
+    /// everything written before the call.
     ///
     /// # Errors
     ///
@@ -29,8 +30,9 @@ impl HistoryReader {
         &self,
         limit: usize,
         scope: HistoryScope,
+        before: Option<BuildId>,
     ) -> Result<Vec<BuildView>, HistoryError> {
-        self.query(HistoryQuery::Newest { limit, scope }).await
+        self.query(HistoryQuery::Newest { limit, scope, before }).await
     }
 
     /// The builds whose ids lie in this inclusive range, newest first, at most two: one is the

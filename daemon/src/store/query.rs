@@ -14,6 +14,8 @@ pub(super) enum HistoryQuery {
         limit: usize,
         /// Where they ran.
         scope: HistoryScope,
+        /// Only older ones than this.
+        before: Option<BuildId>,
     },
     /// Those whose ids lie in this inclusive range, at most two: one is the answer, two are too
     /// many.
@@ -34,8 +36,8 @@ pub enum HistoryError {
 impl HistoryQuery {
     pub(super) fn run(&self, database: &Database) -> Vec<BuildView> {
         match self {
-            Self::Newest { limit, scope } => database
-                .builds()
+            Self::Newest { limit, scope, before } => database
+                .builds_before(before.map(|build| build.0))
                 .filter(|record| record.is_in(scope))
                 .take(*limit)
                 .map(BuildRecord::into_view)

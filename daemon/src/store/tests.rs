@@ -29,7 +29,7 @@ async fn a_build_that_a_killed_daemon_left_is_interrupted() {
     let recovered = receive.recv().expect("recovered");
     assert_eq!((recovered.unclean, recovered.interrupted, recovered.last_id), (true, 1, 2));
     assert!(recovered.warning.is_none(), "{recovered:?}");
-    let found = store.history().newest(9, HistoryScope::All).await.expect("history");
+    let found = store.history().newest(9, HistoryScope::All, None).await.expect("history");
     let [newest, oldest] = &found[..] else { panic!("two builds: {found:?}") };
     assert_eq!(newest.outcome().map(|outcome| outcome.status), Some(Status::Interrupted));
     assert_eq!(oldest, &ended(1));
@@ -44,7 +44,12 @@ async fn a_reader_finds_what_was_written_before() {
     for id in 1..=5 {
         store.put_build(&ended(id));
     }
-    assert_eq!(reader.newest(2, HistoryScope::All).await, Ok(vec![ended(5), ended(4)]));
+    assert_eq!(reader.newest(2, HistoryScope::All, None).await, Ok(vec![ended(5), ended(4)]));
+    assert_eq!(
+        reader.newest(2, HistoryScope::All, Some(BuildId(3))).await,
+        Ok(vec![ended(2), ended(1)])
+    );
+    assert_eq!(reader.newest(2, HistoryScope::All, Some(BuildId(1))).await, Ok(vec![]));
     assert_eq!(reader.between(BuildId(2), BuildId(2)).await, Ok(vec![ended(2)]));
     assert_eq!(reader.between(BuildId(1), BuildId(4)).await.map(|found| found.len()), Ok(2));
     assert!(store.close(), "closed in time");
@@ -56,7 +61,7 @@ async fn a_reader_neither_keeps_a_store_open_nor_waits_for_one_that_is_closed() 
     let store = open(dir.path());
     let reader = store.history();
     assert!(store.close(), "closed in time");
-    assert_eq!(reader.newest(9, HistoryScope::All).await, Err(HistoryError::Stopping));
+    assert_eq!(reader.newest(9, HistoryScope::All, None).await, Err(HistoryError::Stopping));
     assert_eq!(reader.between(BuildId(1), BuildId(2)).await, Err(HistoryError::Stopping));
 }
 
@@ -69,7 +74,10 @@ async fn a_store_that_does_not_open_is_unavailable_and_says_why() {
     let store = StoreHandle::open(file.join("store"), 99, move |recovered| {
         send.send(recovered).expect("the test receives");
     });
-    assert_eq!(store.history().newest(9, HistoryScope::All).await, Err(HistoryError::Unavailable));
+    assert_eq!(
+        store.history().newest(9, HistoryScope::All, None).await,
+        Err(HistoryError::Unavailable)
+    );
     let warning = receive.recv().expect("recovered").warning.expect("a warning").to_string();
     let path = file.join("store").display().to_string();
     assert!(warning.starts_with("there is no history: failed to "), "{warning}");

@@ -1,5 +1,7 @@
 //! `History`: lists builds, newest first.
 
+use crate::model::BuildId;
+use crate::server::builds::FindBuildError;
 use crate::server::state::Server;
 use crate::server::{convert, locate};
 use crate::store::HistoryScope;
@@ -20,7 +22,11 @@ pub(super) async fn history(server: &Server, query: HistoryQuery) -> Result<Vec<
         (None, Some(dir)) => HistoryScope::Under(PathBuf::from(dir.0)),
         (None, None) => HistoryScope::All,
     };
-    let stored = server.parts.history.newest(limit as usize, scope).await?;
-    // Older ones that do not fit can only be reached with `under`.
+    let before = query.before.map(|id| match BuildId::range(&id) {
+        Some((first, _)) => Ok(first),
+        None => Err(FindBuildError::Unknown(id)),
+    });
+    let stored = server.parts.history.newest(limit as usize, scope, before.transpose()?).await?;
+    // Whoever wants those that do not fit asks for what is before the last.
     Ok(convert::listed(stored.iter()).0)
 }
