@@ -2,7 +2,7 @@
 
 use super::Command;
 use super::digest::{Digest, FieldHasher};
-use super::environment::matters;
+use super::environment::{Weight, weight};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -85,10 +85,26 @@ impl ActionKey {
 }
 
 impl EnvironmentPolicy {
-    /// Whether two runs that differ in this variable only are different actions.
+    /// Whether two runs that differ in this variable only can be different actions.
     #[must_use]
     pub fn counts(&self, name: &OsStr) -> bool {
-        matters(name) && !self.ignored.iter().any(|ignored| name == OsStr::new(ignored))
+        self.weight(name) != Weight::Nothing
+    }
+
+    fn weight(&self, name: &OsStr) -> Weight {
+        let ignored = self.ignored.iter().any(|ignored| name == OsStr::new(ignored));
+        if ignored { Weight::Nothing } else { weight(name) }
+    }
+
+    /// What counts of this variable with this value; `None` if nothing does. One that is set to
+    /// nothing is neither one that is not set nor one that is set to something.
+    fn counted<'a>(&self, name: &OsStr, value: &'a OsStr) -> Option<&'a OsStr> {
+        match self.weight(name) {
+            Weight::Value => Some(value),
+            Weight::Presence if value.is_empty() => Some(value),
+            Weight::Presence => Some(OsStr::new("set")),
+            Weight::Nothing => None,
+        }
     }
 }
 
@@ -122,8 +138,11 @@ impl Action {
         for argument in &command.argv {
             hasher.field(argument.as_bytes());
         }
-        let mut environment: Vec<_> =
-            command.environment.iter().filter(|(name, _)| self.environment.counts(name)).collect();
+        let mut environment: Vec<_> = command
+            .environment
+            .iter()
+            .filter_map(|(name, value)| Some((name, self.environment.counted(name, value)?)))
+            .collect();
         environment.sort();
         for (name, value) in environment {
             hasher.field(name.as_bytes()).field(value.as_bytes());
@@ -176,6 +195,8 @@ mod tests {
             with(&|c| c.root = "/".into()),
             with(&|c| c.environment.push(("RUSTFLAGS".into(), "-O".into()))),
             with(&|c| c.environment[0].1 = "/usr/bin".into()),
+            with(&|c| c.environment.push(("DISPLAY".into(), ":0".into()))),
+            with(&|c| c.environment.push(("DISPLAY".into(), "".into()))),
             with(&|c| c.umask = Some(0o77)),
             with(&|c| {
                 c.program = Some(Program { path: "/bin/cargo".into(), signature: [1, 2, 3] });
@@ -189,6 +210,8 @@ mod tests {
             assert!(!different[..at].contains(digest), "change {at} made no difference");
         }
         assert_eq!(base.identity(), with(&|c| c.environment.push(("TERM".into(), "x".into()))));
+        let display = |at: &str| with(&|c| c.environment.push(("DISPLAY".into(), at.into())));
+        assert_eq!(display(":0"), display(":1"));
     }
 
     #[test]
