@@ -141,7 +141,11 @@ impl Action {
         let mut environment: Vec<_> = command
             .environment
             .iter()
-            .filter_map(|(name, value)| Some((name, self.environment.counted(name, value)?)))
+            .filter_map(|(name, value)| {
+                let value = if name == "PATH" { command.search_path.as_ref() } else { None }
+                    .unwrap_or(value);
+                Some((name, self.environment.counted(name, value)?))
+            })
             .collect();
         environment.sort();
         for (name, value) in environment {
@@ -195,6 +199,7 @@ mod tests {
             with(&|c| c.root = "/".into()),
             with(&|c| c.environment.push(("RUSTFLAGS".into(), "-O".into()))),
             with(&|c| c.environment[0].1 = "/usr/bin".into()),
+            with(&|c| c.search_path = Some("/usr/local/bin".into())),
             with(&|c| c.environment.push(("DISPLAY".into(), ":0".into()))),
             with(&|c| c.environment.push(("DISPLAY".into(), "".into()))),
             with(&|c| c.umask = Some(0o77)),
@@ -210,8 +215,20 @@ mod tests {
             assert!(!different[..at].contains(digest), "change {at} made no difference");
         }
         assert_eq!(base.identity(), with(&|c| c.environment.push(("TERM".into(), "x".into()))));
+        assert_eq!(base.identity(), with(&|c| c.search_path = Some("/bin".into())));
         let display = |at: &str| with(&|c| c.environment.push(("DISPLAY".into(), at.into())));
         assert_eq!(display(":0"), display(":1"));
+    }
+
+    #[test]
+    fn of_two_search_paths_it_counts_what_they_come_to() {
+        let identity = |path: &str| {
+            let mut command = command(&["make"]);
+            command.environment[0].1 = path.into();
+            command.search_path = Some("/bin".into());
+            Action::of_command(command).identity()
+        };
+        assert_eq!(identity("/bin:/bin"), identity("/bin"));
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub struct Command {
     /// What `argv[0]` was found to be, and its stat signature: another compiler at the same path
     /// is another action. `None` where it was not found.
     pub program: Option<Program>,
+    /// What counts of `PATH`: the directories that it comes to. `None` where nobody has looked, or
+    /// there is none; then it counts as it is.
+    pub search_path: Option<OsString>,
 }
 
 /// The file that a command's first word names.
@@ -80,6 +83,7 @@ pub(crate) mod tests {
             tty: None,
             root: "/ws".into(),
             program: None,
+            search_path: None,
         }
     }
 

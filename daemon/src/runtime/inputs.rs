@@ -170,6 +170,7 @@ mod tests {
                 tty: None,
                 root,
                 program: None,
+                search_path: None,
             };
             Action { inputs, ..Action::of_command(command) }
         }

@@ -97,6 +97,7 @@ mod tests {
             tty: None,
             root: "/ws".into(),
             program: None,
+            search_path: None,
         };
         BuildView {
             id: BuildId(1),

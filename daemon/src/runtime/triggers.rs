@@ -252,6 +252,7 @@ fn submission(root: &Path, run: &[String]) -> Submission {
         tty: None,
         root: root.to_path_buf(),
         program: None,
+        search_path: None,
     };
     Submission {
         client: NOBODY,

@@ -12,6 +12,7 @@ mod locate;
 mod logs;
 mod memory;
 mod rpc;
+mod search_path;
 mod state;
 mod stdin;
 mod stream;

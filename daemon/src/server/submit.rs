@@ -5,7 +5,7 @@ use crate::drivers;
 use crate::engine::Submission;
 use crate::model::command::Program;
 use crate::model::{Action, BuildId, ClientId, Command, Join, JoinReason, Plan};
-use crate::server::{convert, locate};
+use crate::server::{convert, locate, search_path};
 use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
 use bd_protocol::{OsText, Priority, Session};
 use std::collections::BTreeMap;
@@ -102,6 +102,7 @@ fn command(asked: Submit) -> Result<Command, SubmitError> {
     let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
     Ok(Command {
         program: program(&argv[0], path, &cwd),
+        search_path: path.map(search_path::counted),
         root: locate::root(&locate::real(&cwd), home.as_deref()),
         argv,
         cwd,
@@ -137,7 +138,7 @@ fn program(word: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Option<Program> {
         vec![cwd.join(word)]
     } else {
         std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH)))
-            .map(|dir| cwd.join(dir).join(word))
+            .map(|dir| cwd.join(search_path::lasting(&dir).unwrap_or(dir)).join(word))
             .collect()
     };
     candidates.into_iter().find_map(|path| {

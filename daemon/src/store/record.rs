@@ -292,6 +292,7 @@ impl BuildRecord {
             tty: None,
             root: self.root.into_os().into(),
             program: None,
+            search_path: None,
         };
         BuildView {
             id: BuildId(self.id),

@@ -68,18 +68,23 @@ fn what_can_change_the_result_is_not_shared_and_what_cannot_is() {
     let first = sandbox.spawn(sandbox.bdctl(base));
     sandbox.await_builds("running", 1);
     let mut same = Vec::new();
-    for (name, value) in
-        [("TERM", "xterm"), ("BD_SESSION", "agent:a1"), ("SHLVL", "3"), ("TMUX_PANE", "%1")]
-    {
+    let path = std::env::var("PATH").expect("a path");
+    for (name, value) in [
+        ("TERM", "xterm"),
+        ("BD_SESSION", "agent:a1"),
+        ("STARSHIP_SESSION_KEY", "17"),
+        ("GIT_EDITOR", "true"),
+        ("PATH", &format!("{path}:{path}")),
+    ] {
         let mut command = sandbox.bdctl(base);
         command.env(name, value);
         same.push(sandbox.spawn(command));
     }
-    sandbox.await_builds("running", 5);
+    sandbox.await_builds("running", 6);
     assert_eq!(executions(&sandbox.live()), 1);
 
     let mut other = Vec::new();
-    for (name, value) in [("RUSTFLAGS", "-O"), ("MY_FLAVOUR", "mint"), ("LANG", "C")] {
+    for (name, value) in [("RUSTFLAGS", "-O"), ("MY_FLAVOUR", "mint"), ("COLUMNS", "40")] {
         let mut command = sandbox.bdctl(base);
         command.env(name, value);
         other.push(sandbox.spawn(command));
@@ -88,7 +93,7 @@ fn what_can_change_the_result_is_not_shared_and_what_cannot_is() {
     other.push(sandbox.start(&["--join", "--cwd", "sub", "--", "sh", "-c", &script]));
     other.push(sandbox.start(&["--join", "--", "sh", "-c", &script, "argument"]));
     other.push(sandbox.start(&["--join", "--", "sh", "-ec", &script]));
-    sandbox.await_builds("running", 12);
+    sandbox.await_builds("running", 13);
     assert_eq!(executions(&sandbox.live()), 8);
 
     flag.raise();

@@ -447,6 +447,7 @@ fn action(name: &str) -> Action {
         tty: None,
         root: "/ws".into(),
         program: None,
+        search_path: None,
     })
 }
 

@@ -144,7 +144,7 @@ fn wait(reason: &WaitReason) -> Wait {
 pub(in crate::server) fn join_reason(reason: &JoinReason) -> String {
     match reason {
         JoinReason::KnownTool(tool) => {
-            format!("shared: {tool} only builds, checks, tests or lints when called so")
+            format!("shared: this call of {tool} only builds, checks, tests or lints")
         }
         JoinReason::Asked => "shared: requested with --join".into(),
         JoinReason::NotABuild => {
