@@ -1,31 +1,74 @@
-//! What git keeps beside a checkout: where its directory is, and whether a git command is running in
-//! it. Knows no ignore rules.
+//! What git keeps beside a checkout: where its top and its directories are, and whether a git command
+//! is running in it. Knows no ignore rules.
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Longest `.git` file that is read: it holds one path.
 const LONGEST_LINK: u64 = 8192;
 
-/// The git directory of the checkout at `root`; `None` where it is none.
-pub(super) fn git_dir(root: &Path) -> Option<PathBuf> {
-    let dot_git = root.join(".git");
+/// A checkout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Checkout {
+    /// Its top directory.
+    pub(super) top: PathBuf,
+    /// The git directory of this checkout alone.
+    pub(super) git_dir: PathBuf,
+    /// The one that it shares with the other worktrees of its repository.
+    pub(super) common_dir: PathBuf,
+}
+
+impl Checkout {
+    /// The checkout with this top.
+    fn at(top: &Path) -> Option<Self> {
+        let git_dir = git_dir(top)?;
+        let common_dir = match link(&git_dir.join("commondir"), "") {
+            Some(common) => git_dir.join(common),
+            None => git_dir.clone(),
+        };
+        Some(Self { top: top.to_path_buf(), git_dir, common_dir })
+    }
+
+    /// The checkout that a directory is in, and what decided it. As git does it, not beyond the file
+    /// system that the directory is on.
+    pub(super) fn of(dir: &Path) -> (Option<Self>, Vec<PathBuf>) {
+        let device = |dir: &Path| fs::metadata(dir).map(|found| found.dev()).ok();
+        let own = device(dir);
+        let mut tried = Vec::new();
+        for top in dir.ancestors() {
+            if top != dir && device(top) != own {
+                break;
+            }
+            tried.push(top.join(".git"));
+            let Some(found) = Self::at(top) else { continue };
+            // At the directory itself the mark is believed: it is why the workspace begins there.
+            if top == dir || found.is_valid() {
+                return (Some(found), tried);
+            }
+            tried.extend([found.git_dir.join("HEAD")]);
+            tried.extend(["objects", "refs"].map(|name| found.common_dir.join(name)));
+        }
+        (None, tried)
+    }
+
+    /// Whether git would take it for one.
+    fn is_valid(&self) -> bool {
+        let has = |name: &str| self.common_dir.join(name).is_dir();
+        has("objects") && has("refs") && self.git_dir.join("HEAD").symlink_metadata().is_ok()
+    }
+}
+
+/// The git directory of the checkout at `top`; `None` where it is none.
+fn git_dir(top: &Path) -> Option<PathBuf> {
+    let dot_git = top.join(".git");
     if dot_git.is_dir() {
         return Some(dot_git);
     }
     let dir = link(&dot_git, "gitdir:")?;
-    Some(root.join(dir))
-}
-
-/// The directory that a checkout shares with the other worktrees of its repository.
-pub(super) fn common_dir(root: &Path) -> Option<PathBuf> {
-    let dir = git_dir(root)?;
-    match link(&dir.join("commondir"), "") {
-        Some(common) => Some(dir.join(common)),
-        None => Some(dir),
-    }
+    Some(top.join(dir))
 }
 
 /// A lock that is older was left behind by a git that was killed, or is held while somebody writes a
@@ -70,5 +113,26 @@ mod tests {
         assert!(!is_running(dir.path()));
         lock.set_modified(SystemTime::now() + Duration::from_secs(3600)).expect("a new lock");
         assert!(is_running(dir.path()), "another clock made it");
+    }
+
+    #[test]
+    fn the_nearest_checkout_that_git_would_take_for_one_is_found() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| dir.path().join(path);
+        for path in ["a/.git/objects", "a/.git/refs", "a/b/.git/info", "a/b/c/d"] {
+            fs::create_dir_all(at(path)).expect(path);
+        }
+        fs::write(at("a/.git/HEAD"), "ref: refs/heads/main").expect("a file");
+        let top = |path: &str| Checkout::of(&at(path)).0.map(|found| found.top);
+        assert_eq!(top("a/b/c"), Some(at("a")));
+        assert_eq!(top("a/b"), Some(at("a/b")));
+        // A `.git` that is none, and what would make it one, are looked at again.
+        let decided = Checkout::of(&at("a/b/c")).1;
+        assert!(decided.contains(&at("a/b/.git/HEAD")) && decided.contains(&at("a/.git")));
+        fs::write(at("a/b/c/.git"), "gitdir: ../../.git/worktrees/c\n").expect("a link");
+        fs::create_dir_all(at("a/.git/worktrees/c")).expect("a directory");
+        fs::write(at("a/.git/worktrees/c/commondir"), "../..\n").expect("a file");
+        fs::write(at("a/.git/worktrees/c/HEAD"), "0").expect("a file");
+        assert_eq!(top("a/b/c/d"), Some(at("a/b/c")));
     }
 }

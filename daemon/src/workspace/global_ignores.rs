@@ -1,14 +1,22 @@
-//! Files outside a workspace that say what is ignored in it, and git's own directory. Knows when
-//! they have to be read again.
+//! What is said outside of a workspace of what is ignored in it: by git's configuration, the excludes
+//! it names, and the ignore files between the top of the checkout and the root. Knows when that has
+//! to be read again.
 
 use super::exhaustion::is_resource_exhausted;
-use super::git;
-use super::ignore_rules::{self, IgnoreRules};
-use rustix::fs::{FileType, RawMode};
+use super::file_reader::FileReader;
+use super::git::{self, Checkout};
+use super::gitconfig::{ConfigPlaces, Settings};
+use super::ignore_files::{self, FileText};
+use super::ignore_rules::{GIT_FILE, IgnoreRules, Scope};
 use rustix::io::Errno;
-use std::fs::{self, File};
+use std::env;
+use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+/// The configuration of the system, unless git was built with another place for it.
+const SYSTEM_CONFIG: &str = "/etc/gitconfig";
 
 /// What was read there.
 #[derive(Debug)]
@@ -16,50 +24,59 @@ pub(crate) struct GlobalIgnores {
     rules: IgnoreRules,
     problems: Vec<String>,
     git_dir: Option<PathBuf>,
-    /// The files, and those that say where the files are, as they were when they were read.
-    stamps: Vec<(PathBuf, Option<Stamp>)>,
+    /// The files, and those that say where the files are.
+    files: FileReader,
+    texts: Texts,
 }
 
-/// The part of a time below a second, as the system has it.
-#[cfg(target_os = "linux")]
-type Nanoseconds = u64;
-#[cfg(not(target_os = "linux"))]
-type Nanoseconds = i64;
-
-/// What `stat` says of a file that changes when its content may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    mode: RawMode,
-    /// Size, modification and change; `None` for a directory, in which something changes all the
-    /// time: it only counts that it is there.
-    of_file: Option<(i64, [i64; 2], [Nanoseconds; 2])>,
+/// All that rules are made from: where it is the same, the rules are.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Texts {
+    is_folded: bool,
+    /// Path of the root below the top of the checkout.
+    below: Vec<u8>,
+    /// Of the repository's own excludes.
+    own: Option<NamedText>,
+    /// Of the user's excludes.
+    user: Option<NamedText>,
+    /// Of the ignore files above the root, from the top on, with the lengths of their directories'
+    /// paths below the top.
+    above: Vec<(NamedText, usize)>,
 }
+
+/// What was read, and how the file is called to people.
+type NamedText = (String, FileText);
 
 impl GlobalIgnores {
-    /// Reads what holds for the workspace at `root`.
+    /// Reads what holds for the workspace at `root`, an absolute path.
     ///
     /// # Errors
     ///
     /// When the system has no descriptor or memory left to read anything.
     pub(crate) fn read(root: &Path) -> io::Result<Self> {
-        let files = rule_files(root);
-        let all = files.iter().cloned().chain(configuration_files(root));
-        let stamps = all.map(|path| (path.clone(), stamp(&path))).collect();
-        let (mut parsed, mut problems) = (Vec::new(), Vec::new());
-        for file in &files {
-            let Ok(text) = fs::read(file) else { continue };
-            let (rules, invalid) = ignore_rules::parse(&text, &file.display().to_string());
-            parsed.extend(rules);
-            problems.extend(invalid.iter().map(ToString::to_string));
+        let (mut files, mut problems) = (FileReader::default(), Vec::new());
+        let (checkout, marks) = Checkout::of(root);
+        marks.into_iter().for_each(|mark| files.note(mark));
+        let mut texts = Texts::default();
+        let places = places(checkout.as_ref());
+        match settings(&places, &mut files) {
+            Ok(settings) => {
+                texts.is_folded = settings.is_case_ignored;
+                texts.read_excludes(&settings, &places, checkout.as_ref(), &mut files);
+            }
+            Err(why) => problems.push(format!("cannot read {why}; no excludes of git count")),
         }
-        let rules = IgnoreRules::global(parsed);
+        if let Some(checkout) = &checkout {
+            texts.read_above(&checkout.top, root, &mut files);
+        }
+        let rules = texts.rules(&mut problems);
+        let git_dir = checkout.map(|checkout| checkout.git_dir);
         // A file that could not be opened is none, unless nothing can be opened.
         match File::open(root) {
             Err(error) if Errno::from_io_error(&error).is_some_and(is_resource_exhausted) => {
                 Err(error)
             }
-            _ => Ok(Self { rules, problems, git_dir: git::git_dir(root), stamps }),
+            _ => Ok(Self { rules, problems, git_dir, files, texts }),
         }
     }
 
@@ -75,7 +92,13 @@ impl GlobalIgnores {
 
     /// Whether a file is not as it was read.
     pub(crate) fn has_changed(&self) -> bool {
-        self.stamps.iter().any(|(path, before)| stamp(path) != *before)
+        self.files.has_changed()
+    }
+
+    /// Whether the rules are others than those that were read before: most changes of git's
+    /// configuration are about something else.
+    pub(crate) fn differs_from(&self, before: &Self) -> bool {
+        self.texts != before.texts
     }
 
     /// Whether a git command is changing the files of the workspace.
@@ -84,29 +107,122 @@ impl GlobalIgnores {
     }
 }
 
-/// Files outside the workspace that have rules for it: the repository's own excludes, and those
-/// of the user.
-fn rule_files(root: &Path) -> Vec<PathBuf> {
-    let repository = git::common_dir(root).map(|dir| dir.join("info/exclude"));
-    repository.into_iter().chain(ignore::gitignore::gitconfig_excludes_path()).collect()
+/// What git's configuration says.
+fn settings(places: &ConfigPlaces, files: &mut FileReader) -> Result<Settings, String> {
+    let mut too_large = None;
+    let mut read = |path: &Path| match files.read(path) {
+        FileText::Bytes(text) => Some(text),
+        FileText::Absent => None,
+        FileText::TooLarge => {
+            too_large = Some(format!("git's configuration {}: it is too large", path.display()));
+            None
+        }
+    };
+    let settings = Settings::read(places, &mut read)?;
+    too_large.map_or(Ok(settings), Err)
 }
 
-/// Files that say where git's rules are.
-fn configuration_files(root: &Path) -> Vec<PathBuf> {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let config = std::env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(home.as_ref()?.join(".config")));
-    let user = home.map(|home| home.join(".gitconfig"));
-    let shared = config.map(|config| config.join("git/config"));
-    user.into_iter().chain(shared).chain([root.join(".git")]).collect()
+/// Where git's configuration is, for a daemon with this environment.
+fn places(checkout: Option<&Checkout>) -> ConfigPlaces {
+    let variable = |name| env::var_os(name).map(PathBuf::from);
+    let home = variable("HOME");
+    let shared = variable("XDG_CONFIG_HOME").filter(|path| !path.as_os_str().is_empty());
+    let shared = shared.or_else(|| Some(home.as_ref()?.join(".config")));
+    let shared = shared.map(|path| path.join("git"));
+    let user = match variable("GIT_CONFIG_GLOBAL") {
+        Some(only) => vec![only],
+        None => {
+            let shared = shared.iter().map(|path| path.join("config"));
+            shared.chain(home.iter().map(|path| path.join(".gitconfig"))).collect()
+        }
+    };
+    let system = match env::var("GIT_CONFIG_NOSYSTEM").as_deref() {
+        Ok("1" | "true" | "yes" | "on") => None,
+        _ => variable("GIT_CONFIG_SYSTEM").or_else(|| Some(SYSTEM_CONFIG.into())),
+    };
+    ConfigPlaces {
+        shared: system.into_iter().chain(user).collect(),
+        repository: checkout.map(|checkout| checkout.common_dir.join("config")),
+        worktree: checkout.map(|checkout| checkout.git_dir.join("config.worktree")),
+        git_dir: checkout.map(|checkout| checkout.git_dir.clone()),
+        ignore: shared.map(|path| path.join("ignore")),
+        home,
+    }
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
-    let stat = rustix::fs::stat(path).ok()?;
-    let times = [stat.st_mtime, stat.st_ctime];
-    let parts = [stat.st_mtime_nsec, stat.st_ctime_nsec];
-    let is_dir = FileType::from_raw_mode(stat.st_mode).is_dir();
-    let of_file = (!is_dir).then_some((stat.st_size, times, parts));
-    Some(Stamp { inode: stat.st_ino, mode: stat.st_mode, of_file })
+impl Texts {
+    fn read_excludes(
+        &mut self,
+        settings: &Settings,
+        places: &ConfigPlaces,
+        checkout: Option<&Checkout>,
+        files: &mut FileReader,
+    ) {
+        let own = checkout.map(|checkout| checkout.common_dir.join("info/exclude"));
+        let user = match (&settings.excludes_file, checkout) {
+            (None, _) => places.ignore.clone(),
+            (Some(file), _) if file.as_os_str().is_empty() => None,
+            (Some(file), Some(checkout)) => Some(checkout.top.join(file)),
+            // Relative to what, nobody can say.
+            (Some(file), None) => Some(file.clone()).filter(|file| file.is_absolute()),
+        };
+        let mut read = |file: PathBuf| (file.display().to_string(), files.read(&file));
+        self.own = own.map(&mut read);
+        self.user = user.map(&mut read);
+    }
+
+    /// Reads git's ignore files from the top of the checkout on, without the root's.
+    fn read_above(&mut self, top: &Path, root: &Path, files: &mut FileReader) {
+        let below = |dir: &Path| {
+            let below = dir.strip_prefix(top).map(Path::as_os_str).unwrap_or_default();
+            below.as_bytes().to_vec()
+        };
+        self.below = below(root);
+        let dirs = root.ancestors().skip(1).take_while(|dir| dir.starts_with(top));
+        for dir in dirs {
+            let file = dir.join(GIT_FILE);
+            let text = (file.display().to_string(), files.read_no_link(&file));
+            let length = match below(dir).len() {
+                0 => 0,
+                length => length + 1,
+            };
+            self.above.push((text, length));
+        }
+        self.above.reverse();
+    }
+
+    /// The rules that follow. Those of a checkout in which the root is ignored do not count: it is
+    /// no part of that, and somebody works in it nevertheless.
+    fn rules(&mut self, problems: &mut Vec<String>) -> IgnoreRules {
+        let mut found = Vec::new();
+        let rules = self.parse(&mut found);
+        let ends = self.below.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let mut ends = ends.map(|(end, _)| end).chain([self.below.len()]);
+        if !self.below.is_empty() && ends.any(|end| rules.ignores_above(&self.below[..end])) {
+            let user = self.user.take();
+            *self = Self { is_folded: self.is_folded, user, ..Self::default() };
+            found.clear();
+            let rules = self.parse(&mut found);
+            problems.append(&mut found);
+            return rules;
+        }
+        problems.append(&mut found);
+        rules
+    }
+
+    fn parse(&self, problems: &mut Vec<String>) -> IgnoreRules {
+        let mut root = self.below.clone();
+        if !root.is_empty() {
+            root.push(b'/');
+        }
+        let scope = Scope { root, is_folded: self.is_folded };
+        let mut parse =
+            |(name, text): &NamedText| ignore_files::parse(text, self.is_folded, name, problems);
+        let excludes = self.own.iter().chain(&self.user);
+        let mut rules = IgnoreRules::global(scope, excludes.filter_map(&mut parse).collect());
+        for (text, length) in &self.above {
+            rules = rules.with_prefix(*length, [None, None, parse(text)]);
+        }
+        rules
+    }
 }

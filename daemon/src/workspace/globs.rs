@@ -2,14 +2,16 @@
 //! Knows paths, not files.
 
 use super::ignore_rules::{self, InvalidRule};
-use ignore::gitignore::Gitignore;
+use super::matching::{Candidate, RuleSet, RuleSetBuilder};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Globs of files. None at all match everything.
 #[derive(Clone, Debug)]
 pub struct Globs {
     lines: Vec<String>,
-    parsed: Option<Gitignore>,
+    parsed: Option<Arc<RuleSet>>,
 }
 
 /// Why globs can not be used.
@@ -39,9 +41,11 @@ impl Globs {
             globs.insert(0, "**");
         }
         let lines = globs.iter().map(|glob| (*glob).to_owned()).collect();
-        match ignore_rules::parse_lines(globs.into_iter(), "glob") {
-            (parsed, invalid) if invalid.is_empty() => Ok(Self { lines, parsed }),
-            (_, invalid) => Err(GlobError::Invalid(invalid)),
+        let (mut rules, mut invalid) = (RuleSetBuilder::new(false), Vec::new());
+        ignore_rules::add_list(&mut rules, globs.into_iter(), "glob", &mut invalid);
+        match invalid.is_empty() {
+            true => Ok(Self { lines, parsed: rules.build().map(Arc::new) }),
+            false => Err(GlobError::Invalid(invalid)),
         }
     }
 
@@ -57,13 +61,13 @@ impl Globs {
     pub fn match_path(&self, path: &Path) -> bool {
         let Some(globs) = &self.parsed else { return true };
         let ancestors = path.ancestors().filter(|path| !path.as_os_str().is_empty());
-        let verdicts = ancestors.enumerate().map(|(above, path)| globs.matched(path, above > 0));
         let mut matched = false;
-        for verdict in verdicts {
-            if verdict.is_whitelist() {
-                return false;
+        for (above, path) in ancestors.enumerate() {
+            let candidate = Candidate::new(path.as_os_str().as_bytes(), above > 0);
+            match globs.verdict(&candidate) {
+                Some(false) => return false,
+                verdict => matched |= verdict.is_some(),
             }
-            matched |= verdict.is_ignore();
         }
         matched
     }
@@ -99,8 +103,10 @@ mod tests {
 
     #[test]
     fn an_invalid_glob_is_named() {
-        let error = Globs::new(["*.rs", "{a"].into_iter()).expect_err("invalid").to_string();
+        let error = Globs::new(["*.rs", "*.{c,h}"].into_iter()).expect_err("invalid").to_string();
         assert!(error.contains("glob line 2"), "{error}");
-        assert!(Globs::new([" "].into_iter()).is_err());
+        for glob in [" ", "#a", "/", "[a", "!"] {
+            assert!(Globs::new(["*.rs", glob].into_iter()).is_err(), "{glob}");
+        }
     }
 }

@@ -2,19 +2,34 @@
 //! texts; who reads them is another's business.
 
 use super::config::{self, OnChange};
-use super::ignore_rules::{self, IGNORE_FILES, IgnoreRules, WORKSPACE_FILE};
-use ignore::gitignore::Gitignore;
+use super::ignore_rules::{self, IGNORE_FILES, IgnoreRules, RuleFiles, WORKSPACE_FILE};
+use super::matching::{RuleSet, RuleSetBuilder};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+
+/// Bytes that a file with rules may have. A larger one is no list that somebody wrote.
+pub(crate) const MAX_RULES_BYTES: usize = 1 << 20;
+
+/// What was found of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FileText {
+    /// It is not there, or can not be read.
+    #[default]
+    Absent,
+    /// It has more than [`MAX_RULES_BYTES`].
+    TooLarge,
+    /// Its bytes.
+    Bytes(Vec<u8>),
+}
 
 /// The texts that were found in one directory.
 #[derive(Debug, Default)]
 pub(crate) struct FileTexts {
     /// Of the ignore files, as [`IGNORE_FILES`] has them.
-    pub(crate) ignore_files: [Option<Vec<u8>>; IGNORE_FILES.len()],
+    pub(crate) ignore_files: [FileText; IGNORE_FILES.len()],
     /// Of `bd.toml`, in the root only.
-    pub(crate) config: Option<Vec<u8>>,
+    pub(crate) config: FileText,
 }
 
 /// What they say.
@@ -32,16 +47,22 @@ impl DirectoryRules {
     /// Reads the texts of the directory at `path`, relative to the root, below `above`.
     pub(crate) fn parse(path: &[u8], above: &IgnoreRules, texts: &FileTexts) -> Self {
         let mut found = Self::default();
-        let mut files = [const { None }; IGNORE_FILES.len()];
+        let mut files: RuleFiles = [const { None }; IGNORE_FILES.len()];
         for ((rules, text), name) in files.iter_mut().zip(&texts.ignore_files).zip(IGNORE_FILES) {
-            let Some(text) = text else { continue };
-            let file = Path::new(OsStr::from_bytes(path)).join(name);
-            let (parsed, invalid) = ignore_rules::parse(text, &file.display().to_string());
-            *rules = parsed;
-            found.problems.extend(invalid.iter().map(ToString::to_string));
+            let file = Path::new(OsStr::from_bytes(path)).join(name).display().to_string();
+            *rules = parse(text, above.is_folded(), &file, &mut found.problems);
         }
-        if let Some(text) = &texts.config {
-            found.add_config(text, texts.ignore_files[0].as_deref(), &mut files);
+        match &texts.config {
+            FileText::Absent => {}
+            FileText::TooLarge => {
+                found.problems.push(too_large(WORKSPACE_FILE));
+                let mut rules = RuleSetBuilder::new(above.is_folded());
+                rules.add_unknown();
+                files[0] = rules.build();
+            }
+            FileText::Bytes(text) => {
+                found.add_config(text, above.is_folded(), &texts.ignore_files[0], &mut files[0]);
+            }
         }
         let has_rules = files.iter().any(Option::is_some);
         found.rules = has_rules.then(|| above.with(path, files));
@@ -52,19 +73,58 @@ impl DirectoryRules {
     fn add_config(
         &mut self,
         text: &[u8],
-        strongest: Option<&[u8]>,
-        files: &mut [Option<Gitignore>; IGNORE_FILES.len()],
+        is_folded: bool,
+        strongest: &FileText,
+        rules: &mut Option<RuleSet>,
     ) {
         match config::parse(text) {
             Ok(config) => {
                 self.on_change = config.on_change;
-                let own = strongest.map(String::from_utf8_lossy).unwrap_or_default();
-                let lines = own.lines().chain(config.ignore.iter().map(String::as_str));
-                let (parsed, invalid) = ignore_rules::parse_lines(lines, WORKSPACE_FILE);
-                files[0] = parsed;
+                let mut invalid = Vec::new();
+                let mut both = RuleSetBuilder::new(is_folded);
+                match strongest {
+                    FileText::Absent => {}
+                    FileText::TooLarge => both.add_unknown(),
+                    // What is wrong with it has been said.
+                    FileText::Bytes(own) => both.add_text(own, &mut |_, _| {}),
+                }
+                let list = config.ignore.iter().map(String::as_str);
+                let name = format!("{WORKSPACE_FILE} ignore");
+                ignore_rules::add_list(&mut both, list, &name, &mut invalid);
+                *rules = both.build();
                 self.problems.extend(invalid.iter().map(ToString::to_string));
             }
             Err(error) => self.problems.push(format!("cannot {error}")),
         }
     }
+}
+
+/// The rules of a file, if it has any; says what is wrong with it.
+pub(super) fn parse(
+    text: &FileText,
+    is_folded: bool,
+    file: &str,
+    problems: &mut Vec<String>,
+) -> Option<RuleSet> {
+    let mut rules = RuleSetBuilder::new(is_folded);
+    match text {
+        FileText::Absent => {}
+        FileText::TooLarge => {
+            problems.push(too_large(file));
+            rules.add_unknown();
+        }
+        FileText::Bytes(text) => {
+            let mut invalid = Vec::new();
+            ignore_rules::add_text(&mut rules, text, file, &mut invalid);
+            problems.extend(invalid.iter().map(ToString::to_string));
+        }
+    }
+    rules.build()
+}
+
+fn too_large(file: &str) -> String {
+    let limit = MAX_RULES_BYTES >> 20;
+    format!(
+        "{file} is larger than {limit} MiB and is not read: what it may be about is not ignored"
+    )
 }

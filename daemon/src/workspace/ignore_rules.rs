@@ -1,19 +1,23 @@
 //! Which names are no part of a workspace: the rules of ignore files, and those that always hold.
 //! Knows lines and paths, no files.
 
-use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use super::matching::{Candidate, RuleFault, RuleSet, RuleSetBuilder};
+use std::borrow::Cow;
 use std::sync::Arc;
+
+/// Which reading of rules a stored state was made with. What another one ignored is unknown to it,
+/// so it is read again: count on with every change of what a line means.
+pub(crate) const RULES_VERSION: u8 = 2;
 
 /// Version control keeps its own state here; none of it is an input. Caches of interpreters lie
 /// among the sources.
 const ALWAYS_IGNORED: &[&[u8]] = &[b".git", b".jj", b".hg", b".sl", b"__pycache__"];
 
 /// Names of ignore files; one earlier in the list overrules those behind it, at whatever level.
-pub(crate) const IGNORE_FILES: [&str; 3] = [".bdignore", ".ignore", ".gitignore"];
+pub(crate) const IGNORE_FILES: [&str; 3] = [".bdignore", ".ignore", GIT_FILE];
+
+/// Git's own ignore file. A symbolic link of this name has no rules to git.
+pub(crate) const GIT_FILE: &str = ".gitignore";
 
 /// The file in the root of a workspace that says more about it.
 pub(crate) const WORKSPACE_FILE: &str = "bd.toml";
@@ -40,52 +44,88 @@ pub(crate) fn holds_rules(name: &[u8], in_root: bool) -> bool {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct IgnoreRules(Option<Arc<Level>>);
 
+/// What holds for all rules of a workspace.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    /// Path of the root below the top of the checkout, with a slash at its end; empty at the top.
+    pub(super) root: Vec<u8>,
+    /// Whether capitals are small letters.
+    pub(super) is_folded: bool,
+}
+
 #[derive(Debug)]
 struct Level {
     above: IgnoreRules,
-    /// Length of the path that these rules do not see, with its slash.
+    scope: Arc<Scope>,
+    /// Length of the path from the top of the checkout that these rules do not see, with its slash.
     prefix: usize,
     /// As [`IGNORE_FILES`] has them.
-    files: [Option<Gitignore>; 3],
+    files: RuleFiles,
     /// What git ignores in a whole repository, and everywhere.
-    global: Vec<Gitignore>,
+    global: Vec<RuleSet>,
 }
 
+/// Rules of the files of one directory, as [`IGNORE_FILES`] has them.
+pub(super) type RuleFiles = [Option<RuleSet>; IGNORE_FILES.len()];
+
 impl IgnoreRules {
-    /// The rules of a root: those from outside the workspace.
-    pub(super) fn global(global: Vec<Gitignore>) -> Self {
-        Self(Some(Arc::new(Level {
-            above: Self(None),
-            prefix: 0,
-            files: [None, None, None],
-            global,
-        })))
+    /// The rules from outside of all directories, strongest first.
+    pub(super) fn global(scope: Scope, global: Vec<RuleSet>) -> Self {
+        let (above, files) = (Self(None), [const { None }; IGNORE_FILES.len()]);
+        Self(Some(Arc::new(Level { above, scope: Arc::new(scope), prefix: 0, files, global })))
     }
 
     /// These rules and those of the files in the directory at `path`, relative to the root.
-    pub(super) fn with(&self, path: &[u8], files: [Option<Gitignore>; 3]) -> Self {
+    pub(super) fn with(&self, path: &[u8], files: RuleFiles) -> Self {
+        let root = self.0.as_ref().map_or(0, |level| level.scope.root.len());
+        let below = if path.is_empty() { 0 } else { path.len() + 1 };
+        self.with_prefix(root + below, files)
+    }
+
+    /// The same for a directory by the length of its path from the top, with its slash.
+    pub(super) fn with_prefix(&self, prefix: usize, files: RuleFiles) -> Self {
         if files.iter().all(Option::is_none) {
             return self.clone();
         }
-        let prefix = if path.is_empty() { 0 } else { path.len() + 1 };
-        Self(Some(Arc::new(Level { above: self.clone(), prefix, files, global: Vec::new() })))
+        let scope = self.0.as_ref().map(|level| level.scope.clone()).unwrap_or_default();
+        let above = self.clone();
+        Self(Some(Arc::new(Level { above, scope, prefix, files, global: Vec::new() })))
+    }
+
+    /// Whether capitals are small letters.
+    pub(super) fn is_folded(&self) -> bool {
+        self.0.as_ref().is_some_and(|level| level.scope.is_folded)
     }
 
     /// Whether what is at `path`, relative to the root, is ignored; the directories above it are
     /// not.
     pub(crate) fn ignore(&self, path: &[u8], is_dir: bool) -> bool {
+        let Some(level) = &self.0 else { return false };
+        self.ignore_whole(&level.scope.path(path), is_dir)
+    }
+
+    /// Whether a directory above the root, or the root itself, is ignored, by its path relative to
+    /// the top of the checkout.
+    pub(super) fn ignores_above(&self, path: &[u8]) -> bool {
+        let path = if self.is_folded() { path.to_ascii_lowercase() } else { path.to_vec() };
+        self.ignore_whole(&path, true)
+    }
+
+    /// Whether a path from the top of the checkout, as it is compared, is ignored.
+    fn ignore_whole(&self, path: &[u8], is_dir: bool) -> bool {
+        let whole = Candidate::new(path, is_dir);
         for class in 0..IGNORE_FILES.len() {
             for level in self.levels() {
+                let Some(rules) = &level.files[class] else { continue };
                 // Too short a path is of a directory that was moved, and is listed anew.
-                let Some(below) = path.get(level.prefix..) else { continue };
-                let files = &level.files[class];
-                if let Some(verdict) = files.as_ref().and_then(|f| verdict(f, below, is_dir)) {
+                let Some(path) = path.get(level.prefix..) else { continue };
+                if let Some(verdict) = rules.verdict(&Candidate { path, ..whole }) {
                     return verdict;
                 }
             }
         }
         let mut global = self.levels().flat_map(|level| &level.global);
-        global.find_map(|rules| verdict(rules, path, is_dir)).unwrap_or(false)
+        global.find_map(|rules| rules.verdict(&whole)).unwrap_or(false)
     }
 
     fn levels(&self) -> impl Iterator<Item = &Level> {
@@ -93,52 +133,54 @@ impl IgnoreRules {
     }
 }
 
-fn verdict(rules: &Gitignore, path: &[u8], is_dir: bool) -> Option<bool> {
-    match rules.matched(Path::new(OsStr::from_bytes(path)), is_dir) {
-        Match::None => None,
-        Match::Ignore(_) => Some(true),
-        Match::Whitelist(_) => Some(false),
+impl Scope {
+    /// A path relative to the root, as rules see it.
+    fn path<'a>(&self, path: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.root.is_empty() && !self.is_folded {
+            return Cow::Borrowed(path);
+        }
+        let mut whole = [&self.root, path].concat();
+        if self.is_folded {
+            whole.make_ascii_lowercase();
+        }
+        Cow::Owned(whole)
     }
 }
 
 /// A rule that can not be understood, and so does not hold.
 #[derive(Debug, thiserror::Error)]
-#[error("{file}{}: {source}", line.map(|line| format!(" line {line}")).unwrap_or_default())]
+#[error("{file} line {line}: {source}")]
 pub struct InvalidRule {
     /// Where it is written, as shown to people.
     pub file: String,
-    /// Its line there, from 1; `None` where all of the rules together are at fault.
-    pub line: Option<usize>,
+    /// Its line there, from 1.
+    pub line: usize,
     /// What is wrong with it.
-    pub source: ignore::Error,
+    pub source: RuleFault,
 }
 
-/// Reads rules from the text of an ignore file, and names those that are invalid.
-pub(super) fn parse(text: &[u8], file: &str) -> (Option<Gitignore>, Vec<InvalidRule>) {
-    let text = String::from_utf8_lossy(text);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    parse_lines(text.lines(), file)
-}
-
-/// The same of its lines.
-pub(super) fn parse_lines<'a>(
-    lines: impl Iterator<Item = &'a str>,
+/// Adds the rules in the text of an ignore file, and names those that match nothing.
+pub(super) fn add_text(
+    rules: &mut RuleSetBuilder,
+    text: &[u8],
     file: &str,
-) -> (Option<Gitignore>, Vec<InvalidRule>) {
-    // Paths are given relative to the file's directory, and nothing is to be cut off them.
-    let mut builder = GitignoreBuilder::new(".");
-    let mut invalid = Vec::new();
-    for (text, line) in lines.zip(1..) {
-        if let Err(source) = builder.add_line(None, text) {
-            invalid.push(InvalidRule { file: file.to_owned(), line: Some(line), source });
-        }
-    }
-    match builder.build() {
-        Ok(rules) if rules.is_empty() => (None, invalid),
-        Ok(rules) => (Some(rules), invalid),
-        Err(source) => {
-            invalid.push(InvalidRule { file: file.to_owned(), line: None, source });
-            (None, invalid)
+    invalid: &mut Vec<InvalidRule>,
+) {
+    rules.add_text(text, &mut |line, source| {
+        invalid.push(InvalidRule { file: file.to_owned(), line, source });
+    });
+}
+
+/// Adds rules that stand in a list, and names those that are invalid.
+pub(super) fn add_list<'a>(
+    rules: &mut RuleSetBuilder,
+    list: impl Iterator<Item = &'a str>,
+    file: &str,
+    invalid: &mut Vec<InvalidRule>,
+) {
+    for (line, rule) in (1..).zip(list) {
+        if let Err(source) = rules.add_rule(rule) {
+            invalid.push(InvalidRule { file: file.to_owned(), line, source });
         }
     }
 }
@@ -147,14 +189,21 @@ pub(super) fn parse_lines<'a>(
 mod tests {
     use super::*;
 
+    fn set(text: &str, is_folded: bool) -> Option<RuleSet> {
+        let (mut rules, mut invalid) = (RuleSetBuilder::new(is_folded), Vec::new());
+        add_text(&mut rules, text.as_bytes(), "a test", &mut invalid);
+        assert!(invalid.is_empty(), "{invalid:?}");
+        rules.build()
+    }
+
     fn rules(above: &IgnoreRules, path: &str, files: [&str; 3]) -> IgnoreRules {
-        above.with(path.as_bytes(), files.map(|text| parse(text.as_bytes(), "a test").0))
+        above.with(path.as_bytes(), files.map(|text| set(text, above.is_folded())))
     }
 
     #[test]
     fn the_nearest_rule_of_the_strongest_file_decides() {
-        let (exclude, _) = parse(b"*.swp\n", "exclude");
-        let global = IgnoreRules::global(exclude.into_iter().collect());
+        let exclude = set("*.swp\n", false).into_iter().collect();
+        let global = IgnoreRules::global(Scope::default(), exclude);
         let root = rules(&global, "", ["", "!kept.log\n", "*.log\n/out\nbuild/\n*.tmp\n"]);
         let sub = rules(&root, "sub", ["!x.tmp\n", "", "!*.log\n/local\n"]);
         for (rules, path, is_dir, ignored) in [
@@ -177,11 +226,32 @@ mod tests {
     }
 
     #[test]
+    fn rules_from_above_the_root_see_the_path_from_the_top() {
+        let scope = Scope { root: b"a/b/".to_vec(), is_folded: true };
+        let global = IgnoreRules::global(scope, set("/a/b/x\n", true).into_iter().collect());
+        let above = global.with_prefix(2, [None, None, set("b/Y\n!z\n", true)]);
+        let root = rules(&above, "", ["", "", "/z\n"]);
+        let sub = rules(&root, "c", ["", "", "/d\n"]);
+        for (path, ignored) in [
+            ("x", true),
+            ("c/x", false),
+            ("y", true),
+            ("Y", true),
+            ("z", true),
+            ("c/z", false),
+            ("c/D", true),
+        ] {
+            assert_eq!(sub.ignore(path.as_bytes(), false), ignored, "{path}");
+        }
+    }
+
+    #[test]
     fn an_invalid_rule_is_named_and_the_others_hold() {
-        let (rules, invalid) = parse(b"*.o\n{a\n", "sub/.gitignore");
-        assert!(verdict(&rules.expect("rules"), b"x.o", false) == Some(true));
-        let named =
-            invalid.iter().all(|rule| rule.to_string().starts_with("sub/.gitignore line 2: "));
-        assert!(invalid.len() == 1 && named, "{invalid:?}");
+        let (mut rules, mut invalid) = (RuleSetBuilder::new(false), Vec::new());
+        add_text(&mut rules, b"*.o\n[a\n", "sub/.gitignore", &mut invalid);
+        let rules = rules.build().expect("rules");
+        assert_eq!(rules.verdict(&Candidate::new(b"x.o", false)), Some(true));
+        assert_eq!(invalid.len(), 1);
+        assert!(invalid[0].to_string().starts_with("sub/.gitignore line 2: "), "{invalid:?}");
     }
 }

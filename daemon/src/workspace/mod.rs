@@ -4,20 +4,28 @@
 
 mod config;
 mod exhaustion;
+mod file_reader;
 mod git;
+#[cfg(test)]
+mod git_oracle;
+mod gitconfig;
 mod global_ignores;
 mod globs;
 mod ignore_files;
 mod ignore_rules;
+mod matching;
 mod root;
 
 pub use config::{ConfigError, OnChange};
 pub(crate) use exhaustion::is_resource_exhausted;
+pub(crate) use file_reader::text_of;
 pub(crate) use global_ignores::GlobalIgnores;
 pub use globs::{GlobError, Globs};
-pub(crate) use ignore_files::{DirectoryRules, FileTexts};
+pub(crate) use ignore_files::{DirectoryRules, FileText, FileTexts};
 pub use ignore_rules::InvalidRule;
 pub(crate) use ignore_rules::{
-    CACHE_TAG, IGNORE_FILES, IgnoreRules, WORKSPACE_FILE, holds_rules, is_always_ignored,
+    CACHE_TAG, GIT_FILE, IGNORE_FILES, IgnoreRules, RULES_VERSION, WORKSPACE_FILE, holds_rules,
+    is_always_ignored,
 };
+pub use matching::RuleFault;
 pub use root::root_of;

@@ -4,6 +4,7 @@
 use crate::index::{Index, Instance};
 use crate::watch::stat::now_ns;
 use crate::watch::sync::Synchronizer;
+use crate::workspace::RULES_VERSION;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs;
@@ -100,7 +101,7 @@ impl Saving {
         if index.has_changed_pages() {
             let (header, pages) = index.save(PAGES_PER_PART, now_ns());
             self.next_part = header.is_none().then(|| Instant::now() + PART_INTERVAL);
-            let header = header.map(|header| [&BOOT[..], &header].concat());
+            let header = header.map(|header| [&BOOT[..], &[RULES_VERSION], &header].concat());
             snapshots.save(synchronizer.root(), Saved { header, pages });
         }
     }
@@ -137,8 +138,12 @@ pub(super) fn load(
 ) -> Option<Index> {
     let saved = snapshots.load(root, &|header| header.starts_with(&*BOOT))?;
     let header = saved.header?;
-    let header = header.get(BOOT_BYTES..)?;
-    let index = Index::restore(instance, header, &saved.pages);
+    // By other rules other files would be in it.
+    let (rules, header) = header.get(BOOT_BYTES..)?.split_first()?;
+    let index = match *rules == RULES_VERSION {
+        true => Index::restore(instance, header, &saved.pages),
+        false => None,
+    };
     if index.is_none() {
         tracing::warn!(root = %root.display(), "the saved index makes no sense; everything is read again");
     }

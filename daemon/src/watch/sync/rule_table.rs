@@ -27,13 +27,16 @@ impl RuleTable {
         Ok(Self { own, global, on_change: Vec::new(), problems: HashMap::new() })
     }
 
-    /// Reads the rules from outside the workspace again if they have changed; returns whether they
-    /// have. Then everything has to be listed.
+    /// Reads the rules from outside the workspace again if their files have changed; returns whether
+    /// they are others. Then everything has to be listed.
     pub(super) fn refresh_global(&mut self, root: &Path) -> Result<bool, WorkspaceError> {
         if !self.global.has_changed() {
             return Ok(false);
         }
-        self.global = read_global(root)?;
+        let before = std::mem::replace(&mut self.global, read_global(root)?);
+        if !self.global.differs_from(&before) {
+            return Ok(false);
+        }
         self.own.insert(Index::ROOT, self.global.rules().clone());
         Ok(true)
     }
