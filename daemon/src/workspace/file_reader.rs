@@ -6,12 +6,26 @@ use rustix::fs::{FileType, Mode, OFlags, RawMode};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// What was read, in the order of its reading.
 #[derive(Debug, Default)]
 pub(super) struct FileReader {
-    stamps: Vec<(PathBuf, Option<Stamp>)>,
+    noted: Vec<Noted>,
 }
+
+/// How something was before it was read.
+#[derive(Debug)]
+struct Noted {
+    path: PathBuf,
+    stamp: Option<Stamp>,
+    /// It had changed so shortly before that another change may leave no trace in the stamp.
+    is_racy: bool,
+}
+
+/// How long after a change another one may have the same time: many times the tick of any clock by
+/// which a file system goes.
+const RACY: Duration = Duration::from_millis(50);
 
 /// The part of a time below a second, as the system has it.
 #[cfg(target_os = "linux")]
@@ -43,12 +57,12 @@ impl FileReader {
     /// Notes whether something is there.
     pub(super) fn note(&mut self, path: PathBuf) {
         let stamp = stamp(&path);
-        self.stamps.push((path, stamp));
+        self.noted.push(Noted { is_racy: stamp.is_some_and(Stamp::is_racy), path, stamp });
     }
 
-    /// Whether something that was read is not as it was.
+    /// Whether something that was read may not be as it was.
     pub(super) fn has_changed(&self) -> bool {
-        self.stamps.iter().any(|(path, before)| stamp(path) != *before)
+        self.noted.iter().any(|noted| noted.is_racy || stamp(&noted.path) != noted.stamp)
     }
 
     /// The stamp is taken first: what changes while it is read has another one.
@@ -74,6 +88,19 @@ pub(crate) fn text_of(file: File) -> std::io::Result<FileText> {
     Ok(if text.len() > MAX_RULES_BYTES { FileText::TooLarge } else { FileText::Bytes(text) })
 }
 
+impl Stamp {
+    fn is_racy(self) -> bool {
+        let Some((_, [_, seconds], [_, nanoseconds])) = self.of_file else { return false };
+        let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds))
+        else {
+            return false;
+        };
+        let changed = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+        // One of the future may change unseen as well.
+        changed.elapsed().map_or(true, |age| age < RACY)
+    }
+}
+
 fn stamp(path: &Path) -> Option<Stamp> {
     let stat = rustix::fs::stat(path).ok()?;
     let times = [stat.st_mtime, stat.st_ctime];
@@ -81,4 +108,37 @@ fn stamp(path: &Path) -> Option<Stamp> {
     let is_dir = FileType::from_raw_mode(stat.st_mode).is_dir();
     let of_file = (!is_dir).then_some((stat.st_size, times, parts));
     Some(Stamp { inode: stat.st_ino, mode: stat.st_mode, of_file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_just_changed_may_change_again_unseen() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file");
+        let read = || {
+            let mut files = FileReader::default();
+            let text = files.read(&path);
+            (files, text)
+        };
+        let (files, text) = read();
+        assert!(text == FileText::Absent && !files.has_changed());
+        std::fs::write(&path, "x").expect("a file");
+        assert!(files.has_changed());
+        let (files, text) = read();
+        assert!(text == FileText::Bytes(b"x".to_vec()) && files.has_changed());
+        // After a while it is certain what was read.
+        while read().0.has_changed() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (files, _) = read();
+        std::fs::write(&path, "y").expect("a file");
+        assert!(files.has_changed());
+        std::fs::write(&path, vec![b'x'; MAX_RULES_BYTES]).expect("a file");
+        assert!(matches!(read().1, FileText::Bytes(_)));
+        std::fs::write(&path, vec![b'x'; MAX_RULES_BYTES + 1]).expect("a file");
+        assert_eq!(read().1, FileText::TooLarge);
+    }
 }

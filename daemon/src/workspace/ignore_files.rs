@@ -86,7 +86,7 @@ impl DirectoryRules {
                     FileText::Absent => {}
                     FileText::TooLarge => both.add_unknown(),
                     // What is wrong with it has been said.
-                    FileText::Bytes(own) => both.add_text(own, &mut |_, _| {}),
+                    FileText::Bytes(own) => both.add_text(own, &mut |_, _, _| {}),
                 }
                 let list = config.ignore.iter().map(String::as_str);
                 let name = format!("{WORKSPACE_FILE} ignore");

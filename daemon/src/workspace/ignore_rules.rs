@@ -29,6 +29,9 @@ pub(crate) const WORKSPACE_FILE: &str = "bd.toml";
 pub(crate) const CACHE_TAG: (&str, &[u8]) =
     ("CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55");
 
+/// Bytes of an invalid rule that are shown.
+const MAX_SHOWN_BYTES: usize = 100;
+
 /// Whether a name never counts, wherever it is.
 pub(crate) fn is_always_ignored(name: &[u8]) -> bool {
     ALWAYS_IGNORED.contains(&name)
@@ -149,12 +152,14 @@ impl Scope {
 
 /// A rule that can not be understood, and so does not hold.
 #[derive(Debug, thiserror::Error)]
-#[error("{file} line {line}: {source}")]
+#[error("{file} line {line}: {rule}: {source}")]
 pub struct InvalidRule {
     /// Where it is written, as shown to people.
     pub file: String,
     /// Its line there, from 1.
     pub line: usize,
+    /// The rule, or how it begins.
+    pub rule: String,
     /// What is wrong with it.
     pub source: RuleFault,
 }
@@ -166,8 +171,9 @@ pub(super) fn add_text(
     file: &str,
     invalid: &mut Vec<InvalidRule>,
 ) {
-    rules.add_text(text, &mut |line, source| {
-        invalid.push(InvalidRule { file: file.to_owned(), line, source });
+    rules.add_text(text, &mut |line, rule, source| {
+        let (file, rule) = (file.to_owned(), shown(rule));
+        invalid.push(InvalidRule { file, line, rule, source });
     });
 }
 
@@ -180,9 +186,15 @@ pub(super) fn add_list<'a>(
 ) {
     for (line, rule) in (1..).zip(list) {
         if let Err(source) = rules.add_rule(rule) {
-            invalid.push(InvalidRule { file: file.to_owned(), line, source });
+            let (file, rule) = (file.to_owned(), shown(rule.as_bytes()));
+            invalid.push(InvalidRule { file, line, rule, source });
         }
     }
+}
+
+/// A rule for people, who need not see the whole of a long one.
+fn shown(rule: &[u8]) -> String {
+    String::from_utf8_lossy(&rule[..rule.len().min(MAX_SHOWN_BYTES)]).into_owned()
 }
 
 #[cfg(test)]
@@ -252,6 +264,6 @@ mod tests {
         let rules = rules.build().expect("rules");
         assert_eq!(rules.verdict(&Candidate::new(b"x.o", false)), Some(true));
         assert_eq!(invalid.len(), 1);
-        assert!(invalid[0].to_string().starts_with("sub/.gitignore line 2: "), "{invalid:?}");
+        assert!(invalid[0].to_string().starts_with("sub/.gitignore line 2: [a: "), "{invalid:?}");
     }
 }

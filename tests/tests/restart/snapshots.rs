@@ -112,6 +112,28 @@ fn every_clock_of_earlier_registries_is_known() {
     }
 }
 
+/// What other rules ignored is not in what was saved, and nobody knows what that was.
+#[test]
+fn what_was_saved_by_other_rules_is_read_again() {
+    let (dir, store) = (tree_of(SMALL), Arc::new(Memory::default()));
+    let mut watched = registry(dir.path(), &store);
+    watched.agrees();
+    let clock = watched.clock();
+    drop(watched);
+    let mut watched = registry(dir.path(), &store);
+    assert!(!watched.since(clock).fresh, "nothing was saved");
+    drop(watched);
+    {
+        let mut saved = store.saved.lock().expect("a lock");
+        let header = saved.as_mut().and_then(|saved| saved.header.as_mut()).expect("a header");
+        // The version of the rules is behind the identity of the boot.
+        header[16] += 1;
+    }
+    let mut watched = registry(dir.path(), &store);
+    assert!(watched.since(clock).fresh);
+    watched.agrees();
+}
+
 #[test]
 fn what_was_edited_right_after_it_was_read_is_read_again() {
     for mapped in [false, true] {

@@ -141,7 +141,7 @@ fn the_global_excludes_of_git_count() {
 }
 
 #[test]
-fn ignore_files_above_the_root_do_not_count() {
+fn ignore_files_above_the_root_do_not_count_outside_of_a_checkout() {
     let mut fixture = Fixture::with(&["a", "x.log"]);
     write(&fixture.outside(".gitignore"), "*.log\n");
     write(&fixture.outside(".git/info/exclude"), "a\n");

@@ -22,9 +22,10 @@
 //! | 20 file systems that fold case | there is none here: with scripted events and two names of one inode in `observer_tests` |
 //! | 21 anything at all | the test `fuzz_changes` |
 //!
-//! Beyond the rules: `ignoring`, `names`, `modes`.
+//! Beyond the rules: `ignoring`, `as_git`, `names`, `modes`.
 
 mod after;
+mod as_git;
 mod born;
 mod content;
 mod fixture;

@@ -230,7 +230,7 @@ impl Tree {
         fs::write(self.git.top().join(".git/info/exclude"), &texts[3]).expect("excludes");
         let set = |text: &[u8]| {
             let mut rules = RuleSetBuilder::new(is_folded);
-            rules.add_text(text, &mut |_, _| {});
+            rules.add_text(text, &mut |_, _, _| {});
             rules.build()
         };
         let scope = Scope { is_folded, ..Scope::default() };

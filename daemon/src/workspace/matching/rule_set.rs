@@ -31,12 +31,12 @@ impl RuleSetBuilder {
     pub(in crate::workspace) fn add_text(
         &mut self,
         text: &[u8],
-        report: &mut dyn FnMut(usize, RuleFault),
+        report: &mut dyn FnMut(usize, &[u8], RuleFault),
     ) {
         for (line, rule) in lines::rules(text) {
             match Rule::parse(rule, self.is_folded) {
                 Ok(rule) => self.rules.extend(rule),
-                Err(fault) => report(line, fault),
+                Err(fault) => report(line, rule, fault),
             }
         }
     }
@@ -90,24 +90,24 @@ impl RuleSet {
     }
 }
 
-/// Whether somebody took it for a glob of a shell: `{a,b}` outside of brackets.
+/// Whether somebody took it for a glob of a shell: with `{a,b}`, or a brace that is not closed.
 fn has_alternatives(rule: &[u8]) -> bool {
     let mut rest = rule;
     let (mut is_open, mut has_comma) = (false, false);
     loop {
         rest = match rest {
             [b'\\', _, rest @ ..] => rest,
-            [b'{', rest @ ..] => {
-                (is_open, has_comma) = (true, false);
-                rest
-            }
-            [b',', rest @ ..] => {
-                has_comma |= is_open;
-                rest
-            }
             [b'}', ..] if has_comma => return true,
-            [_, rest @ ..] => rest,
-            [] => return false,
+            [byte, rest @ ..] => {
+                match byte {
+                    b'{' => (is_open, has_comma) = (true, false),
+                    b'}' => is_open = false,
+                    b',' => has_comma |= is_open,
+                    _ => {}
+                }
+                rest
+            }
+            [] => return is_open,
         }
     }
 }
@@ -119,7 +119,7 @@ mod tests {
 
     fn set(text: &str) -> RuleSet {
         let mut builder = RuleSetBuilder::new(false);
-        builder.add_text(text.as_bytes(), &mut |line, fault| panic!("line {line}: {fault}"));
+        builder.add_text(text.as_bytes(), &mut |line, _, fault| panic!("line {line}: {fault}"));
         builder.build().expect("rules")
     }
 
@@ -170,7 +170,9 @@ mod tests {
             ("/", Some(RuleFault::Empty)),
             ("[a", Some(RuleFault::UnclosedBracket)),
             ("a\\", Some(RuleFault::TrailingBackslash)),
+            ("a{", Some(RuleFault::Braces)),
             ("{{x}}", None),
+            ("a}", None),
             ("\\{a,b}", None),
             ("\\#x", None),
         ] {
