@@ -137,4 +137,35 @@ pub struct Status {
     pub workspaces: Vec<Workspace>,
     /// The builds that have not ended, oldest first.
     pub builds: Vec<Build>,
+    /// Whether what happens is saved; `null` from a daemon that does not say.
+    #[serde(default)]
+    pub store: Option<StoreStatus>,
+}
+
+/// What the store of the history is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreState {
+    /// It saves everything.
+    Ok,
+    /// It cannot be written. Builds are kept in memory, and written when it can.
+    Degraded,
+    /// It saves everything; the history of before was damaged and set aside.
+    SetAside,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Whether what happens is saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// What the store is doing.
+    pub state: StoreState,
+    /// Since when (RFC 3339, UTC); `null` when it is `ok`.
+    pub since: Option<String>,
+    /// Why, in a sentence.
+    pub message: Option<String>,
+    /// Builds that are in memory only, or were lost there.
+    pub unsaved_builds: u64,
 }

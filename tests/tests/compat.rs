@@ -167,6 +167,7 @@ fn status() -> Status {
         },
         workspaces: vec![workspace()],
         builds: vec![build()],
+        store: None,
     }
 }
 

@@ -78,6 +78,12 @@ fn page(status: &Status, paint: Paint) -> String {
         text.push_str(&paint.apply(Style::Yellow, &line));
         text.push('\n');
     }
+    if let Some(store) = status.store.as_ref().filter(|store| store.unsaved_builds > 0) {
+        let unsaved = usize::try_from(store.unsaved_builds).unwrap_or(usize::MAX);
+        let line = format!("history: {} not saved yet", count(unsaved, "build"));
+        text.push_str(&paint.apply(Style::Yellow, &line));
+        text.push('\n');
+    }
     for workspace in &status.workspaces {
         text.push_str(&format!(
             "workspace {} · {} · {}\n",

@@ -52,6 +52,7 @@ fn daemon_from_stdin() {
             },
             workspaces: Vec::new(),
             builds: Vec::new(),
+            store: None,
         }))),
         _ => Err(Failure::internal("only status")),
     };

@@ -140,7 +140,7 @@ async fn serve(
         recovered.send(Report::Recovered(facts));
     });
     let registry = registry(home, &store, engine.reports());
-    let history = store.history();
+    let (history, health) = (store.history(), store.health());
     let parts = RuntimeParts {
         registry: registry.clone(),
         output: output.clone(),
@@ -159,6 +159,7 @@ async fn serve(
         engine: engine.clone(),
         registry,
         history,
+        health,
         output,
         warnings,
         started_ms,

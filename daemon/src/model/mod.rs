@@ -10,6 +10,7 @@ pub mod ids;
 pub mod outcome;
 pub mod output_seal;
 pub mod plan;
+pub mod store_status;
 
 pub use action::{Action, ActionKey, EnvironmentPolicy, Inputs, LaneKey, Resources, TreeVersion};
 pub use build::{BuildView, JoinReason, Phase, Priority, TaskPhase, TaskView, WaitReason};
@@ -19,3 +20,4 @@ pub use ids::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 pub use outcome::{AttemptResult, Exit, Outcome, OutcomeSource, Status};
 pub use output_seal::{OutputSeal, SealedSegment};
 pub use plan::{Join, NodeIndex, Plan, PlanError, PlanNode};
+pub use store_status::{StoreState, StoreStatus};

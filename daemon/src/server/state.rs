@@ -6,7 +6,7 @@ use super::wire::Frames;
 use crate::model::{BuildId, BuildView, ClientId};
 use crate::output::OutputStore;
 use crate::runtime::{Engine, Warnings};
-use crate::store::HistoryReader;
+use crate::store::{HistoryReader, StoreHealth};
 use crate::watch::WorkspaceRegistry;
 use bd_protocol::Session;
 use std::collections::HashMap;
@@ -28,6 +28,8 @@ pub struct ServerParts {
     pub registry: WorkspaceRegistry,
     /// The builds of the past.
     pub history: HistoryReader,
+    /// Whether what happens is saved.
+    pub health: StoreHealth,
     /// The output of builds.
     pub output: OutputStore,
     /// Warnings for the operator.

@@ -1,5 +1,6 @@
 //! The way to the store's thread. Writes are put into a queue and never waited for.
 
+use super::health::StoreHealth;
 use super::history_reader::HistoryReader;
 use super::output_record::OutputRecord;
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord, Raw};
@@ -22,6 +23,7 @@ pub struct StoreHandle {
     requests: mpsc::Sender<StoreRequest>,
     /// Disconnected when the thread has ended.
     ended: mpsc::Receiver<()>,
+    health: StoreHealth,
 }
 
 impl StoreHandle {
@@ -35,14 +37,16 @@ impl StoreHandle {
     pub fn open(dir: PathBuf, now_ms: u64, recovered: impl Fn(Recovered) + Send + 'static) -> Self {
         let (requests, received) = mpsc::channel();
         let (alive, ended) = mpsc::channel();
+        let health = StoreHealth::default();
+        let said = health.clone();
         std::thread::Builder::new()
             .name("store".into())
             .spawn(move || {
-                worker::run(&dir, now_ms, received, &recovered);
+                worker::run(&dir, now_ms, received, (&recovered, said));
                 drop(alive);
             })
             .expect("a thread for the store");
-        Self { requests, ended }
+        Self { requests, ended, health }
     }
 
     /// Writes a build as it is now.
@@ -81,6 +85,12 @@ impl StoreHandle {
         if let Some(seal) = output {
             self.send(StoreRequest::PutOutput(execution, OutputRecord::of(seal)));
         }
+    }
+
+    /// Says whether what happens is saved, from any thread.
+    #[must_use]
+    pub fn health(&self) -> StoreHealth {
+        self.health.clone()
     }
 
     /// Reads builds of the past, from any thread.

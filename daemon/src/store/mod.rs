@@ -9,6 +9,7 @@ mod database;
 mod error;
 mod frame;
 mod handle;
+mod health;
 mod history_reader;
 mod history_scope;
 mod leftovers;
@@ -19,6 +20,7 @@ mod recovery;
 mod request;
 mod snapshots;
 mod snapshots_handle;
+mod unwritten;
 mod worker;
 
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod tests;
 
 pub use error::StoreWarning;
 pub use handle::StoreHandle;
+pub use health::StoreHealth;
 pub use history_reader::HistoryReader;
 pub use history_scope::HistoryScope;
 pub use query::HistoryError;

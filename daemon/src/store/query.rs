@@ -4,6 +4,8 @@ use super::database::Database;
 use super::history_scope::HistoryScope;
 use super::record::BuildRecord;
 use crate::model::{BuildId, BuildView};
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Which builds are asked for.
 #[derive(Clone, Debug)]
@@ -34,17 +36,45 @@ pub enum HistoryError {
 }
 
 impl HistoryQuery {
-    pub(super) fn run(&self, database: &Database) -> Vec<BuildView> {
+    /// The answer, with builds that are not in the database yet, or not as they are now.
+    pub(super) fn run(
+        &self,
+        database: &Database,
+        unwritten: &BTreeMap<u64, Box<BuildRecord>>,
+    ) -> Vec<BuildView> {
         match self {
-            Self::Newest { limit, scope, before } => database
-                .builds_before(before.map(|build| build.0))
-                .filter(|record| record.is_in(scope))
-                .take(*limit)
-                .map(BuildRecord::into_view)
-                .collect(),
+            Self::Newest { limit, scope, before } => {
+                let before = before.map(|build| build.0);
+                let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+                let new = unwritten.range((Bound::Unbounded, end)).rev();
+                merged(new, database.builds_before(before), unwritten)
+                    .filter(|record| record.is_in(scope))
+                    .take(*limit)
+                    .map(BuildRecord::into_view)
+                    .collect()
+            }
             Self::Between(from, to) => {
-                database.builds_between(from.0, to.0).take(2).map(BuildRecord::into_view).collect()
+                let new = unwritten.range(from.0..=to.0).rev();
+                merged(new, database.builds_between(from.0, to.0), unwritten)
+                    .take(2)
+                    .map(BuildRecord::into_view)
+                    .collect()
             }
         }
     }
+}
+
+/// Both, newest first; of a build that is in both, the one that is not written yet.
+fn merged<'a>(
+    new: impl Iterator<Item = (&'a u64, &'a Box<BuildRecord>)>,
+    written: impl Iterator<Item = BuildRecord>,
+    unwritten: &BTreeMap<u64, Box<BuildRecord>>,
+) -> impl Iterator<Item = BuildRecord> {
+    let mut new = new.map(|(_, record)| (**record).clone()).peekable();
+    let mut written = written.filter(|record| !unwritten.contains_key(&record.id)).peekable();
+    std::iter::from_fn(move || match (new.peek(), written.peek()) {
+        (Some(ours), Some(theirs)) if ours.id < theirs.id => written.next(),
+        (Some(_), _) => new.next(),
+        (None, _) => written.next(),
+    })
 }

@@ -3,14 +3,15 @@
 
 use super::database::Database;
 use super::error::{StoreError, Warning};
+use super::health::StoreHealth;
 use super::query::HistoryError;
-use super::record::BuildRecord;
 use super::recovery::{Recovered, interrupt_unfinished};
 use super::request::StoreRequest;
-use std::collections::BTreeMap;
+use super::unwritten::Unwritten;
+use crate::model::{StoreState, StoreStatus};
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Writes between two prunes of what is too old.
 const WRITES_BETWEEN_PRUNES: u32 = 2_000;
@@ -23,11 +24,11 @@ const GROUP_FLUSH: Duration = Duration::from_millis(10);
 /// Between two tries to open a store that failed.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How often that time is doubled while it goes on failing: up to a minute.
+const MOST_DOUBLINGS: u32 = 6;
+
 /// Bytes of disk that a store needs to be opened: a few segments.
 const ROOM_BYTES: usize = 256 << 10;
-
-/// Builds kept for a store that failed, until it can be written again.
-const MOST_UNWRITTEN: usize = 256;
 
 /// Opens the store in `dir` and serves requests until [`StoreRequest::Close`], or until every
 /// handle is gone.
@@ -35,9 +36,9 @@ pub(super) fn run(
     dir: &Path,
     started_ms: u64,
     requests: mpsc::Receiver<StoreRequest>,
-    report: &dyn Fn(Recovered),
+    (report, health): (&dyn Fn(Recovered), StoreHealth),
 ) {
-    let mut worker = StoreWorker::open(dir, started_ms, report);
+    let mut worker = StoreWorker::open(dir, started_ms, report, health);
     worker.serve(&requests);
     // Readers that come now learn at once that there is no more history.
     drop(requests);
@@ -49,20 +50,36 @@ struct StoreWorker<'a> {
     /// When the daemon started, in wall time.
     started_ms: u64,
     report: &'a dyn Fn(Recovered),
+    health: StoreHealth,
+    /// How it is when it can be written.
+    healthy: StoreStatus,
     database: Option<Database>,
     /// Since when nothing was written: sled fails for good after the first failure, so the store
     /// is then only read, until it can be opened again. A full disk fails every write.
     failed: Option<Instant>,
-    /// Builds that are not on the disk for certain, as they are now.
-    unwritten: BTreeMap<u64, Box<BuildRecord>>,
+    /// What is not on the disk for certain.
+    unwritten: Unwritten,
+    /// Tries to open it since then.
+    tries: u32,
+    /// Whether the operator was told.
+    warned: bool,
     writes: u32,
 }
 
 impl<'a> StoreWorker<'a> {
-    fn open(dir: &'a Path, started_ms: u64, report: &'a dyn Fn(Recovered)) -> Self {
+    fn open(
+        dir: &'a Path,
+        started_ms: u64,
+        report: &'a dyn Fn(Recovered),
+        health: StoreHealth,
+    ) -> Self {
+        let (mut healthy, mut failure) = (StoreStatus::default(), None);
         let (database, recovered) = match Database::open(dir) {
             Ok((database, set_aside)) => {
                 let mut recovered = Recovered::from_database(&database);
+                if let Some(warning) = &set_aside {
+                    healthy = status(StoreState::SetAside, warning);
+                }
                 recovered.warning = set_aside.map(Into::into);
                 match interrupt_unfinished(&database, started_ms) {
                     Ok(interrupted) => recovered.interrupted = interrupted,
@@ -71,18 +88,33 @@ impl<'a> StoreWorker<'a> {
                 (Some(database), recovered)
             }
             Err(error) => {
-                let warning = Recovered::warning(Warning::Unavailable(error));
-                (None, Recovered { unclean: true, ..warning })
+                let warning = Warning::Unavailable(error);
+                failure = Some(status(StoreState::Degraded, &warning));
+                (None, Recovered { unclean: true, ..Recovered::warning(warning) })
             }
         };
+        health.set(failure.unwrap_or_else(|| healthy.clone()));
         report(recovered);
         let failed = database.is_none().then(Instant::now);
-        let unwritten = BTreeMap::new();
-        Self { dir, started_ms, report, database, failed, unwritten, writes: 0 }
+        let unwritten = Unwritten::default();
+        let warned = failed.is_some();
+        Self {
+            dir,
+            started_ms,
+            report,
+            health,
+            healthy,
+            database,
+            failed,
+            unwritten,
+            tries: 0,
+            warned,
+            writes: 0,
+        }
     }
 
     fn serve(&mut self, requests: &mpsc::Receiver<StoreRequest>) {
-        while let Ok(first) = requests.recv() {
+        while let Some(first) = self.first(requests) {
             let mut open = true;
             let until = Instant::now() + GROUP_FLUSH;
             let mut next = Some(first);
@@ -103,17 +135,33 @@ impl<'a> StoreWorker<'a> {
         }
     }
 
+    /// Waits for a request. A store that failed is tried again meanwhile.
+    fn first(&mut self, requests: &mpsc::Receiver<StoreRequest>) -> Option<StoreRequest> {
+        loop {
+            if self.failed.is_none() {
+                return requests.recv().ok();
+            }
+            match requests.recv_timeout(RETRY * (1 << self.tries.min(MOST_DOUBLINGS))) {
+                Ok(request) => return Some(request),
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    let _ = self.reopen();
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
     fn handle(&mut self, request: StoreRequest) {
         let last = matches!(request, StoreRequest::Close);
         if self.failed.is_some_and(|at| last || at.elapsed() >= RETRY) {
-            self.reopen();
+            let _ = self.reopen();
         }
         let database = self.database.as_ref();
         let writable = database.filter(|_| self.failed.is_none());
         let written = match request {
             StoreRequest::PutBuild(record) => {
                 let written = writable.map(|database| database.put_build(&record));
-                self.keep(record);
+                self.unwritten.keep_build(record);
                 written
             }
             StoreRequest::PutExecution(record) => writable.map(|db| db.put_execution(&record)),
@@ -126,10 +174,14 @@ impl<'a> StoreWorker<'a> {
             }
             StoreRequest::RemoveSnapshot(root) => writable.map(|db| db.snapshots.remove(&root)),
             StoreRequest::SetTrust(root, trusted) => {
-                writable.map(|db| db.snapshots.trust(&root, trusted))
+                let written = writable.map(|db| db.snapshots.trust(&root, trusted));
+                self.unwritten.keep_trust(root, trusted);
+                written
             }
             StoreRequest::FindBuilds(query, reply) => {
-                let found = database.map(|db| query.run(db)).ok_or(HistoryError::Unavailable);
+                let found = database
+                    .map(|db| query.run(db, self.unwritten.builds()))
+                    .ok_or(HistoryError::Unavailable);
                 // A reader that has gone away needs no answer.
                 let _ = reply.send(found);
                 return;
@@ -148,30 +200,29 @@ impl<'a> StoreWorker<'a> {
         };
         self.writes += 1;
         self.note(written.unwrap_or(Ok(())));
-    }
-
-    fn keep(&mut self, record: Box<BuildRecord>) {
-        self.unwritten.insert(record.id, record);
-        if self.unwritten.len() > MOST_UNWRITTEN {
-            self.unwritten.pop_first();
+        if self.failed.is_some() {
+            self.health.set_unsaved(self.unwritten.unsaved_builds());
         }
     }
 
-    /// Opens the store that failed, and writes the builds it missed. Why it failed was reported
-    /// then.
-    fn reopen(&mut self) {
+    /// Opens the store that failed, and writes what it missed. False when it fails still.
+    fn reopen(&mut self) -> bool {
         self.failed = Some(Instant::now());
+        self.tries += 1;
         if let Err(error) = has_room(self.dir) {
             tracing::debug!(%error, "there is no room for the store");
-            return;
+            return false;
         }
         // Only one at a time may have it open.
         self.database = None;
         let opened = || {
             let (database, set_aside) = Database::open(self.dir)?;
             interrupt_unfinished(&database, self.started_ms)?;
-            for record in self.unwritten.values() {
+            for record in self.unwritten.builds().values() {
                 database.put_build(record)?;
+            }
+            for (root, trusted) in self.unwritten.trust() {
+                database.snapshots.trust(root, trusted)?;
             }
             database.flush()?;
             Ok::<_, StoreError>((database, set_aside))
@@ -179,12 +230,25 @@ impl<'a> StoreWorker<'a> {
         match opened() {
             Ok((database, set_aside)) => {
                 self.database = Some(database);
-                self.failed = None;
+                (self.failed, self.tries) = (None, 0);
                 self.unwritten.clear();
-                self.warn(set_aside.unwrap_or(Warning::WrittenAgain));
+                if let Some(warning) = &set_aside {
+                    self.healthy = status(StoreState::SetAside, warning);
+                }
+                self.healthy.unsaved_builds = self.unwritten.unsaved_builds();
+                self.health.set(self.healthy.clone());
+                let told = std::mem::take(&mut self.warned);
+                let again = told.then_some(Warning::WrittenAgain);
+                if let Some(warning) = set_aside.or(again) {
+                    self.warn(warning);
+                }
             }
-            Err(error) => tracing::debug!(%error, "the store was not opened again"),
+            Err(error) => {
+                tracing::debug!(%error, "the store was not opened again");
+                return false;
+            }
         }
+        true
     }
 
     fn flush(&mut self) {
@@ -203,11 +267,22 @@ impl<'a> StoreWorker<'a> {
         self.note(done);
     }
 
+    /// A write that failed is tried once more at once, with all that is not written: what failed
+    /// for a moment is no matter. sled fails for good, so that means opening it anew.
     fn note(&mut self, done: Result<(), StoreError>) {
-        if let Err(error) = done {
-            self.failed = Some(Instant::now());
-            self.warn(Warning::NotWritten(error));
+        let Err(error) = done else { return };
+        self.failed = Some(Instant::now());
+        if self.reopen() {
+            tracing::info!(%error, "a write to the store failed, and succeeded when tried again");
+            return;
         }
+        let warning = Warning::NotWritten(error);
+        self.health.set(StoreStatus {
+            unsaved_builds: self.unwritten.unsaved_builds(),
+            ..status(StoreState::Degraded, &warning)
+        });
+        self.warned = true;
+        self.warn(warning);
     }
 
     fn warn(&self, warning: Warning) {
@@ -221,6 +296,16 @@ impl<'a> StoreWorker<'a> {
         {
             tracing::warn!(%error, "the store was not closed");
         }
+    }
+}
+
+fn status(state: StoreState, warning: &Warning) -> StoreStatus {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    StoreStatus {
+        state,
+        since_ms: Some(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+        message: Some(warning.to_string()),
+        unsaved_builds: 0,
     }
 }
 

@@ -44,6 +44,8 @@ fn a_damaged_store_is_mended_or_set_aside_and_the_daemon_works() {
         let mut after = sandbox.history();
         assert_eq!(after.remove(0)["outcome"]["status"], "ok", "{what}");
         let warnings = sandbox.json(&["status"])["daemon"]["warnings"].clone();
+        let store = sandbox.json(&["status"])["store"].clone();
+        assert_eq!(store["state"], if after == before { "ok" } else { "set_aside" }, "{what}");
         if after != before {
             assert_eq!(after, [] as [Value; 0], "{what}: history is neither right nor empty");
             let said = warnings[0].as_str().unwrap_or_else(|| panic!("{what}: no warning"));

@@ -221,7 +221,18 @@ fn a_disk_that_fills_while_the_daemon_runs_costs_output_and_history_only_for_tha
         let warnings = disk.sandbox.json(&["status"])["daemon"]["warnings"].to_string();
         warnings.contains("No space left on device")
     });
+    let store = disk.sandbox.json(&["status"])["store"].clone();
+    assert_eq!(store["state"], "degraded", "{store}");
+    assert!(store["unsaved_builds"].as_u64().is_some_and(|builds| builds > 0), "{store}");
+    assert!(store["since"].is_string(), "{store}");
+    assert!(store["message"].as_str().is_some_and(|text| text.contains("No space")), "{store}");
+    assert_eq!(disk.words()[0], "sh", "builds that are not saved are missing from the history");
     disk.free();
+    eventually("the store is written again, without another build", || {
+        disk.sandbox.json(&["status"])["store"]["state"] == "ok"
+    });
+    let store = disk.sandbox.json(&["status"])["store"].clone();
+    assert_eq!(store["unsaved_builds"], 0, "{store}");
     disk.works("after");
     assert_eq!(disk.sandbox.daemon_pid(), daemon, "another daemon");
     eventually("history is kept again", || {

@@ -59,7 +59,7 @@ const HANDLES: &[(&str, &[&str])] = &[
             "header",
         ],
     ),
-    ("store", &["HistoryError", "HistoryScope", "HistoryReader"]),
+    ("store", &["HistoryError", "HistoryScope", "HistoryReader", "StoreHealth"]),
     ("cache", &["CacheReader"]),
 ];
 

@@ -2,12 +2,14 @@
 
 mod build;
 mod changes;
+mod store;
 mod text;
 mod trigger;
 mod workspace;
 
 pub(super) use build::{build, join_reason, listed, model_priority};
 pub(super) use changes::{changes, verification};
+pub(super) use store::store;
 pub(super) use text::time;
 pub(super) use trigger::{GlobsError, globs, triggered};
 pub(super) use workspace::workspace;

@@ -23,5 +23,7 @@ pub(super) async fn status(server: &Server) -> Result<Status, Failure> {
         warnings,
     };
     let workspaces = server.parts.registry.known();
-    Ok(Status { daemon, workspaces: workspaces.iter().map(convert::workspace).collect(), builds })
+    let workspaces = workspaces.iter().map(convert::workspace).collect();
+    let store = Some(convert::store(server.parts.health.now()));
+    Ok(Status { daemon, workspaces, builds, store })
 }
