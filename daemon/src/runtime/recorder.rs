@@ -66,11 +66,8 @@ impl Recorder {
 
     /// Remembers, or forgets, that a person consents to what a workspace has run on change.
     pub(super) fn trust(&self, root: &Path, trusted: bool) {
-        let Some(store) = &self.store else { return };
-        if trusted {
-            store.snapshots().trust(root);
-        } else {
-            store.snapshots().distrust(root);
+        if let Some(store) = &self.store {
+            store.put_trust(root, trusted);
         }
     }
 

@@ -2,13 +2,15 @@
 
 use super::health::StoreHealth;
 use super::history_reader::HistoryReader;
+use super::journal::{Entry, Journal};
 use super::output_record::OutputRecord;
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord, Raw};
 use super::recovery::Recovered;
 use super::request::StoreRequest;
 use super::snapshots_handle::SnapshotsHandle;
-use super::worker;
+use super::worker::{self, Place};
 use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, ExecutionId, OutputSeal};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub struct StoreHandle {
     /// Disconnected when the thread has ended.
     ended: mpsc::Receiver<()>,
     health: StoreHealth,
+    journal: RefCell<Journal>,
 }
 
 impl StoreHandle {
@@ -39,19 +42,49 @@ impl StoreHandle {
         let (alive, ended) = mpsc::channel();
         let health = StoreHealth::default();
         let said = health.clone();
+        let journal_dir = dir.with_file_name("journal");
+        let journal = Journal::behind(&journal_dir);
+        let first = journal.number();
         std::thread::Builder::new()
             .name("store".into())
             .spawn(move || {
-                worker::run(&dir, now_ms, received, (&recovered, said));
+                let place = Place { dir, journal: journal_dir, first_of_ours: first };
+                worker::run(&place, now_ms, received, (&recovered, said));
                 drop(alive);
             })
             .expect("a thread for the store");
-        Self { requests, ended, health }
+        Self { requests, ended, health, journal: RefCell::new(journal) }
     }
 
-    /// Writes a build as it is now.
+    /// Writes a build as it is now. When this returns, what was written survives a kill: whoever
+    /// asked may be told.
     pub fn put_build(&self, view: &BuildView) {
-        self.send(StoreRequest::PutBuild(Box::new(BuildRecord::of(view))));
+        let entry = Entry::Build(Box::new(BuildRecord::of(view)));
+        let full = self.append(&entry);
+        let Entry::Build(record) = entry else { unreachable!("BUG: it is a build") };
+        self.send(StoreRequest::PutBuild(record));
+        self.end_of_file(full);
+    }
+
+    /// Remembers that a workspace may run commands on change, or that it may not. When this
+    /// returns, that survives a kill.
+    pub fn put_trust(&self, root: &Path, trusted: bool) {
+        let full = self.append(&Entry::Trust { root: Raw::from_path(root), trusted });
+        self.send(StoreRequest::SetTrust(root.to_path_buf(), trusted));
+        self.end_of_file(full);
+    }
+
+    fn append(&self, entry: &Entry) -> Option<u64> {
+        let appended = self.journal.borrow_mut().append(entry);
+        // The store may still write it; whether it can is said by the store.
+        appended.inspect_err(|error| tracing::debug!(%error, "no journal")).ok().flatten()
+    }
+
+    /// Behind everything in the journal's file that is full.
+    fn end_of_file(&self, full: Option<u64>) {
+        if let Some(number) = full {
+            self.send(StoreRequest::JournalFull(number));
+        }
     }
 
     /// Writes that an execution and its attempt have started.

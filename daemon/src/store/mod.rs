@@ -12,6 +12,7 @@ mod handle;
 mod health;
 mod history_reader;
 mod history_scope;
+mod journal;
 mod leftovers;
 mod output_record;
 mod query;

@@ -86,6 +86,10 @@ impl Raw {
         Self::from_os(path.as_os_str())
     }
 
+    pub(super) fn into_path(self) -> PathBuf {
+        self.into_os().into()
+    }
+
     fn from_os(text: &std::ffi::OsStr) -> Self {
         text.to_str()
             .map_or_else(|| Self::Bytes(text.as_bytes().to_vec()), |t| Self::Text(t.into()))

@@ -28,6 +28,8 @@ pub(super) enum StoreRequest {
     LoadSnapshot(PathBuf, mpsc::Sender<Option<StoredSnapshot>>),
     RemoveSnapshot(PathBuf),
     SetTrust(PathBuf, bool),
+    /// Everything in the journal before this file was requested before.
+    JournalFull(u64),
     Close,
 }
 

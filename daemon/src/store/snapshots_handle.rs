@@ -35,16 +35,6 @@ impl SnapshotsHandle {
         self.send(StoreRequest::PutSnapshot(root.to_path_buf(), snapshot));
     }
 
-    /// Remembers that a workspace may run commands on change.
-    pub fn trust(&self, root: &Path) {
-        self.send(StoreRequest::SetTrust(root.to_path_buf(), true));
-    }
-
-    /// Remembers that it may not.
-    pub fn distrust(&self, root: &Path) {
-        self.send(StoreRequest::SetTrust(root.to_path_buf(), false));
-    }
-
     /// Removes the snapshot of a workspace.
     pub fn forget(&self, root: &Path) {
         self.send(StoreRequest::RemoveSnapshot(root.to_path_buf()));

@@ -4,12 +4,13 @@
 use super::database::Database;
 use super::error::{StoreError, Warning};
 use super::health::StoreHealth;
+use super::journal::{self, Entry};
 use super::query::HistoryError;
 use super::recovery::{Recovered, interrupt_unfinished};
 use super::request::StoreRequest;
 use super::unwritten::Unwritten;
 use crate::model::{StoreState, StoreStatus};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +19,7 @@ const WRITES_BETWEEN_PRUNES: u32 = 2_000;
 
 /// How long a write may wait for others to be flushed with it. A short build writes five times
 /// within a few milliseconds, and each flush wakes all of the database's threads. What was written
-/// is lost in that time only if the daemon is killed.
+/// in that time and lost by a kill is in the journal, if somebody may have been told of it.
 const GROUP_FLUSH: Duration = Duration::from_millis(10);
 
 /// Between two tries to open a store that failed.
@@ -33,20 +34,29 @@ const ROOM_BYTES: usize = 256 << 10;
 /// Opens the store in `dir` and serves requests until [`StoreRequest::Close`], or until every
 /// handle is gone.
 pub(super) fn run(
-    dir: &Path,
+    place: &Place,
     started_ms: u64,
     requests: mpsc::Receiver<StoreRequest>,
     (report, health): (&dyn Fn(Recovered), StoreHealth),
 ) {
-    let mut worker = StoreWorker::open(dir, started_ms, report, health);
+    let mut worker = StoreWorker::open(place, started_ms, report, health);
     worker.serve(&requests);
     // Readers that come now learn at once that there is no more history.
     drop(requests);
     worker.close();
 }
 
+/// Where the store is.
+pub(super) struct Place {
+    /// Of the database.
+    pub(super) dir: PathBuf,
+    pub(super) journal: PathBuf,
+    /// Number of this daemon's first file in it; those before are of daemons that were killed.
+    pub(super) first_of_ours: u64,
+}
+
 struct StoreWorker<'a> {
-    dir: &'a Path,
+    place: &'a Place,
     /// When the daemon started, in wall time.
     started_ms: u64,
     report: &'a dyn Fn(Recovered),
@@ -64,17 +74,20 @@ struct StoreWorker<'a> {
     /// Whether the operator was told.
     warned: bool,
     writes: u32,
+    /// All of the journal before this file was requested, and is there no longer than until the
+    /// next flush.
+    journaled: Option<u64>,
 }
 
 impl<'a> StoreWorker<'a> {
     fn open(
-        dir: &'a Path,
+        place: &'a Place,
         started_ms: u64,
         report: &'a dyn Fn(Recovered),
         health: StoreHealth,
     ) -> Self {
         let (mut healthy, mut failure) = (StoreStatus::default(), None);
-        let (database, recovered) = match Database::open(dir) {
+        let (database, recovered) = match open_with_journal(place, place.first_of_ours) {
             Ok((database, set_aside)) => {
                 let mut recovered = Recovered::from_database(&database);
                 if let Some(warning) = &set_aside {
@@ -99,7 +112,7 @@ impl<'a> StoreWorker<'a> {
         let unwritten = Unwritten::default();
         let warned = failed.is_some();
         Self {
-            dir,
+            place,
             started_ms,
             report,
             health,
@@ -110,6 +123,7 @@ impl<'a> StoreWorker<'a> {
             tries: 0,
             warned,
             writes: 0,
+            journaled: None,
         }
     }
 
@@ -196,6 +210,10 @@ impl<'a> StoreWorker<'a> {
                 let _ = reply.send(database.and_then(|db| db.snapshots.get(&root)));
                 return;
             }
+            StoreRequest::JournalFull(number) => {
+                self.journaled = Some(number + 1);
+                return;
+            }
             StoreRequest::Close => return,
         };
         self.writes += 1;
@@ -209,14 +227,14 @@ impl<'a> StoreWorker<'a> {
     fn reopen(&mut self) -> bool {
         self.failed = Some(Instant::now());
         self.tries += 1;
-        if let Err(error) = has_room(self.dir) {
+        if let Err(error) = has_room(&self.place.dir) {
             tracing::debug!(%error, "there is no room for the store");
             return false;
         }
         // Only one at a time may have it open.
         self.database = None;
         let opened = || {
-            let (database, set_aside) = Database::open(self.dir)?;
+            let (database, set_aside) = open_with_journal(self.place, u64::MAX)?;
             interrupt_unfinished(&database, self.started_ms)?;
             for record in self.unwritten.builds().values() {
                 database.put_build(record)?;
@@ -263,6 +281,9 @@ impl<'a> StoreWorker<'a> {
         let done = done.and_then(|()| database.flush());
         if done.is_ok() {
             self.unwritten.clear();
+            if let Some(before) = self.journaled.take() {
+                journal::remove(&self.place.journal, before);
+            }
         }
         self.note(done);
     }
@@ -292,11 +313,41 @@ impl<'a> StoreWorker<'a> {
     fn close(self) {
         if self.failed.is_none()
             && let Some(database) = &self.database
-            && let Err(error) = database.close()
         {
-            tracing::warn!(%error, "the store was not closed");
+            match database.close() {
+                // Nothing is appended any more.
+                Ok(()) => journal::remove(&self.place.journal, u64::MAX),
+                Err(error) => tracing::warn!(%error, "the store was not closed"),
+            }
         }
     }
+}
+
+/// Opens the database, and writes to it what the journal has before a file: what a daemon that was
+/// killed had told somebody, and what the database that failed may not have.
+fn open_with_journal(
+    place: &Place,
+    before: u64,
+) -> Result<(Database, Option<Warning>), StoreError> {
+    let (mut database, set_aside) = Database::open(&place.dir)?;
+    let entries = journal::entries(&place.journal, before);
+    if !entries.is_empty() {
+        // Whoever left it was killed, even if the database was closed by another since.
+        database.unclean = true;
+        tracing::info!(entries = entries.len(), "the journal is written to the store");
+    }
+    for entry in entries {
+        match entry {
+            Entry::Build(record) => database.put_build(&record)?,
+            Entry::Trust { root, trusted } => {
+                database.snapshots.trust(&root.into_path(), trusted)?;
+            }
+        }
+    }
+    database.flush()?;
+    // Ours are removed one by one as they are full.
+    journal::remove(&place.journal, place.first_of_ours);
+    Ok((database, set_aside))
 }
 
 fn status(state: StoreState, warning: &Warning) -> StoreStatus {

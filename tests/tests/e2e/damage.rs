@@ -175,6 +175,34 @@ fn output_that_is_lost_or_changed_on_disk_is_never_shown_as_if_it_were_whole() {
 }
 
 #[test]
+fn what_a_client_was_told_is_known_after_a_kill() {
+    let sandbox = Sandbox::new();
+    let build = |id: &str| {
+        let history = sandbox.history();
+        history.into_iter().find(|build| build["id"] == *id)
+    };
+    for round in 0..5 {
+        let id = sandbox.detach(&["--", "sleep", "100"]);
+        sandbox.kill_daemon();
+        assert!(build(&id).is_some(), "round {round}: the id is not known");
+
+        let tag = format!("round {round}");
+        let output = sandbox.run(&["run", "--quiet", "--", "sh", "-c", "exit 7", &tag]);
+        assert_eq!(output.status.code(), Some(7), "{output:?}");
+        sandbox.kill_daemon();
+        let newest = sandbox.history()[0].clone();
+        assert_eq!(newest["command"][3], *tag, "{newest}");
+        assert_eq!(newest["outcome"]["exit_code"], 7, "{newest}");
+
+        let id = sandbox.detach(&["--", "sleep", "100"]);
+        let _ = sandbox.run(&["cancel", &id]);
+        sandbox.kill_daemon();
+        let cancelled = build(&id).expect("the cancelled build");
+        assert_eq!(cancelled["outcome"]["status"], "cancelled", "{cancelled}");
+    }
+}
+
+#[test]
 fn a_secret_in_the_environment_is_written_nowhere() {
     const SECRET: &str = "s3cret-canary-0f9d2c";
     let sandbox = Sandbox::new();

@@ -1,0 +1,198 @@
+//! A file beside the database that a build's record is appended to before anybody is told of it: the
+//! database takes milliseconds until what it was given survives a kill, one `write` does at once.
+//!
+//! Records are framed with their length and a checksum. A file that has become large is followed by
+//! another, and is removed when the database has flushed everything in it; what is there when a
+//! daemon starts is written to the database anew. It does not survive a power cut: nothing here is
+//! synchronised with the disk.
+
+use super::frame::{decode, encode};
+use super::record::{BuildRecord, Raw};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Size after which another file is begun: some hundred records.
+const MOST_BYTES: u64 = 256 << 10;
+
+/// A record has some hundred bytes. A command has eight megabytes at most, and four times that
+/// where it is no text.
+const MOST_RECORD_BYTES: usize = 64 << 20;
+
+const LENGTH_BYTES: usize = 4;
+
+/// What is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Entry {
+    /// A build, as it is from now on.
+    Build(Box<BuildRecord>),
+    /// Whether a workspace may run commands on change, from now on.
+    Trust { root: Raw, trusted: bool },
+}
+
+/// Appends to the newest file.
+#[derive(Debug)]
+pub(super) struct Journal {
+    dir: PathBuf,
+    number: u64,
+    /// Absent before the first entry, and after a failure.
+    file: Option<File>,
+    bytes: u64,
+}
+
+impl Journal {
+    /// A journal that begins behind the files that are there.
+    pub(super) fn behind(dir: &Path) -> Self {
+        let number = files(dir).last().map_or(0, |(number, _)| *number) + 1;
+        Self { dir: dir.to_path_buf(), number, file: None, bytes: 0 }
+    }
+
+    /// Appends an entry; when this returns, it survives a kill. Returns the number of a file that
+    /// nothing more is written to.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written. The entry is then as safe as the database makes it.
+    pub(super) fn append(&mut self, entry: &Entry) -> io::Result<Option<u64>> {
+        let record = encode(entry);
+        let length = u32::try_from(record.len()).map_err(io::Error::other)?;
+        let frame = [&length.to_be_bytes()[..], &record].concat();
+        let full = (self.bytes >= MOST_BYTES).then(|| self.next());
+        if self.file.is_none() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+            let path = path(&self.dir, self.number);
+            self.file = Some(OpenOptions::new().create(true).append(true).mode(0o600).open(path)?);
+        }
+        let file = self.file.as_mut().expect("BUG: it was opened");
+        // What was begun and not finished ends a file for its reader.
+        let written = file.write_all(&frame);
+        self.bytes += frame.len() as u64;
+        match written {
+            Ok(()) => Ok(full),
+            Err(error) => {
+                let _ = self.next();
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins another file; returns the number of the one before.
+    fn next(&mut self) -> u64 {
+        self.number += 1;
+        (self.file, self.bytes) = (None, 0);
+        self.number - 1
+    }
+
+    /// The number of the file that is written to.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+/// The entries in the files before number `before`, oldest first.
+pub(super) fn entries(dir: &Path, before: u64) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (_, path) in files(dir).into_iter().filter(|(number, _)| *number < before) {
+        match std::fs::read(&path) {
+            Ok(bytes) => read(&bytes, &mut entries),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a journal can not be read");
+            }
+        }
+    }
+    entries
+}
+
+/// Removes the files before number `before`.
+pub(super) fn remove(dir: &Path, before: u64) {
+    for (_, path) in files(dir).into_iter().filter(|(number, _)| *number < before) {
+        // One that stays is written to the database once more.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Entries up to the first that is not whole: a kill cut it short.
+fn read(mut bytes: &[u8], entries: &mut Vec<Entry>) {
+    while let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        let whole = rest.split_at_checked(length).filter(|_| length <= MOST_RECORD_BYTES);
+        let Some((record, rest)) = whole else { return };
+        let Ok(entry) = decode(record) else { return };
+        entries.push(entry);
+        bytes = rest;
+    }
+}
+
+/// The files by number, oldest first.
+fn files(dir: &Path) -> Vec<(u64, PathBuf)> {
+    let listed = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut files: Vec<_> = listed
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.strip_suffix(".journal")?.parse().ok()?;
+            Some((number, entry.path()))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn path(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("{number:010}.journal"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::ended;
+    use super::*;
+
+    fn build(id: u64) -> Entry {
+        Entry::Build(Box::new(BuildRecord::of(&ended(id))))
+    }
+
+    #[test]
+    fn what_was_appended_is_read_however_the_last_record_was_cut() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let dir = dir.path().join("journal");
+        let mut journal = Journal::behind(&dir);
+        let trust = Entry::Trust { root: Raw::from_path(Path::new("/ws")), trusted: true };
+        for entry in [&build(1), &trust, &build(2)] {
+            assert_eq!(journal.append(entry).expect("appended"), None);
+        }
+        assert_eq!(entries(&dir, 1), [], "of a daemon before, there are none");
+        let all = [build(1), trust, build(2)];
+        assert_eq!(entries(&dir, 2), all);
+        let file = path(&dir, 1);
+        let whole = std::fs::read(&file).expect("its bytes");
+        let last = LENGTH_BYTES + encode(&all[2]).len();
+        for cut in 1..=last {
+            std::fs::write(&file, &whole[..whole.len() - cut]).expect("cut");
+            assert_eq!(entries(&dir, 2), all[..2], "cut by {cut}");
+        }
+        let mut damaged = whole.clone();
+        *damaged.last_mut().expect("bytes") ^= 1;
+        std::fs::write(&file, damaged).expect("damaged");
+        assert_eq!(entries(&dir, 2), all[..2]);
+        // The next daemon writes behind it, and removes it.
+        let mut next = Journal::behind(&dir);
+        let _ = next.append(&build(3)).expect("appended");
+        assert_eq!(entries(&dir, u64::MAX), [&all[..2], &[build(3)]].concat());
+        remove(&dir, next.number());
+        assert_eq!(entries(&dir, u64::MAX), [build(3)]);
+    }
+
+    #[test]
+    fn a_large_file_is_followed_by_another() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut journal = Journal::behind(dir.path());
+        let mut full = Vec::new();
+        for id in 0..4_000 {
+            full.extend(journal.append(&build(id)).expect("appended"));
+        }
+        assert!(full.starts_with(&[1, 2]) && full.is_sorted(), "{full:?}");
+        assert_eq!(journal.number(), full.len() as u64 + 1);
+        assert_eq!(entries(dir.path(), u64::MAX).len(), 4_000);
+    }
+}
