@@ -71,7 +71,7 @@ mod tests {
                 "aarch64-linux-gnu-gcc-12 -c x.c",
                 "ccache gcc -c x.c",
                 "sccache /usr/bin/clang++ x.cc",
-                "clang-tidy x.c -- -Iinclude",
+                "clang-tidy x.c -- -Isrc",
                 "clang-format --dry-run -Werror x.c",
                 "cppcheck src",
             ],
