@@ -31,6 +31,13 @@ const CHECKERS: &[&str] = &[
     "tox",
 ];
 
+/// Options of `coverage run`, up to what it runs.
+const COVERAGE: Syntax = Syntax {
+    flags: &["-a", "-p", "--append", "--branch", "--parallel-mode"],
+    valued: &["-m", "--concurrency", "--data-file", "--include", "--omit", "--rcfile", "--source"],
+    counted: &[],
+};
+
 /// Options of ruff before its verb.
 const RUFF: Syntax = Syntax {
     flags: &["-q", "-s", "-v", "--isolated", "--quiet", "--silent", "--verbose"],
@@ -49,7 +56,10 @@ const SESSIONS: Syntax = Syntax {
 pub(super) fn recognise<'a>(words: &Words<'a>) -> Option<Call<'a>> {
     let program = words.program();
     if is_interpreter(program) {
-        return Some(interpreter(words));
+        return Some(runs_module(words, INTERPRETER));
+    }
+    if program == "coverage" {
+        return Some(coverage(words));
     }
     CHECKERS.contains(&program).then(|| Call::build_if(checks(words)))
 }
@@ -60,8 +70,14 @@ fn is_interpreter(program: &str) -> bool {
     version.is_some_and(|version| version.chars().all(|l| l.is_ascii_digit() || l == '.'))
 }
 
-fn interpreter<'a>(words: &Words<'a>) -> Call<'a> {
-    let mut parts = words.parts(INTERPRETER);
+fn coverage<'a>(words: &Words<'a>) -> Call<'a> {
+    let run = words.first().filter(|verb| verb.program() == "run");
+    run.map_or(Call::Other, |run| runs_module(&run, COVERAGE))
+}
+
+/// What the module does that `-m` names among these options.
+fn runs_module<'a>(words: &Words<'a>, syntax: Syntax) -> Call<'a> {
+    let mut parts = words.parts(syntax);
     loop {
         match parts.next() {
             Some(Part::Option("-m", Some(name))) => {
@@ -76,6 +92,9 @@ fn interpreter<'a>(words: &Words<'a>) -> Call<'a> {
 /// What `python -m` does with this module.
 pub(super) fn module<'a>(words: &Words<'a>) -> Call<'a> {
     let name = words.program();
+    if name == "coverage" {
+        return coverage(words);
+    }
     let builds = if CHECKERS.contains(&name) {
         checks(words)
     } else {
@@ -166,6 +185,8 @@ mod tests {
                 "python -m compileall src",
                 "python -m build --wheel",
                 "python -m ruff check",
+                "coverage run --branch -m pytest",
+                "python -m coverage run -m unittest",
                 "tox",
                 "tox -e py312,lint",
                 "tox run -e type-check -- --durations 5",
@@ -195,6 +216,9 @@ mod tests {
                 "python -m pip install x",
                 "python -m black .",
                 "python script.py -m pytest",
+                "coverage run manage.py test",
+                "coverage run -m http.server",
+                "coverage erase",
                 "tox -e release",
                 "tox -e py312,deploy",
                 "tox devenv",

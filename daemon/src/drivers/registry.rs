@@ -90,7 +90,7 @@ mod tests {
              mvn mvnw sbt javac make gmake ninja just gcc g++ clang clang++ cc c++ gcc-13 ccache \
              clang-tidy npm pnpm yarn bun npx pnpx bunx turbo nx lerna eslint esbuild jest swc tsc \
              vitest biome vite webpack prettier uv uvx ruff python python3 python3.11 mypy pyright \
-             pytest py.test black tox nox poetry hatch pdm pipenv swift swiftc xcodebuild zig";
+             pytest py.test coverage black tox nox poetry hatch pdm pipenv swift swiftc xcodebuild zig";
         for program in programs.split_whitespace() {
             let line = argv(program);
             let words = Words::new(&line).expect("a program");
