@@ -29,7 +29,7 @@ pub struct Limits {
     pub stop_grace_ms: u64,
 }
 
-/// See the [module](self).
+/// The pure core: takes what happened, decides, and says what is to be done.
 #[derive(Debug)]
 pub struct Core {
     pub(super) limits: Limits,

@@ -41,7 +41,7 @@ pub struct RuntimeParts {
     pub drained: oneshot::Sender<StoreHandle>,
 }
 
-/// See the [module](self).
+/// Carries out the effects of the core; each family of them by a part of its own.
 #[derive(Debug)]
 pub struct Runtime {
     reports: EventSender<Report>,

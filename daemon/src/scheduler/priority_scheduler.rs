@@ -8,7 +8,7 @@ use crate::model::{Digest, ExecutionId, Priority, WaitReason};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// See the [module](self).
+/// Strict priority classes, first come first served inside a class, a fixed number of slots.
 #[derive(Debug)]
 pub struct PriorityScheduler {
     slots: u32,
