@@ -5,7 +5,7 @@ use super::rule::{Candidate, Rule, RuleFault};
 use super::tables::Tables;
 
 /// Up to so many rules it is quicker to try each.
-const MAX_TRIED: usize = 24;
+const MAX_TRIED: usize = 6;
 
 /// See the [module](self).
 #[derive(Debug)]

@@ -1,8 +1,10 @@
 //! Finds among many rules those that may match, by what their texts begin with, end in or are.
 //! Knows no order among them.
 
+use super::byte_set::ByteSet;
 use super::rule::{Rule, Subject};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Bytes of a beginning or an end by which rules are found: longer ones are cut, so that there are
 /// not many lengths to try.
@@ -10,6 +12,9 @@ const MAX_KEY_BYTES: usize = 32;
 
 /// Numbers of rules, ascending.
 type Numbers = Vec<u32>;
+
+/// Rules by bytes that they are about.
+type ByBytes = HashMap<Box<[u8]>, Numbers, BuildHasherDefault<ShortHasher>>;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -20,7 +25,7 @@ pub(super) struct Tables {
 
 #[derive(Debug, Default)]
 struct Table {
-    exact: HashMap<Box<[u8]>, Numbers>,
+    exact: Affixes,
     heads: Affixes,
     tails: Affixes,
     others: Numbers,
@@ -28,9 +33,38 @@ struct Table {
 
 #[derive(Debug, Default)]
 struct Affixes {
-    /// Which lengths there are, ascending.
-    lengths: Vec<usize>,
-    by_bytes: HashMap<Box<[u8]>, Numbers>,
+    /// Which lengths there are, ascending, and which bytes those of a length end in: most texts are
+    /// told by that alone to have nothing here.
+    lengths: Vec<(usize, ByteSet)>,
+    by_bytes: ByBytes,
+}
+
+/// Fowler, Noll and Vo's hash, which is quicker for a few bytes than one that withstands an attack.
+/// Whoever writes the rules of a workspace could as well write many that have to be tried.
+#[derive(Debug)]
+struct ShortHasher(u64);
+
+impl Default for ShortHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for ShortHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    /// Of a length, which need not be spread: it is part of the bytes.
+    fn write_usize(&mut self, length: usize) {
+        self.0 ^= length as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0.rotate_left(29)
+    }
 }
 
 impl Tables {
@@ -39,10 +73,10 @@ impl Tables {
         for (number, rule) in (0..).zip(rules) {
             let (names, paths) = (&mut tables.names, &mut tables.paths);
             match &rule.subject {
-                Subject::Name(name) => names.exact.entry(name.clone()).or_default().push(number),
+                Subject::Name(name) => names.exact.add(name, number),
                 Subject::NameTail(tail) => names.add(b"", tail, number),
                 Subject::NameGlob(glob) => names.add(&glob.head(), &glob.tail(), number),
-                Subject::Path(path) => paths.exact.entry(path.clone()).or_default().push(number),
+                Subject::Path(path) => paths.exact.add(path, number),
                 Subject::PathGlob(head, glob) => paths.add(head, &glob.tail(), number),
                 Subject::Anything => names.others.push(number),
             }
@@ -69,9 +103,7 @@ impl Table {
     }
 
     fn each(&self, text: &[u8], take: &mut dyn FnMut(&[u32])) {
-        if let Some(numbers) = self.exact.get(text) {
-            take(numbers);
-        }
+        self.exact.get(text, take);
         self.heads.each(text, |length| &text[..length], take);
         self.tails.each(text, |length| &text[text.len() - length..], take);
         take(&self.others);
@@ -80,20 +112,43 @@ impl Table {
 
 impl Affixes {
     fn add(&mut self, bytes: &[u8], number: u32) {
-        if let Err(place) = self.lengths.binary_search(&bytes.len()) {
-            self.lengths.insert(place, bytes.len());
-        }
+        // Nothing has an empty name.
+        let Some(last) = bytes.last() else { return };
+        let place = match self.lengths.binary_search_by_key(&bytes.len(), |(length, _)| *length) {
+            Ok(place) => place,
+            Err(place) => {
+                self.lengths.insert(place, (bytes.len(), ByteSet::default()));
+                place
+            }
+        };
+        self.lengths[place].1.insert(*last);
         self.by_bytes.entry(bytes.into()).or_default().push(number);
     }
 
+    /// Those of the whole of a text.
+    fn get(&self, text: &[u8], take: &mut dyn FnMut(&[u32])) {
+        let place = self.lengths.binary_search_by_key(&text.len(), |(length, _)| *length);
+        let may_be =
+            |place: usize| text.last().is_some_and(|last| self.lengths[place].1.contains(*last));
+        if place.is_ok_and(may_be)
+            && let Some(numbers) = self.by_bytes.get(text)
+        {
+            take(numbers);
+        }
+    }
+
+    /// Those of each part that `affix` gives for a length.
     fn each<'t>(
         &self,
         text: &'t [u8],
         affix: impl Fn(usize) -> &'t [u8],
         take: &mut dyn FnMut(&[u32]),
     ) {
-        for length in self.lengths.iter().take_while(|length| **length <= text.len()) {
-            if let Some(numbers) = self.by_bytes.get(affix(*length)) {
+        for (length, lasts) in self.lengths.iter().take_while(|(length, _)| *length <= text.len()) {
+            let affix = affix(*length);
+            if affix.last().is_some_and(|last| lasts.contains(*last))
+                && let Some(numbers) = self.by_bytes.get(affix)
+            {
                 take(numbers);
             }
         }
