@@ -19,6 +19,10 @@ pub(super) const MAX_RUNS_WITH_NEW_FILES: u32 = 12;
 /// nobody can tell when they were made.
 const ECHO_MS: u64 = 150;
 
+/// The clock that files get their times from may be late by a tick of the system, in milliseconds: a
+/// run that takes less has changed its files before it started, by their times.
+const TICK_MS: u64 = 10;
+
 /// The triggers there are.
 #[derive(Debug, Default)]
 pub(super) struct Triggers {
@@ -119,8 +123,9 @@ impl Trigger {
             let echo = |last: LastRun| now_ms <= last.ended.mono_ms + ECHO_MS;
             return self.run.is_some() || self.last.is_some_and(echo);
         };
-        let running = self.run.as_ref().is_some_and(|run| run.started.wall_ms <= at);
-        let during = |last: LastRun| (last.started.wall_ms..=last.ended.wall_ms).contains(&at);
+        let began = |started: Moment| started.wall_ms <= at + TICK_MS;
+        let running = self.run.as_ref().is_some_and(|run| began(run.started));
+        let during = |last: LastRun| began(last.started) && at <= last.ended.wall_ms;
         running || self.last.is_some_and(during)
     }
 

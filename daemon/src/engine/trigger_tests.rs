@@ -338,3 +338,20 @@ fn two_that_call_each_other_come_to_rest() {
         assert!(runs < 40, "a loop that is not found");
     }
 }
+
+#[test]
+fn a_quick_run_is_known_by_files_whose_clock_is_late() {
+    let mut story = Story::new(9);
+    story.now = 1000;
+    story.add_trigger(alone("make"), true);
+    let mut runs = 0;
+    while let Some((_, attempt, _)) = story.run() {
+        runs += 1;
+        let written = story.now - 4;
+        story.ends(attempt, Exit::Code(0));
+        story.later(500);
+        story.tell(Input::FilesChanged { trigger: ID, files: vec![at("out", written)] });
+        assert!(runs < 20, "a loop that is not found");
+    }
+    assert!(matches!(story.news()[..], [TriggerEvent::Loop(_)]));
+}
