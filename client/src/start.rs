@@ -5,10 +5,10 @@
 use crate::connect::connect;
 use crate::{ClientError, StartError};
 use bd_protocol::rendezvous::Home;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -166,7 +166,11 @@ fn bind(socket: &Path) -> Result<UnixListener, StartError> {
         }
         _ => {}
     }
-    UnixListener::bind(socket).map_err(StartError::io("bind", socket))
+    let listener = UnixListener::bind(socket).map_err(StartError::io("bind", socket))?;
+    // Whatever the umask of this process: the directory keeps others out, and so does the socket.
+    fs::set_permissions(socket, Permissions::from_mode(0o600))
+        .map_err(StartError::io("protect", socket))?;
+    Ok(listener)
 }
 
 fn spawn(program: PathBuf, listener: UnixListener, home: &Home) -> Result<Started, StartError> {

@@ -1,6 +1,7 @@
 //! The life of the daemon process: configuration, lock, log, signals, drain and end. Puts the other
 //! rooms together; none of them knows it.
 
+mod clean_start;
 mod config;
 mod config_error;
 mod daemon_mark;

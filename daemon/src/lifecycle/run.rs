@@ -1,5 +1,6 @@
 //! The life of a daemon: puts the rooms together, waits for a reason to end, drains, and exits.
 
+use super::clean_start::take_defaults;
 use super::config::Config;
 use super::daemon_mark::DaemonMark;
 use super::lock::DaemonLock;
@@ -51,6 +52,7 @@ pub enum Start {
 ///
 /// [`StartError`], before any client was served.
 pub fn run(start: Start) -> Result<(), StartError> {
+    take_defaults();
     let home = Home::from_env()?;
     home.prepare()?;
     let config = Config::read(home.config_file())?;

@@ -247,7 +247,8 @@ fn submission(root: &Path, run: &[String]) -> Submission {
         argv: run.iter().map(Into::into).collect(),
         cwd: root.to_path_buf(),
         environment: std::env::vars_os().collect(),
-        umask: None,
+        // The usual one: the daemon's own keeps everybody else out.
+        umask: Some(0o022),
         stdin: false,
         tty: None,
         root: root.to_path_buf(),

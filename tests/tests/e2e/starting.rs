@@ -156,3 +156,32 @@ fn rush(sandbox: &Sandbox) {
     }
     assert_eq!(pids, BTreeSet::from([sandbox.daemon_pid().as_raw().into()]));
 }
+
+#[test]
+fn what_the_starter_ignores_and_lets_others_read_holds_for_nobody() {
+    let sandbox = Sandbox::new();
+    let bdctl = sandbox.bdctl::<&str>([]);
+    let mut starter = std::process::Command::new("sh");
+    starter.args(["-c", "trap '' CHLD; umask 000; exec \"$0\" status"]);
+    starter.arg(bdctl.get_program()).env_clear();
+    starter.envs(bdctl.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let started = starter.output().expect("a starter");
+    assert!(started.status.success(), "{started:?}");
+    let output = sandbox.run(&["run", "--", "sh", "-c", "true; exit 3"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let mut dirs = vec![sandbox.home()];
+    let mut seen = 0;
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let Ok(found) = fs::symlink_metadata(&path) else { continue };
+            if found.is_dir() {
+                dirs.push(path.clone());
+            }
+            seen += 1;
+            let open = found.permissions().mode() & 0o077;
+            assert!(open == 0, "{} is open to others: {open:o}", path.display());
+        }
+    }
+    assert!(seen > 5, "hardly a file: {seen}");
+}
