@@ -37,7 +37,7 @@ impl Core {
     /// Starts an attempt, with this lease or the one it was revalidated with.
     pub(super) fn start(&mut self, now: Now, id: ExecutionId, lease: Option<Lease>) {
         let attempt = AttemptId(self.ids.next(now.wall_ms));
-        let started = Moment { mono_ms: now.mono_ms, wall_ms: now.wall_ms };
+        let started = Moment::from(now);
         self.advance(id, Step::Run { lease, attempt, started });
         self.scheduler.started(id, now.mono_ms);
         self.executions.by_attempt.insert(attempt, id);

@@ -1,6 +1,6 @@
 //! One execution inside the core, and the only place where its phase changes.
 
-use super::input::NodeRef;
+use super::input::{NodeRef, Now};
 use crate::model::{Action, ActionKey, AttemptId, AttemptResult, ExecutionId};
 use crate::scheduler::Lease;
 use std::collections::BTreeSet;
@@ -77,6 +77,12 @@ pub(super) enum Step {
 pub(super) struct Moment {
     pub(super) mono_ms: u64,
     pub(super) wall_ms: u64,
+}
+
+impl From<Now> for Moment {
+    fn from(Now { mono_ms, wall_ms }: Now) -> Self {
+        Self { mono_ms, wall_ms }
+    }
 }
 
 impl Execution {

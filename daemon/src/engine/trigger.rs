@@ -11,7 +11,6 @@
 //! is served all the while: any change between runs begins anew.
 
 use super::effect::{Effect, TriggerEvent};
-use super::execution::Moment;
 use super::input::{ChangedFile, Now, Refusal, TriggerRequest};
 use super::state_machine::Core;
 use super::trigger_state::{Run, Trigger};
@@ -141,7 +140,7 @@ impl Core {
         let Some((id, trigger)) = self.triggers.all.iter_mut().find(|(_, t)| runs(t)) else {
             return;
         };
-        trigger.ended(moment(now));
+        trigger.ended(now.into());
         self.settling.triggers.push(*id);
     }
 
@@ -170,7 +169,7 @@ impl Core {
         let changed: Arc<[PathBuf]> = paths.iter().cloned().collect();
         let news = match self.accept(now, asked, Some(changed.clone())) {
             Ok(build) => {
-                let (started, patience_ms) = (moment(now), None);
+                let (started, patience_ms) = (now.into(), None);
                 let run = Run { build, started, paths, patience_ms, given_up: false };
                 let trigger = self.triggers.all.get_mut(&id).expect("BUG: a trigger is gone");
                 trigger.run = Some(run);
@@ -186,10 +185,6 @@ impl Core {
             self.effects.push(Effect::TriggerEvent(id, TriggerEvent::Refused(Refusal::Draining)));
         }
     }
-}
-
-fn moment(now: Now) -> Moment {
-    Moment { mono_ms: now.mono_ms, wall_ms: now.wall_ms }
 }
 
 /// The plan with the paths in the place of `{changed}` in its last command; relative ones where that

@@ -5,15 +5,15 @@ use super::execution::Moment;
 use super::input::{ChangedFile, Submission};
 use crate::model::{BuildId, TriggerId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Finished runs in a row that only changes during runs have asked for, each of the same file,
 /// before we call it a loop.
-pub(super) const MAX_OWN_RUNS: u32 = 4;
+const MAX_OWN_RUNS: u32 = 4;
 
 /// The same where each run has made files of other names, as an editor or a person does now and
 /// then as well.
-pub(super) const MAX_RUNS_WITH_NEW_FILES: u32 = 12;
+const MAX_RUNS_WITH_NEW_FILES: u32 = 12;
 
 /// Changes that are reported so shortly after a run were made during it, in milliseconds, where
 /// nobody can tell when they were made.
@@ -41,8 +41,8 @@ pub(super) struct Trigger {
     pub(super) pending: Option<Pending>,
     pub(super) run: Option<Run>,
     /// The last run that ended.
-    pub(super) last: Option<LastRun>,
-    pub(super) circles: Circles,
+    last: Option<LastRun>,
+    circles: Circles,
 }
 
 /// What a trigger is to be run for.
@@ -97,10 +97,9 @@ impl Triggers {
     /// Whether a change of a file in the workspace of a trigger was made while a run of any trigger
     /// of that workspace ran, as far as can be told.
     pub(super) fn was_made_by_a_run(&self, id: TriggerId, file: &ChangedFile, now_ms: u64) -> bool {
-        let root = |trigger: &Trigger| trigger.template.plan.command().root.clone();
-        let Some(workspace) = self.all.get(&id).map(root) else { return false };
-        let neighbours = self.all.values().filter(|other| root(other) == workspace);
-        neighbours.into_iter().any(|other| other.ran_at(file.changed_ms, now_ms))
+        let Some(workspace) = self.all.get(&id).map(Trigger::root) else { return false };
+        let mut neighbours = self.all.values().filter(|other| other.root() == workspace);
+        neighbours.any(|other| other.ran_at(file.changed_ms, now_ms))
     }
 }
 
@@ -115,6 +114,10 @@ impl Trigger {
             last: None,
             circles: Circles::default(),
         }
+    }
+
+    fn root(&self) -> &Path {
+        &self.template.plan.command().root
     }
 
     /// Whether a run was there at this time, or, where nobody can tell it, just now.
