@@ -55,6 +55,23 @@ impl fmt::Debug for Command {
 }
 
 impl Command {
+    /// `argv` in the root of a workspace, with an empty environment and nothing else around it.
+    #[must_use]
+    pub fn in_root(argv: Vec<OsString>, root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        Self {
+            argv,
+            cwd: root.clone(),
+            environment: Vec::new(),
+            umask: None,
+            stdin: false,
+            tty: None,
+            root,
+            program: None,
+            search_path: None,
+        }
+    }
+
     /// Digest of what such a command is like whatever its environment: how long it took before
     /// is a fair guess for the next time.
     #[must_use]
@@ -74,17 +91,9 @@ pub(crate) mod tests {
 
     /// `argv` in `/ws`, with nothing else.
     pub(crate) fn command(argv: &[&str]) -> Command {
-        Command {
-            argv: argv.iter().map(OsString::from).collect(),
-            cwd: "/ws".into(),
-            environment: vec![("PATH".into(), "/bin".into())],
-            umask: None,
-            stdin: false,
-            tty: None,
-            root: "/ws".into(),
-            program: None,
-            search_path: None,
-        }
+        let argv = argv.iter().map(OsString::from).collect();
+        let environment = vec![("PATH".into(), "/bin".into())];
+        Command { environment, ..Command::in_root(argv, "/ws") }
     }
 
     #[test]

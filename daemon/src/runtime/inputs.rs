@@ -7,7 +7,7 @@ use crate::engine::{Input, Moved, NoVersion, Target};
 use crate::index::{Changes, Clock};
 use crate::model::{Action, ExecutionId, Inputs, TreeVersion};
 use crate::watch::{ChangesQuery, WorkspaceError, WorkspaceRegistry, WorkspaceState};
-use crate::workspace::Globs;
+use crate::workspace::{GlobError, Globs};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -28,21 +28,19 @@ impl InputTracker {
     pub(super) fn digest(&self, target: Target, action: &Action) {
         let reports = self.reports.clone();
         let report = move |state| reports.send(Report::Digested(target, state));
-        match &action.inputs {
-            Inputs::WholeTree => self.registry.state(action.root(), move |state| {
+        match globs(&action.inputs) {
+            Ok(None) => self.registry.state(action.root(), move |state| {
                 report(state.map_err(no_version));
             }),
-            Inputs::Globs(globs) => match Globs::new(globs.iter().map(String::as_str)) {
-                Ok(globs) => self.registry.digest(action.root(), globs, move |found| {
-                    let found = found.map(|(clock, tree)| {
-                        // Which of the changes up to a clock were theirs is not counted, so any
-                        // change makes another version.
-                        WorkspaceState { id: TreeVersion { tree, epoch: clock.tick }, clock }
-                    });
-                    report(found.map_err(no_version));
-                }),
-                Err(why) => report(Err(NoVersion(format!("failed to {why}")))),
-            },
+            Ok(Some(globs)) => self.registry.digest(action.root(), globs, move |found| {
+                let found = found.map(|(clock, tree)| {
+                    // Which of the changes up to a clock were theirs is not counted, so any change
+                    // makes another version.
+                    WorkspaceState { id: TreeVersion { tree, epoch: clock.tick }, clock }
+                });
+                report(found.map_err(no_version));
+            }),
+            Err(error) => report(Err(NoVersion(format!("failed to {error}")))),
         }
     }
 
@@ -79,11 +77,8 @@ impl InputTracker {
             return reports.send(Report::Verified(execution, moved));
         };
         let query = ChangesQuery { since: Some(since), wait: None };
-        let globs = match &action.inputs {
-            Inputs::WholeTree => None,
-            // What could not be parsed was not digested either, so there is nothing to verify.
-            Inputs::Globs(globs) => Globs::new(globs.iter().map(String::as_str)).ok(),
-        };
+        // What could not be parsed was not digested either, so there is nothing to verify.
+        let globs = globs(&action.inputs).unwrap_or_default();
         self.registry.changes(action.root(), query, move |changes| {
             let counts = |path: &Path| globs.as_ref().is_none_or(|globs| globs.match_path(path));
             let moved = moved(changes, counts);
@@ -113,6 +108,14 @@ impl InputTracker {
     /// Saves what is known of all workspaces and stops observing.
     pub(super) fn close(&self) {
         self.registry.close();
+    }
+}
+
+/// Which files are inputs; `None` for all of them.
+fn globs(inputs: &Inputs) -> Result<Option<Globs>, GlobError> {
+    match inputs {
+        Inputs::WholeTree => Ok(None),
+        Inputs::Globs(globs) => Globs::new(globs.iter().map(String::as_str)).map(Some),
     }
 }
 
@@ -160,18 +163,7 @@ mod tests {
         }
 
         fn action(&self, inputs: Inputs) -> Action {
-            let root = self.dir.path().to_path_buf();
-            let command = Command {
-                argv: vec!["true".into()],
-                cwd: root.clone(),
-                environment: vec![],
-                umask: None,
-                stdin: false,
-                tty: None,
-                root,
-                program: None,
-                search_path: None,
-            };
+            let command = Command::in_root(vec!["true".into()], self.dir.path());
             Action { inputs, ..Action::of_command(command) }
         }
 

@@ -85,17 +85,7 @@ mod tests {
     use std::sync::{Arc, mpsc};
 
     fn view(phase: Phase) -> BuildView {
-        let command = Command {
-            argv: vec!["make".into()],
-            cwd: "/ws".into(),
-            environment: vec![],
-            umask: None,
-            stdin: false,
-            tty: None,
-            root: "/ws".into(),
-            program: None,
-            search_path: None,
-        };
+        let command = Command::in_root(vec!["make".into()], "/ws");
         BuildView {
             id: BuildId(1),
             command: Arc::new(command),

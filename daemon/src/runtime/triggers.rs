@@ -244,16 +244,10 @@ pub(super) fn requests_of(root: &Path, rules: &[OnChange]) -> Vec<TriggerRequest
 
 fn submission(root: &Path, run: &[String]) -> Submission {
     let command = Command {
-        argv: run.iter().map(Into::into).collect(),
-        cwd: root.to_path_buf(),
         environment: std::env::vars_os().collect(),
         // The usual one: the daemon's own keeps everybody else out.
         umask: Some(0o022),
-        stdin: false,
-        tty: None,
-        root: root.to_path_buf(),
-        program: None,
-        search_path: None,
+        ..Command::in_root(run.iter().map(Into::into).collect(), root)
     };
     Submission {
         client: NOBODY,

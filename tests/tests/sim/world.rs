@@ -438,17 +438,7 @@ impl World {
 }
 
 fn action(name: &str) -> Action {
-    Action::of_command(Command {
-        argv: vec![name.into()],
-        cwd: "/ws".into(),
-        environment: vec![],
-        umask: None,
-        stdin: false,
-        tty: None,
-        root: "/ws".into(),
-        program: None,
-        search_path: None,
-    })
+    Action::of_command(Command::in_root(vec![name.into()], "/ws"))
 }
 
 /// The first command is never shared, all others are.

@@ -235,10 +235,7 @@ mod tests {
             ("daemon/src/output/mod.rs", "pub struct Log; pub struct Writer;"),
             ("daemon/src/engine/mod.rs", "pub struct Core;"),
         ]);
-        check(&tree)
-            .iter()
-            .map(|found| format!("{}:{} {}", found.file, found.line, found.what))
-            .collect()
+        crate::finding::in_files(&check(&tree))
     }
 
     #[test]

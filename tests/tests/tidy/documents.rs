@@ -122,11 +122,7 @@ mod tests {
     use super::*;
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
-        let findings = check(&Tree::made_up(files));
-        findings
-            .iter()
-            .map(|found| format!("{}:{} {}", found.file, found.line, found.what))
-            .collect()
+        crate::finding::in_files(&check(&Tree::made_up(files)))
     }
 
     #[test]

@@ -23,6 +23,17 @@ impl Finding {
     }
 }
 
+/// What was found in the one file that there is, each with its line.
+pub(crate) fn in_lines(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(|found| format!("{} {}", found.line, found.what)).collect()
+}
+
+/// What was found, each with its file and line.
+pub(crate) fn in_files(findings: &[Finding]) -> Vec<String> {
+    let place = |found: &Finding| format!("{}:{} {}", found.file, found.line, found.what);
+    findings.iter().map(place).collect()
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}\n    remedy: {}", self.file, self.line, self.what, self.remedy)

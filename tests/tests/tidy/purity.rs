@@ -79,7 +79,7 @@ mod tests {
         let lib = format!("pub mod {room};");
         let file = format!("daemon/src/{room}/mod.rs");
         let tree = Tree::made_up(&[("daemon/src/lib.rs", &lib), (&file, text)]);
-        check(&tree).iter().map(|found| format!("{} {}", found.line, found.what)).collect()
+        crate::finding::in_lines(&check(&tree))
     }
 
     #[test]

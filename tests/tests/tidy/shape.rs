@@ -100,11 +100,7 @@ mod tests {
     const LIB: (&str, &str) = ("d/src/lib.rs", "//! It is a made up crate.\nmod a;");
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
-        let findings = check(&Tree::made_up(files));
-        findings
-            .iter()
-            .map(|found| format!("{}:{} {}", found.file, found.line, found.what))
-            .collect()
+        crate::finding::in_files(&check(&Tree::made_up(files)))
     }
 
     #[test]

@@ -106,8 +106,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> Vec<String> {
-        let findings = check(&Tree::made_up(&[(path, text)]));
-        findings.iter().map(|found| format!("{} {}", found.line, found.what)).collect()
+        crate::finding::in_lines(&check(&Tree::made_up(&[(path, text)])))
     }
 
     #[test]
