@@ -11,7 +11,7 @@ const OWNER_EXECUTES: u32 = 0o100;
 /// How long a file must have been left alone for its signature to be trusted by whoever did not
 /// watch it since: several ticks of the coarsest clock that file systems in use take their times
 /// from (rule 11).
-const RACY_NS: i64 = 50_000_000;
+pub(crate) const RACY_NS: i64 = 50_000_000;
 
 /// What `stat` says that changes when the content may have (rule 10 of watching: size,
 /// modification, change, inode, mode). Of a directory only inode and mode are kept: its times

@@ -17,6 +17,7 @@ mod tree;
 pub use change::{Change, ChangeKind, Changes, EntryType};
 pub use clock::{Clock, Instance, NoClock};
 pub use debounce::Debounce;
+pub(crate) use entry::RACY_NS;
 pub use entry::{Kind, Signature};
 pub use input_set::InputSet;
 pub use tree::{Difference, Evidence, Index, NodeId, Totals};

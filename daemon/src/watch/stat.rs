@@ -1,13 +1,23 @@
 //! What counts of a `stat`, and the time to compare it with.
 
-use crate::index::Signature;
+use crate::index::{RACY_NS, Signature};
 use rustix::fs::Stat;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Nanoseconds since 1970.
 pub(super) fn now_ns() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+/// Whether something was made before a moment, in nanoseconds since 1970, for certain: not where its
+/// file system does not say, and not within the clock's tick before it.
+pub(super) fn was_born_before(path: &Path, moment: i64) -> bool {
+    let born = std::fs::symlink_metadata(path).and_then(|found| found.created());
+    let born = born.ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+    born.and_then(|born| i64::try_from(born.as_nanos()).ok())
+        .is_some_and(|born| born.saturating_add(RACY_NS) < moment)
 }
 
 /// The device something is on.

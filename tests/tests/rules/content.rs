@@ -167,6 +167,43 @@ fn a_write_through_a_descriptor_of_a_name_that_is_gone_is_seen_at_the_other() {
 }
 
 #[test]
+fn a_write_through_a_name_that_is_gone_is_seen_at_one_that_was_written_to_itself() {
+    use std::io::Write as _;
+    let append = |path: &Path| fs::File::options().append(true).open(path).expect("a file");
+    let mut fixture = Fixture::with(&["a", "c/x"]);
+    // Known, and new since anybody asked; in a directory that stays, and in one that goes with it.
+    for (from, is_known, is_dir_removed) in
+        [("a", true, false), ("new", false, false), ("c/x", true, true)]
+    {
+        let to = format!("of-{}", from.replace('/', "-"));
+        let mut writer = None;
+        if is_known {
+            calm(&fixture.at(from));
+            fixture.agrees();
+        }
+        fixture.step(|root| {
+            if !is_known {
+                write(&root.join(from), "new");
+            }
+            writer = Some(append(&root.join(from)));
+            fs::hard_link(root.join(from), root.join(&to)).expect("a link");
+            append(&root.join(&to)).write_all(b"Y").expect("a write");
+            fs::remove_file(root.join(from)).expect("a removal");
+            if is_dir_removed {
+                fs::remove_dir(root.join("c")).expect("a removal");
+            }
+        });
+        calm(&fixture.at(&to));
+        fixture.agrees();
+        let mut writer = writer.expect("a file");
+        for _ in 0..2 {
+            let reported = fixture.step(|_| writer.write_all(b"Z").expect("a write"));
+            assert_eq!(reported, [format!("~{to}")], "written as {from}");
+        }
+    }
+}
+
+#[test]
 fn a_file_from_a_copy_that_shares_its_blocks_or_not_is_seen() {
     let mut fixture = Fixture::with(&["a"]);
     assert_eq!(fixture.step(|root| sh(root, "cp --reflink=auto a b; cp a c")), ["+b", "+c"]);

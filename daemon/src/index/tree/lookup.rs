@@ -115,6 +115,14 @@ impl Index {
         ids.filter(|(_, node)| theirs(node)).map(|(id, _)| id).collect()
     }
 
+    /// All that are no directories.
+    #[must_use]
+    pub fn files(&self) -> Vec<NodeId> {
+        let is_file = |node: &Node| node.dir == NO_DIR && !node.name.is_empty();
+        let ids = (0..).map(NodeId).zip(&self.nodes);
+        ids.filter(|(_, node)| is_file(node)).map(|(id, _)| id).collect()
+    }
+
     /// All directories at or below one, it first.
     #[must_use]
     pub fn dirs_below(&self, dir: NodeId) -> Vec<NodeId> {

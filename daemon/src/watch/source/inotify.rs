@@ -49,7 +49,6 @@ impl InotifySource {
             | WatchFlags::MOVED_TO
             | WatchFlags::DELETE_SELF
             | WatchFlags::ONLYDIR
-            | WatchFlags::EXCL_UNLINK
     }
 
     fn read(&self, events: &mut Vec<FsEvent>, mut bytes: u64) -> io::Result<()> {

@@ -7,7 +7,7 @@ use super::work_list::WorkList;
 use crate::index::{Evidence, Index, Kind, NodeId};
 use crate::watch::error::WorkspaceError;
 use crate::watch::source::{FsEvent, NameChange, WatchId};
-use crate::watch::stat::{has_several_names, now_ns, signature};
+use crate::watch::stat::{has_several_names, now_ns, signature, was_born_before};
 use crate::workspace::is_always_ignored;
 use rustix::fs::Stat;
 use std::collections::{HashMap, HashSet};
@@ -38,6 +38,8 @@ struct ReportedName {
     evidence: Evidence,
     /// It came: what is in it may have been looked for while it was away.
     appeared: bool,
+    /// It was made, or is a further name of what there was.
+    was_created: bool,
     /// It ought to be there: that it went is not the last that was reported.
     is_expected: bool,
     /// Whether it was written to by this name since it was created, if either was reported. If not,
@@ -49,13 +51,19 @@ struct ReportedName {
 type Vanished = HashMap<NodeId, HashSet<Vec<u8>>>;
 
 impl ReportedName {
+    /// The last that was reported is a write, so that there is a file that somebody has open by it.
+    fn is_written_last(&self) -> bool {
+        self.is_expected && self.written == Some(true)
+    }
+
     fn new(evidence: Evidence) -> Self {
-        Self { evidence, appeared: false, is_expected: true, written: None }
+        Self { evidence, appeared: false, was_created: false, is_expected: true, written: None }
     }
 
     /// Adds what was reported later.
     fn add(&mut self, change: NameChange, evidence: Evidence) {
         self.appeared |= matches!(change, NameChange::Created | NameChange::MovedTo(_));
+        self.was_created |= change == NameChange::Created;
         self.is_expected = !matches!(change, NameChange::Removed | NameChange::MovedFrom(_));
         self.written = match change {
             NameChange::Created => Some(false),
@@ -110,9 +118,16 @@ impl Synchronizer {
             let (watch, name) = &key;
             let Some(dir) = self.watches.dir_of(*watch) else { continue };
             let (found, known) = (self.find(dir, name)?, self.index.child(dir, name));
-            if found.is_none() && may_wait && reported.is_expected && known.is_some() {
+            let is_awaited = reported.is_written_last() || reported.is_expected && known.is_some();
+            if found.is_none() && may_wait && is_awaited && !self.unwatched.is_gone_name(&key) {
                 names.insert(key, reported);
                 continue;
+            }
+            if found.is_none()
+                && reported.is_written_last()
+                && self.unwatched.add_gone_name(key.clone())
+            {
+                work.stat_all();
             }
             match found {
                 Some(stat) if known.is_none() || !reported.is_expected => {
@@ -158,6 +173,14 @@ impl Synchronizer {
         let signature = self.index.signature(node);
         if signature.is_dir() && reported.appeared {
             work.list_tree(node);
+        }
+        if reported.was_created
+            && matches!(signature.kind(), Kind::File { .. })
+            && was_born_before(&self.full_path(dir, name), self.feed.processed_at())
+            && self.unwatched.add_linked(node, signature.inode)
+        {
+            // Whoever has it open by the name that it had writes unreported. That name may be gone.
+            self.index.suspect_unwatched(node, now_ns());
         }
         if let (Kind::File { .. }, Some(written)) = (signature.kind(), reported.written) {
             self.unwatched.add_created(node, signature.inode, written);

@@ -109,6 +109,9 @@ impl Synchronizer {
             }
             let (entry, difference) = self.index.upsert(node, name, *signature, evidence);
             self.drop_removed();
+            if difference == Difference::New {
+                self.unwatched.forget_gone_names();
+            }
             if difference != Difference::None && listing.linked.contains(name) {
                 found.linked.insert(signature.inode);
                 self.index.suspect_unwatched(entry, now);

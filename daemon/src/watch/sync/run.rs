@@ -21,6 +21,7 @@ impl Synchronizer {
                 WorkItem::StatWritten { inodes, evidence } => {
                     self.stat_written(&inodes, evidence, &mut work)?;
                 }
+                WorkItem::StatAll => self.stat_all(&mut work)?,
             }
         }
         // What is left to do is not known any more: everything is, next time.

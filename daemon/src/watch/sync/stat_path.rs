@@ -78,6 +78,25 @@ impl Synchronizer {
         Ok(())
     }
 
+    /// Checks every file: one of them may have been written to by a name that is gone. Which one that
+    /// is shows in its signature, and from then on it is checked each time.
+    pub(super) fn stat_all(&mut self, work: &mut WorkList) -> Result<(), WorkspaceError> {
+        for node in self.index.files() {
+            if !self.index.is_in_use(node) {
+                continue;
+            }
+            let before = self.index.signature(node);
+            self.stat_file(node, Evidence::Unwatched(now_ns()), work)?;
+            if self.index.is_in_use(node) && !self.index.is_dir(node) {
+                let after = self.index.signature(node);
+                if after != before && after.inode == before.inode {
+                    self.unwatched.add_linked(node, after.inode);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What there is. What can not be checked is not there for a build either.
     pub(super) fn find(&self, dir: NodeId, name: &[u8]) -> Result<Option<Stat>, WorkspaceError> {
         let full = self.full_path(dir, name);
@@ -133,6 +152,9 @@ impl Synchronizer {
         }
         let (node, difference) = self.index.upsert(dir, name, signature, evidence);
         self.drop_removed();
+        if difference == Difference::New {
+            self.unwatched.forget_gone_names();
+        }
         if is_linked && difference != Difference::None {
             self.index.suspect_unwatched(node, now_ns());
         }
@@ -146,7 +168,7 @@ impl Synchronizer {
         Some(node)
     }
 
-    fn full_path(&self, dir: NodeId, name: &[u8]) -> PathBuf {
+    pub(super) fn full_path(&self, dir: NodeId, name: &[u8]) -> PathBuf {
         self.root().join(OsStr::from_bytes(&join(&self.index.path(dir), name)))
     }
 

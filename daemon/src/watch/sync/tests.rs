@@ -5,7 +5,8 @@ use super::scripted::{Fixture, Scripted, at, begin, keep_racy, wait_until_not_ra
 use crate::index::{ChangeKind, Evidence};
 use crate::watch::error::WorkspaceError;
 use crate::watch::source::{ChangeSource as _, FsEvent, NameChange, WatchId};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -190,6 +191,93 @@ fn what_is_renamed_before_it_was_checked_is_a_rename() {
     let kinds: Vec<_> = reported.iter().map(|change| &change.kind).collect();
     let from = Path::new("a").to_path_buf();
     assert_eq!(kinds, [&ChangeKind::Renamed { from }, &ChangeKind::Removed], "{reported:?}");
+}
+
+/// A file that somebody has open by a name that is gone, and that has another one by which it was
+/// written to as well. Nobody looked while it had both.
+fn written_by_a_gone_name(from: &str, is_known: bool) -> (Fixture, File) {
+    let mut fixture = Fixture::with(&["other", "dir/x"]);
+    if is_known {
+        fs::write(fixture.at(from), "known").expect("a file");
+        fixture.source.report(vec![fixture.source.at(&fixture.at(from), NameChange::Created)]);
+        fixture.sync();
+    } else {
+        fs::write(fixture.at(from), "new").expect("a file");
+    }
+    wait_until_not_racy(&fixture.at(from));
+    if is_known {
+        fixture.sync();
+    }
+    let append = |path| File::options().append(true).open(path).expect("a file");
+    let writer = append(fixture.at(from));
+    fs::hard_link(fixture.at(from), fixture.at("link")).expect("a link");
+    append(fixture.at("link")).write_all(b"more").expect("a write");
+    fs::remove_file(fixture.at(from)).expect("a removal");
+    let at = |path, change| fixture.source.at(&fixture.at(path), change);
+    fixture.source.report(vec![
+        at(from, NameChange::Created),
+        at("link", NameChange::Created),
+        at("link", NameChange::Modified),
+        at("link", NameChange::ClosedAfterWrite),
+        at(from, NameChange::Removed),
+    ]);
+    fixture.sync();
+    assert_eq!(fixture.paths(), ["dir", "dir/x", "link", "other"]);
+    fixture.read(false);
+    (fixture, writer)
+}
+
+impl Fixture {
+    fn size(&self, path: &str) -> u64 {
+        self.synchronizer.index.signature(self.node(path)).size
+    }
+}
+
+#[test]
+fn a_further_name_of_a_file_that_was_there_is_checked_each_time_though_it_was_written_to() {
+    let (mut fixture, mut writer) = written_by_a_gone_name("dir/from", true);
+    // Its directory went with it: so nothing is reported.
+    writer.write_all(b"unreported").expect("a write");
+    fixture.sync();
+    assert_eq!(fixture.size("link"), "knownmoreunreported".len() as u64);
+}
+
+#[test]
+fn after_a_write_by_a_name_that_is_gone_every_file_is_checked_once() {
+    let (mut fixture, mut writer) = written_by_a_gone_name("from", false);
+    let at = |fixture: &Fixture, path, change| fixture.source.at(&fixture.at(path), change);
+    for text in ["1", "2"] {
+        let before = fixture.size("link");
+        writer.write_all(text.as_bytes()).expect("a write");
+        fixture.source.report(vec![at(&fixture, "from", NameChange::Modified)]);
+        fixture.sync();
+        assert_eq!(fixture.size("link"), before + 1);
+    }
+    // It is known by now which one it is. The others are not checked for each write.
+    fs::write(fixture.at("other"), "no event").expect("a write");
+    fixture.source.report(vec![at(&fixture, "from", NameChange::Modified)]);
+    fixture.sync();
+    assert_eq!(fixture.size("other"), "other".len() as u64);
+    // Something that came in may be what is written to.
+    fs::write(fixture.at("new"), "new").expect("a file");
+    fixture.source.report(vec![at(&fixture, "new", NameChange::Created)]);
+    fixture.sync();
+    fixture.source.report(vec![at(&fixture, "from", NameChange::Modified)]);
+    fixture.sync();
+    assert_eq!(fixture.size("other"), "no event".len() as u64);
+}
+
+#[test]
+fn a_temporary_file_that_is_written_and_removed_has_nothing_checked() {
+    let mut fixture = Fixture::with(&["other"]);
+    fixture.read(false);
+    fs::write(fixture.at("other"), "no event").expect("a write");
+    let at = |fixture: &Fixture, change| fixture.source.at(&fixture.at("temporary"), change);
+    let all = [NameChange::Created, NameChange::Modified, NameChange::ClosedAfterWrite];
+    fixture.source.report(all.map(|change| at(&fixture, change)).to_vec());
+    fixture.source.report(vec![at(&fixture, NameChange::Removed)]);
+    fixture.sync();
+    assert_eq!(fixture.size("other"), "other".len() as u64);
 }
 
 #[test]

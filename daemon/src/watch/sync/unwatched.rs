@@ -4,11 +4,12 @@
 //! is known: one outside the workspace, one that is gone, or none at all (`O_TMPFILE`). A directory
 //! that is marked as a cache is not watched, so no event comes when the mark goes.
 
+use super::open_writers::NameKey;
 use crate::index::{Index, NodeId, Signature};
 use crate::watch::paths::join;
 use crate::watch::stat::signature;
 use crate::workspace::CACHE_TAG;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -20,6 +21,8 @@ pub(super) struct Unwatched {
     linked: BTreeMap<NodeId, Linked>,
     /// Marked directories, by the one they are in and their name, and their marks.
     marked: HashMap<(NodeId, Box<[u8]>), Signature>,
+    /// Names that are gone and by which somebody still writes, for which all files were checked.
+    gone_names: HashSet<NameKey>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,22 @@ impl Unwatched {
         } else {
             self.linked.insert(node, Linked { inode, is_certain: false });
         }
+    }
+
+    /// Takes note of a write by a name that is gone; returns whether any file may be the one that was
+    /// written to. If not, it is none of the index, or one that is checked each time.
+    pub(super) fn add_gone_name(&mut self, name: NameKey) -> bool {
+        self.gone_names.insert(name)
+    }
+
+    /// Whether it is known already that somebody writes by a name that is gone.
+    pub(super) fn is_gone_name(&self, name: &NameKey) -> bool {
+        self.gone_names.contains(name)
+    }
+
+    /// Something came into the index, and may be what is written to by a name that is gone.
+    pub(super) fn forget_gone_names(&mut self) {
+        self.gone_names.clear();
     }
 
     /// Files that may be changed under other names than theirs.

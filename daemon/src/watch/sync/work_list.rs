@@ -18,6 +18,8 @@ pub(super) enum WorkItem {
     StatLinked { inodes: BTreeSet<u64>, evidence: Evidence },
     /// Files with these inodes, which have several names, were written under one of them.
     StatWritten { inodes: BTreeSet<u64>, evidence: Evidence },
+    /// Any file may be the one that was written to.
+    StatAll,
 }
 
 /// Directories to be listed.
@@ -43,6 +45,8 @@ pub(super) struct WorkList {
     written: BTreeSet<u64>,
     /// Inodes that were in `written` and are done.
     written_done: BTreeSet<u64>,
+    /// Every file is to be checked.
+    all: bool,
 }
 
 impl WorkList {
@@ -84,6 +88,11 @@ impl WorkList {
         }
     }
 
+    /// A file was written to by a name that says nothing of which.
+    pub(super) fn stat_all(&mut self) {
+        self.all = true;
+    }
+
     /// What to do next, in an order in which later work finds what earlier work has found out.
     pub(super) fn next(&mut self) -> Option<WorkItem> {
         if let Some(found) = self.found.take() {
@@ -102,9 +111,11 @@ impl WorkList {
             self.written_done.extend(&inodes);
             return Some(WorkItem::StatWritten { inodes, evidence: Evidence::Written });
         }
-        let dirs = std::mem::take(&mut self.deep);
-        let list = ListWork { dirs, deep: true, retries: LIST_RETRIES };
-        (!list.dirs.is_empty()).then_some(WorkItem::List(list))
+        if !self.deep.is_empty() {
+            let dirs = std::mem::take(&mut self.deep);
+            return Some(WorkItem::List(ListWork { dirs, deep: true, retries: LIST_RETRIES }));
+        }
+        std::mem::take(&mut self.all).then_some(WorkItem::StatAll)
     }
 }
 
@@ -116,6 +127,7 @@ mod tests {
     fn what_a_listing_found_comes_first_and_a_written_inode_once() {
         let mut work = WorkList::default();
         work.list_everything();
+        work.stat_all();
         work.stat_written(7);
         work.stat_linked([8]);
         work.list_alone([Index::ROOT]);
@@ -134,6 +146,7 @@ mod tests {
         // The check of its names reports that it was written.
         work.stat_written(7);
         assert!(matches!(work.next(), Some(WorkItem::List(ListWork { deep: true, .. }))));
+        assert!(matches!(work.next(), Some(WorkItem::StatAll)));
         assert!(work.next().is_none());
     }
 }
