@@ -2,8 +2,8 @@
 //! answers what changed since when. Knows nothing of builds.
 //!
 //! `source` reports events, `scan` lists directories and reads contents, `sync` finds out what an
-//! event leads to and tells the index, and `actor` answers requests: one actor a workspace, with a
-//! thread of its own, behind the [`WorkspaceRegistry`]. `docs/watching-rules.md` has the rules that
+//! event leads to and tells the index, and `actor` answers requests: one actor a workspace, all
+//! on a few threads, behind the [`WorkspaceRegistry`]. `docs/watching-rules.md` has the rules that
 //! comments here refer to by number.
 
 mod actor;

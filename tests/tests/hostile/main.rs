@@ -11,3 +11,4 @@ mod requests;
 mod scale;
 mod skew;
 mod strangers;
+mod worktrees;

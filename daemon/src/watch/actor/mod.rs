@@ -1,6 +1,7 @@
-//! One actor a workspace: it answers what is asked, has contents read when a digest is asked for,
+//! One actor a workspace, on threads that all share: it answers what is asked, has contents read when a digest is asked for,
 //! reports changes to those who wait for them, and saves the index. Knows nothing of builds.
 
+mod capacity;
 mod contents;
 mod input_sets;
 mod memory;
@@ -10,7 +11,8 @@ mod request;
 mod snapshot;
 mod subscribers;
 mod summary;
-mod thread;
+mod task;
+mod worker_pool;
 mod workspace_actor;
 
 pub use query::{ChangesQuery, Summary, WorkspaceState};

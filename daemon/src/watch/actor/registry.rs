@@ -1,16 +1,17 @@
-//! Where the rest of the daemon asks about workspaces. Each has an actor with a thread of its own;
+//! Where the rest of the daemon asks about workspaces. Each has an actor, on threads that all share;
 //! the registry only knows which.
 
+use super::capacity::{Capacity, Load};
 use super::query::{ChangesQuery, Summary, WorkspaceState};
 use super::request::{Answer, Request};
 use super::snapshot::{NoSnapshots, SnapshotStore};
-use super::thread::{ActorInbox, ActorSlot, run_actor};
+use super::task::{ActorSlot, WorkspaceTask};
+use super::worker_pool::{TaskId, WorkerPool};
 use super::workspace_actor::{ActorConfig, OnRulesChanged};
 use crate::index::{Changes, Clock};
 use crate::model::Digest;
 use crate::watch::error::WorkspaceError;
-use crate::watch::source::SourcePreference;
-use crate::watch::source::{Waker, wake_pipe};
+use crate::watch::source::{SourcePreference, Waker};
 use crate::watch::sync::Verified;
 use crate::workspace::Globs;
 use std::collections::BTreeMap;
@@ -19,9 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-
-/// Workspaces that are observed; the one not asked for longest makes room.
-const MAX_WORKSPACES: usize = 32;
 
 /// How long saving may take when the daemon ends: tens of milliseconds for the largest.
 const SAVE_PATIENCE: Duration = Duration::from_secs(1);
@@ -41,6 +39,9 @@ struct RegistryState {
     snapshots: Arc<dyn SnapshotStore>,
     on_rules_changed: OnRulesChanged,
     workspaces: BTreeMap<PathBuf, WorkspaceHandle>,
+    capacity: Capacity,
+    /// None before there is a workspace.
+    pool: Option<WorkerPool>,
     /// Whether nothing is observed any more.
     closed: bool,
 }
@@ -56,11 +57,11 @@ impl Debug for WorkspaceRegistry {
 #[derive(Debug)]
 struct WorkspaceHandle {
     requests: mpsc::Sender<Request>,
-    waker: Waker,
+    task: TaskId,
     slot: ActorSlot,
     summary: watch::Receiver<Option<Summary>>,
     asked: Instant,
-    /// Ends when its thread does.
+    /// Ends when its task does.
     ended: mpsc::Receiver<()>,
 }
 
@@ -75,6 +76,8 @@ impl WorkspaceRegistry {
             snapshots: Arc::new(NoSnapshots),
             on_rules_changed: Arc::new(|_, _| {}),
             workspaces: BTreeMap::new(),
+            capacity: Capacity::of_machine(),
+            pool: None,
             closed: false,
         })))
     }
@@ -158,8 +161,11 @@ impl WorkspaceRegistry {
     /// none.
     pub fn forget(&self, root: &Path) -> bool {
         let Some(workspace) = self.lock().workspaces.remove(root) else { return false };
-        let _ = workspace.end().recv_timeout(SAVE_PATIENCE);
-        let snapshots = self.lock().snapshots.clone();
+        let (ended, snapshots) = {
+            let state = self.lock();
+            (state.end(workspace), state.snapshots.clone())
+        };
+        let _ = ended.recv_timeout(SAVE_PATIENCE);
         snapshots.forget(root);
         true
     }
@@ -168,12 +174,7 @@ impl WorkspaceRegistry {
     /// waits for it is dropped at once.
     pub fn close(&self) {
         let until = Instant::now() + SAVE_PATIENCE;
-        let workspaces = {
-            let mut state = self.lock();
-            state.closed = true;
-            std::mem::take(&mut state.workspaces)
-        };
-        let ending: Vec<_> = workspaces.into_values().map(WorkspaceHandle::end).collect();
+        let ending = self.lock().end_all();
         for ended in ending {
             // What is not saved in time is read again by the next daemon.
             let _ = ended.recv_timeout(until.saturating_duration_since(Instant::now()));
@@ -203,7 +204,10 @@ impl RegistryState {
             workspace.asked = Instant::now();
             let Some(request_back) = workspace.slot.answer_fast(request) else { return };
             match workspace.requests.send(request_back) {
-                Ok(()) => return workspace.waker.wake(),
+                Ok(()) => {
+                    let task = workspace.task;
+                    return self.pool.iter().for_each(|pool| pool.wake(task));
+                }
                 // Its workspace was gone.
                 Err(mpsc::SendError(unsent)) => request = unsent,
             }
@@ -213,6 +217,7 @@ impl RegistryState {
             Ok(workspace) => {
                 // It waits for its first request.
                 let _ = workspace.requests.send(request);
+                self.pool.iter().for_each(|pool| pool.wake(workspace.task));
                 self.workspaces.insert(root.to_path_buf(), workspace);
             }
             Err(error) => {
@@ -222,49 +227,76 @@ impl RegistryState {
         }
     }
 
-    fn start(&self, root: &Path) -> std::io::Result<WorkspaceHandle> {
+    fn start(&mut self, root: &Path) -> std::io::Result<WorkspaceHandle> {
+        let pool = match &self.pool {
+            Some(pool) => pool.clone(),
+            None => self.pool.insert(WorkerPool::new()?).clone(),
+        };
         let (requests, inbox) = mpsc::channel();
-        let (waker, wake_pipe) = wake_pipe()?;
-        let (inbox, slot) = (ActorInbox { requests: inbox, wake_pipe }, ActorSlot::default());
         let (published, summary) = watch::channel(None);
+        let task = pool.announce();
         let config = ActorConfig {
             root: root.to_path_buf(),
             excluded: self.excluded.clone(),
-            waker: waker.clone(),
+            waker: Waker::new(pool.waker(task)),
             published,
+            sources: pool.sources(),
             preference: self.preference,
             private: self.excluded.first().cloned().unwrap_or_else(std::env::temp_dir),
             snapshots: self.snapshots.clone(),
             on_rules_changed: self.on_rules_changed.clone(),
         };
         let (ending, ended) = mpsc::channel();
-        let theirs = slot.clone();
-        std::thread::Builder::new().name("workspace".into()).spawn(move || {
-            run_actor(config, inbox, &theirs);
-            drop::<mpsc::Sender<()>>(ending);
-        })?;
-        Ok(WorkspaceHandle { requests, waker, slot, summary, asked: Instant::now(), ended })
+        let slot = ActorSlot::default();
+        pool.add(task, Arc::new(WorkspaceTask::new(config, inbox, slot.clone(), ending)))?;
+        Ok(WorkspaceHandle { requests, task, slot, summary, asked: Instant::now(), ended })
     }
 
     fn make_room(&mut self) {
-        while self.workspaces.len() >= MAX_WORKSPACES {
-            let oldest = self.workspaces.iter().min_by_key(|(_, workspace)| workspace.asked);
-            let Some(root) = oldest.map(|(root, _)| root.clone()) else { return };
+        loop {
+            let loads: Vec<_> = self.workspaces.values().map(WorkspaceHandle::load).collect();
+            let Some(oldest) = self.capacity.gives_way(&loads) else { return };
+            let Some(root) = self.workspaces.keys().nth(oldest).cloned() else { return };
+            tracing::info!(root = %root.display(), "makes room for another workspace");
             if let Some(workspace) = self.workspaces.remove(&root) {
                 // Its requests are answered before it notices that nobody can ask any more.
-                drop(workspace.end());
+                drop(self.end(workspace));
             }
         }
+    }
+
+    /// Lets the task of a workspace end; the receiver ends with it.
+    fn end(&self, workspace: WorkspaceHandle) -> mpsc::Receiver<()> {
+        let WorkspaceHandle { requests, task, ended, .. } = workspace;
+        drop(requests);
+        self.pool.iter().for_each(|pool| pool.wake(task));
+        ended
+    }
+
+    /// Lets all end, and their threads with them. Nothing is observed from now on.
+    fn end_all(&mut self) -> Vec<mpsc::Receiver<()>> {
+        self.closed = true;
+        let workspaces = std::mem::take(&mut self.workspaces).into_values();
+        let ending = workspaces.map(|workspace| self.end(workspace)).collect();
+        self.pool.iter().for_each(WorkerPool::close);
+        ending
     }
 }
 
 impl WorkspaceHandle {
-    /// Lets its thread end; the receiver ends with it.
-    fn end(self) -> mpsc::Receiver<()> {
-        let Self { requests, waker, ended, .. } = self;
-        drop(requests);
-        waker.wake();
-        ended
+    /// What it takes, as far as is known before it is listed.
+    fn load(&self) -> Load {
+        let (entries, watches) = match &*self.summary.borrow() {
+            Some(summary) => (summary.files + summary.dirs, summary.watches),
+            None => (0, 0),
+        };
+        Load { unasked: self.asked.elapsed(), entries, watches }
+    }
+}
+
+impl Drop for RegistryState {
+    fn drop(&mut self) {
+        drop(self.end_all());
     }
 }
 

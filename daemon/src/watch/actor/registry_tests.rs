@@ -126,14 +126,40 @@ fn a_renamed_directory_is_told_with_all_in_it_and_an_edit_below_it_is_seen() {
 }
 
 #[test]
-fn more_workspaces_than_are_kept_are_all_answered() {
+fn more_workspaces_than_there_is_room_for_are_all_answered() {
     let registry = WorkspaceRegistry::new(vec![]);
-    let dirs: Vec<_> =
-        (0..MAX_WORKSPACES + 5).map(|_| tempfile::tempdir().expect("a directory")).collect();
+    registry.lock().capacity = Capacity { entries: 5, watches: u64::MAX };
+    let dirs: Vec<_> = (0..20).map(|_| tempfile::tempdir().expect("a directory")).collect();
     for dir in &dirs {
+        fs::write(dir.path().join("file"), "1").expect("a file");
         state(&registry, dir.path());
+        // How large it is is known a moment after it has answered.
+        while !registry.known().iter().any(|one| one.root == dir.path()) {
+            std::thread::yield_now();
+        }
     }
-    assert!(registry.lock().workspaces.len() <= MAX_WORKSPACES);
+    assert!(registry.lock().workspaces.len() <= 5);
+}
+
+#[test]
+fn a_workspace_inside_another_has_all_events_of_what_both_have() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let inner = dir.path().join("a/inner");
+    fs::create_dir_all(inner.join("deep")).expect("directories");
+    let registry = WorkspaceRegistry::new(vec![]).with_source(SourcePreference::Native);
+    let mut clocks = [dir.path(), &inner].map(|root| state(&registry, root).clock);
+    for round in 0..50 {
+        fs::write(inner.join("deep/file"), format!("round {round}")).expect("a write");
+        for (root, clock) in [dir.path(), &inner].into_iter().zip(&mut clocks) {
+            let reported = since(&registry, root, *clock);
+            assert_eq!(reported.changes.len(), 1, "round {round}, {}", root.display());
+            *clock = reported.clock;
+        }
+    }
+    // The watches of the inner one are not its alone.
+    assert!(registry.forget(&inner));
+    fs::write(inner.join("deep/file"), "later").expect("a write");
+    assert_eq!(since(&registry, dir.path(), clocks[0]).changes.len(), 1);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Answers what is asked of one workspace. Its synchronizer knows what is on disk, its contents what
-//! was read. On which thread it runs, and when, is decided in `thread`.
+//! was read. On which thread it runs, and when, is decided in `task`.
 
 use super::contents::{Contents, Wanted};
 use super::input_sets::InputSets;
@@ -13,7 +13,7 @@ use crate::index::{Changes, Instance};
 use crate::model::{Digest, TreeVersion};
 use crate::watch::error::WorkspaceError;
 use crate::watch::random::random_number;
-use crate::watch::source::{SourcePreference, Waker, select_source};
+use crate::watch::source::{SourcePreference, Sources, Waker};
 use crate::watch::sync::{Synchronizer, verify};
 use crate::workspace::OnChange;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,7 @@ pub(super) struct ActorConfig {
     pub(super) excluded: Vec<PathBuf>,
     pub(super) waker: Waker,
     pub(super) published: watch::Sender<Option<Summary>>,
+    pub(super) sources: Arc<Sources>,
     pub(super) preference: SourcePreference,
     /// A directory of the daemon's own.
     pub(super) private: PathBuf,
@@ -85,7 +86,12 @@ impl WorkspaceActor {
     /// Lists the workspace, from what was saved of it if there is something. Gives the
     /// configuration back where that fails.
     pub(super) fn begin(config: ActorConfig) -> Result<Self, Box<(ActorConfig, WorkspaceError)>> {
-        let (source, warnings) = select_source(&config.root, config.preference, &config.private);
+        let (source, warnings) = config.sources.select(
+            &config.root,
+            config.preference,
+            &config.private,
+            config.waker.clone(),
+        );
         let instance = Instance(random_number());
         let index = snapshot::load(&*config.snapshots, &config.root, instance);
         let index = index.ok_or(instance);
@@ -125,10 +131,6 @@ impl WorkspaceActor {
     /// Saves everything, as the last thing that is done.
     pub(super) fn save_all(&mut self) {
         self.saving.save_all(&mut self.synchronizer, &*self.config.snapshots);
-    }
-
-    pub(super) fn synchronizer(&self) -> &Synchronizer {
-        &self.synchronizer
     }
 
     pub(super) fn accept(&mut self, request: Request) {

@@ -74,7 +74,4 @@ pub(in crate::watch) trait ChangeSource: Send + Sync + Debug {
     ///
     /// As [`Self::take`], and when events do not come in time.
     fn sync(&self, events: &mut Vec<FsEvent>) -> io::Result<()>;
-
-    /// Readable when there is something to take.
-    fn readable(&self) -> Option<BorrowedFd<'_>>;
 }

@@ -1,44 +1,99 @@
 //! Events from Linux's inotify. Its queue is filled inside the system call that makes a change, so
 //! what is in the queue at a moment is all that was done before: no cookie is needed.
 
-use super::change_source::{ChangeSource, FsEvent, NameChange, WatchId};
+use super::change_source::{ChangeSource, FsEvent, WatchId};
+use super::event_router::{EventRouter, SourceId};
+use super::inotify_event::parse;
 use super::kind::SourceKind;
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use super::waker::Waker;
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
-use std::collections::HashSet;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Bytes read at once: some two thousand events.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Bytes of an event before its name: watch, mask, cookie, length of the name.
-const HEADER_BYTES: usize = 16;
-
-/// inotify on this process's own queue.
+/// One instance of inotify, for all workspaces.
 #[derive(Debug)]
-pub(super) struct InotifySource {
+pub(in crate::watch) struct InotifyHub {
     queue: OwnedFd,
     reader: Mutex<QueueReader>,
+    /// Held by whoever adds a watch until it is known whose it is, and alone by whoever removes one:
+    /// the system has one watch for a directory, whoever asks for it.
+    removal: RwLock<()>,
 }
 
+/// Reads the queue. What is read is whose it is before anybody else can read on, so that each source
+/// has its events in their order.
 #[derive(Debug)]
 struct QueueReader {
     buffer: Box<[u8]>,
-    /// Watches that were dropped, whose last events may still be in the queue.
-    dropped: HashSet<WatchId>,
+    router: EventRouter,
+}
+
+/// The events of one workspace.
+#[derive(Debug)]
+pub(super) struct InotifySource {
+    hub: Arc<InotifyHub>,
+    id: SourceId,
+}
+
+impl InotifyHub {
+    pub(super) fn new() -> io::Result<Self> {
+        let queue = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        let buffer = vec![0; BUFFER_BYTES].into();
+        let reader = Mutex::new(QueueReader { buffer, router: EventRouter::default() });
+        Ok(Self { queue, reader, removal: RwLock::new(()) })
+    }
+
+    /// Reads all there is, and wakes those whose it is. A failure is a loss for everybody.
+    pub(in crate::watch) fn pump(&self) {
+        let mut reader = self.lock();
+        if reader.read(&self.queue, u64::MAX, None).is_err() {
+            reader.router.overflow();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueReader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsFd for InotifyHub {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.queue.as_fd()
+    }
+}
+
+impl QueueReader {
+    /// Reads so many bytes, or as many as there are. `own` is the source that takes its events at
+    /// once.
+    fn read(&mut self, queue: &OwnedFd, mut bytes: u64, own: Option<SourceId>) -> io::Result<()> {
+        while bytes > 0 {
+            let count = match rustix::io::read(queue, &mut *self.buffer) {
+                Ok(count) => count,
+                Err(Errno::WOULDBLOCK) => return Ok(()),
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            bytes = bytes.saturating_sub(count as u64);
+            parse(&self.buffer[..count], |event| self.router.route(event, own));
+        }
+        Ok(())
+    }
 }
 
 impl InotifySource {
-    pub(super) fn new() -> io::Result<Self> {
-        let queue = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let reader = QueueReader { buffer: vec![0; BUFFER_BYTES].into(), dropped: HashSet::new() };
-        Ok(Self { queue, reader: Mutex::new(reader) })
+    pub(super) fn new(hub: Arc<InotifyHub>, waker: Waker) -> Self {
+        let id = hub.lock().router.add_source(waker);
+        Self { hub, id }
     }
 
-    /// What is watched for. Nothing that our own reading makes (rule 17).
+    /// What is watched for. Nothing that our own reading makes (rule 17); and what is written to
+    /// files that have been removed, since they may have other names (rule 22).
     fn mask() -> WatchFlags {
         WatchFlags::CREATE
             | WatchFlags::DELETE
@@ -51,20 +106,22 @@ impl InotifySource {
             | WatchFlags::ONLYDIR
     }
 
-    fn read(&self, events: &mut Vec<FsEvent>, mut bytes: u64) -> io::Result<()> {
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let QueueReader { buffer, dropped } = &mut *reader;
-        while bytes > 0 {
-            let count = match rustix::io::read(&self.queue, &mut **buffer) {
-                Ok(count) => count,
-                Err(Errno::WOULDBLOCK) => return Ok(()),
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            bytes = bytes.saturating_sub(count as u64);
-            parse(&buffer[..count], dropped, events);
+    /// Removes watches that no source has any more.
+    fn remove(&self, watches: impl IntoIterator<Item = WatchId>) {
+        for watch in watches {
+            if let Ok(watch) = i32::try_from(watch.0) {
+                // It may have ended by itself, with its directory.
+                let _ = inotify::remove_watch(&self.hub.queue, watch);
+            }
         }
-        Ok(())
+    }
+}
+
+impl Drop for InotifySource {
+    fn drop(&mut self) {
+        let _alone = self.hub.removal.write().unwrap_or_else(PoisonError::into_inner);
+        let unused = self.hub.lock().router.remove_source(self.id);
+        self.remove(unused);
     }
 }
 
@@ -74,25 +131,25 @@ impl ChangeSource for InotifySource {
     }
 
     fn watch(&self, dir: BorrowedFd<'_>, path: &Path) -> io::Result<WatchId> {
+        let _shared = self.hub.removal.read().unwrap_or_else(PoisonError::into_inner);
         // By the open directory, so that no rename can put another one in its place.
         let open = format!("/proc/self/fd/{}", dir.as_raw_fd());
-        let watched = match inotify::add_watch(&self.queue, open, Self::mask()) {
+        let watched = match inotify::add_watch(&self.hub.queue, open, Self::mask()) {
             Err(Errno::NOENT) => {
                 let mask = Self::mask() | WatchFlags::DONT_FOLLOW;
-                inotify::add_watch(&self.queue, path, mask)?
+                inotify::add_watch(&self.hub.queue, path, mask)?
             }
             watched => watched?,
         };
-        Ok(id(watched))
+        let watch = WatchId(u64::try_from(watched).expect("BUG: a negative watch"));
+        self.hub.lock().router.add_watch(self.id, watch);
+        Ok(watch)
     }
 
     fn unwatch(&self, watch: WatchId) {
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        reader.dropped.insert(watch);
-        if let Ok(watch) = i32::try_from(watch.0) {
-            // It may have ended by itself, with its directory.
-            let _ = inotify::remove_watch(&self.queue, watch);
-        }
+        let _alone = self.hub.removal.write().unwrap_or_else(PoisonError::into_inner);
+        let unused = self.hub.lock().router.remove_watch(self.id, watch);
+        self.remove(unused.then_some(watch));
     }
 
     fn take(&self, events: &mut Vec<FsEvent>) -> io::Result<()> {
@@ -100,72 +157,13 @@ impl ChangeSource for InotifySource {
     }
 
     fn sync(&self, events: &mut Vec<FsEvent>) -> io::Result<()> {
-        let waiting = rustix::io::ioctl_fionread(&self.queue)?;
-        self.read(events, waiting)
-    }
-
-    fn readable(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.queue.as_fd())
-    }
-}
-
-fn id(watch: i32) -> WatchId {
-    WatchId(u64::try_from(watch).expect("BUG: a negative watch"))
-}
-
-/// Reads events as the kernel lays them out: `struct inotify_event` and a name padded with zeros.
-fn parse(mut bytes: &[u8], dropped: &mut HashSet<WatchId>, events: &mut Vec<FsEvent>) {
-    while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() {
-        let number = |at: usize| {
-            u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        let (watch, mask, cookie) = (number(0), number(4), number(8));
-        let length = (number(12) as usize).min(rest.len());
-        let (name, rest) = rest.split_at(length);
-        bytes = rest;
-        let mask = ReadFlags::from_bits_retain(mask);
-        if mask.contains(ReadFlags::QUEUE_OVERFLOW) {
-            events.push(FsEvent::Overflow);
-            continue;
+        let mut reader = self.hub.lock();
+        let waiting = rustix::io::ioctl_fionread(&self.hub.queue)?;
+        let read = reader.read(&self.hub.queue, waiting, Some(self.id));
+        if read.is_err() {
+            reader.router.overflow();
         }
-        let watch = WatchId(u64::from(watch));
-        if mask.contains(ReadFlags::IGNORED) {
-            if !dropped.remove(&watch) {
-                events.push(FsEvent::WatchEnded(watch));
-            }
-            continue;
-        }
-        if dropped.contains(&watch) {
-            continue;
-        }
-        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-        events.extend(event(watch, mask, cookie, &name[..end]));
+        reader.router.take(self.id, events);
+        read
     }
-}
-
-fn event(watch: WatchId, mask: ReadFlags, cookie: u32, name: &[u8]) -> Option<FsEvent> {
-    let gone = ReadFlags::DELETE_SELF | ReadFlags::UNMOUNT;
-    if mask.intersects(gone) {
-        return Some(FsEvent::DirectoryGone(watch));
-    }
-    if name.is_empty() {
-        // Of the directory itself; the directory above reports it as well.
-        return None;
-    }
-    let change = if mask.contains(ReadFlags::MOVED_FROM) {
-        NameChange::MovedFrom(cookie)
-    } else if mask.contains(ReadFlags::MOVED_TO) {
-        NameChange::MovedTo(cookie)
-    } else if mask.contains(ReadFlags::CLOSE_WRITE) {
-        NameChange::ClosedAfterWrite
-    } else if mask.contains(ReadFlags::CREATE) {
-        NameChange::Created
-    } else if mask.contains(ReadFlags::DELETE) {
-        NameChange::Removed
-    } else if mask.contains(ReadFlags::MODIFY) {
-        NameChange::Modified
-    } else {
-        NameChange::Attributes
-    };
-    Some(FsEvent::Name { watch, name: name.into(), change })
 }

@@ -6,7 +6,7 @@
 
 use super::change_source::{ChangeSource, FsEvent, NameChange, WatchId};
 use super::kind::SourceKind;
-use super::wake_pipe::{WakeReceiver, Waker, wake_pipe};
+use super::waker::Waker;
 use crate::watch::random::random_number;
 use crate::watch::stat::device;
 use notify::event::{AccessKind, AccessMode, EventKind, MetadataKind, ModifyKind, RenameMode};
@@ -14,7 +14,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -31,9 +31,6 @@ const MAX_EVENTS: usize = 100_000;
 pub(super) struct NotifySource {
     watcher: Mutex<RecommendedWatcher>,
     reported: Arc<Reported>,
-    wake_pipe: Mutex<WakeReceiver>,
-    /// A second handle of the pipe, to wait for.
-    readable: WakeReceiver,
     cookies: PathBuf,
 }
 
@@ -69,12 +66,12 @@ struct WatchState {
 }
 
 impl NotifySource {
-    /// A source that writes its cookies below `private`, which is nobody's workspace.
-    pub(super) fn new(private: &Path) -> io::Result<Self> {
+    /// A source that writes its cookies below `private`, which is nobody's workspace, and has `waker`
+    /// called when there is something to take.
+    pub(super) fn new(private: &Path, waker: Waker) -> io::Result<Self> {
         let cookies = private.join(format!("cookies-{:x}", random_number()));
         fs::DirBuilder::new().recursive(true).create(&cookies)?;
         let cookies = cookies.canonicalize()?;
-        let (waker, wake_pipe) = wake_pipe()?;
         let reported = Arc::new(Reported {
             state: Mutex::default(),
             cookie_came: Condvar::new(),
@@ -86,14 +83,7 @@ impl NotifySource {
         let config = notify::Config::default().with_follow_symlinks(false);
         let mut watcher = RecommendedWatcher::new(receive, config).map_err(io_error)?;
         watcher.watch(&cookies, RecursiveMode::NonRecursive).map_err(io_error)?;
-        let readable = wake_pipe.try_clone()?;
-        let notify = Self {
-            watcher: Mutex::new(watcher),
-            reported,
-            wake_pipe: Mutex::new(wake_pipe),
-            readable,
-            cookies,
-        };
+        let notify = Self { watcher: Mutex::new(watcher), reported, cookies };
         // Whether events come at all.
         notify.cookie()?;
         Ok(notify)
@@ -172,7 +162,6 @@ impl ChangeSource for NotifySource {
     }
 
     fn take(&self, events: &mut Vec<FsEvent>) -> io::Result<()> {
-        self.wake_pipe.lock().unwrap_or_else(PoisonError::into_inner).clear();
         events.append(&mut self.reported.lock().events);
         Ok(())
     }
@@ -181,10 +170,6 @@ impl ChangeSource for NotifySource {
         let came = self.cookie();
         self.take(events)?;
         came
-    }
-
-    fn readable(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.readable.as_fd())
     }
 }
 
@@ -321,6 +306,7 @@ fn io_error(error: notify::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd as _;
 
     fn watch(source: &NotifySource, path: &Path) -> WatchId {
         let dir = fs::File::open(path).expect("a directory");
@@ -339,7 +325,8 @@ mod tests {
     #[test]
     fn a_directory_is_reported_by_its_last_path_when_the_watch_of_an_earlier_one_ends() {
         let dir = tempfile::tempdir().expect("a directory");
-        let source = NotifySource::new(&dir.path().join("private")).expect("a source");
+        let source =
+            NotifySource::new(&dir.path().join("private"), Waker::new(|| {})).expect("a source");
         let at = |name: &str| dir.path().join(name);
         fs::create_dir(at("new")).expect("a directory");
         // One that is found at its new path before its move is reported is known to the crate by two.

@@ -28,8 +28,4 @@ impl ChangeSource for PollSource {
     fn sync(&self, _: &mut Vec<FsEvent>) -> io::Result<()> {
         Ok(())
     }
-
-    fn readable(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
 }

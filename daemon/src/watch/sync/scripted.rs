@@ -84,10 +84,6 @@ impl ChangeSource for Scripted {
         events.extend(self.kernel().rounds.pop_front().unwrap_or_default());
         Ok(())
     }
-
-    fn readable(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
 }
 
 pub(super) struct Fixture {
