@@ -4,6 +4,7 @@ use crate::command_error::CommandError;
 use crate::render::paint::ColorChoice;
 use bd_client::{Client, ClientError, StartPolicy, recognise};
 use bd_protocol::rendezvous::Home;
+use bd_protocol::shown;
 use std::io::{self, Write as _};
 
 /// A wait expired; what was waited for goes on.
@@ -23,7 +24,8 @@ impl Caller {
     pub(crate) fn client(&self, start: StartPolicy) -> Result<Client, ClientError> {
         let home = Home::from_env()?;
         let session = recognise(self.session.as_deref())?;
-        Ok(Client::new(home, session, start).with_notes(|note| eprintln!("bdctl: {note}")))
+        Ok(Client::new(home, session, start)
+            .with_notes(|note| eprintln!("bdctl: {}", shown::lines(note))))
     }
 }
 

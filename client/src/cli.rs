@@ -3,7 +3,9 @@
 
 use crate::commands::Command;
 use crate::render::paint::ColorChoice;
+use bd_protocol::shown;
 use clap::{Args, Parser};
+use std::os::unix::ffi::OsStrExt as _;
 
 /// Runs builds through the build daemon: identical work runs once, whoever asks for it.
 ///
@@ -22,6 +24,23 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Parses the command line; where that is wrong, says so and exits.
+    pub(crate) fn parse_all() -> Self {
+        let error = match Self::try_parse() {
+            Ok(cli) => return cli,
+            Err(error) => error,
+        };
+        // What is quoted is quoted as it may be shown.
+        let words = std::env::args_os().map(|word| shown::bytes(word.as_bytes()));
+        if let Err(error) = Self::try_parse_from(words) {
+            error.exit();
+        }
+        eprintln!("bdctl: {}", shown::lines(&error.to_string()));
+        std::process::exit(error.exit_code())
+    }
 }
 
 /// Options of every command.

@@ -11,13 +11,14 @@ mod render;
 mod request;
 mod values;
 
+use bd_protocol::shown;
 use caller::Caller;
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use command_error::CommandError;
 
 fn main() {
     let args: Vec<_> = std::env::args_os().skip(1).collect();
-    let cli = cli::Cli::fast(&args).unwrap_or_else(cli::Cli::parse);
+    let cli = cli::Cli::fast(&args).unwrap_or_else(cli::Cli::parse_all);
     let caller = Caller {
         session: cli.global.session,
         color: cli.global.color,
@@ -28,9 +29,9 @@ fn main() {
         Err(error) => {
             // The reader that closed our output does not want to read about that.
             if !matches!(error, CommandError::OutputClosed) {
-                eprintln!("bdctl: {}", error.sentence());
+                eprintln!("bdctl: {}", shown::lines(&error.sentence()));
                 if let Some(hint) = error.hint() {
-                    eprintln!("hint: {hint}");
+                    eprintln!("hint: {}", shown::lines(&hint));
                 }
             }
             error.exit_code()

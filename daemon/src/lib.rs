@@ -3,11 +3,12 @@
 //!
 //! Each module is a room with one duty; `ARCHITECTURE.md` is the map. The pure ones decide
 //! ([`model`], [`index`], [`scheduler`], [`drivers`], [`engine`]), the others act ([`watch`],
-//! [`process`], [`output`], [`store`], [`server`], [`lifecycle`]) and do not know each other;
-//! [`runtime`] joins them to the engine.
+//! [`process`], [`output`], [`store`], [`server`], [`lifecycle`]) and do not know each other; `files`
+//! reads for them what is not the daemon's own, and [`runtime`] joins them to the engine.
 
 pub mod drivers;
 pub mod engine;
+mod files;
 pub mod index;
 pub mod lifecycle;
 pub mod model;

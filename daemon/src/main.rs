@@ -2,6 +2,7 @@
 //! attempt starts this program once more as its supervisor.
 
 use bd_daemon::lifecycle::{Start, run};
+use bd_protocol::shown;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -32,14 +33,15 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         _ => {
-            eprintln!("bdd: '{}' is not understood\n\n{HELP}", words.join(" "));
+            eprintln!("bdd: '{}' is not understood\n\n{HELP}", shown::one_line(&words.join(" ")));
             return ExitCode::from(2);
         }
     };
     match run(start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let hint = error.hint().map_or(String::new(), |hint| format!("\nhint: {hint}"));
+            let hint = error.hint().map(|hint| format!("\nhint: {}", shown::lines(&hint)));
+            let (error, hint) = (shown::lines(&error.to_string()), hint.unwrap_or_default());
             // Not `eprintln`, which panics where the disk of the log is full.
             let _ = writeln!(std::io::stderr(), "bdd: failed to {error}{hint}");
             ExitCode::from(125)

@@ -22,6 +22,7 @@ pub mod os_text;
 pub mod rendezvous;
 pub mod service;
 pub mod session;
+pub mod shown;
 pub mod submit;
 pub mod watch;
 

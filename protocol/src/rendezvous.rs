@@ -4,14 +4,20 @@
 //! `BD_HOME=DIR` puts everything under DIR; otherwise the XDG directories are used (on macOS
 //! their counterparts under `~/Library`).
 
+use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 /// Longest socket path, in bytes: what the smallest `sun_path` among the supported systems holds.
 pub const SOCKET_PATH_MAX_BYTES: usize = 103;
+
+/// Directories in that of the state.
+const PARTS_OF_STATE: [&str; 3] = ["store", "journal", "output"];
 
 const OTHERS_MAY_WRITE: u32 = 0o022;
 const OTHERS_MAY_ANYTHING: u32 = 0o077;
@@ -49,7 +55,7 @@ pub enum HomeError {
         /// User id of its owner.
         owner: u32,
     },
-    /// Group or others may write to the directory, or may enter where nobody else should.
+    /// Group or others may write to the directory: nobody knows whose files are in it.
     TooOpen {
         /// The directory.
         path: PathBuf,
@@ -167,7 +173,10 @@ impl Home {
         let runtime = dirs
             .runtime_dir()
             .filter(|bd| {
-                bd.parent().is_some_and(|parent| verify(parent, OTHERS_MAY_ANYTHING).is_ok())
+                let is_closed = |dir: &Path| {
+                    fs::metadata(dir).is_ok_and(|found| found.mode() & OTHERS_MAY_ANYTHING == 0)
+                };
+                bd.parent().is_some_and(|parent| verify(parent).is_ok() && is_closed(parent))
             })
             .map_or_else(|| dirs.cache_dir().join("run"), Path::to_path_buf);
         Ok(Self {
@@ -232,14 +241,11 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// [`HomeError`] if a link, a directory of another user or one that is open to others is in the
+    /// [`HomeError`] if a link, a directory of another user or one that others may write to is in the
     /// path of the socket.
     pub fn verify(&self) -> Result<(), HomeError> {
-        let checks =
-            [(self.base.as_deref(), OTHERS_MAY_WRITE), (Some(&*self.runtime), OTHERS_MAY_ANYTHING)];
-        for (path, forbidden) in checks {
-            let Some(path) = path else { continue };
-            match verify(path, forbidden) {
+        for path in self.base.iter().chain([&self.runtime]) {
+            match verify(path) {
                 Err(HomeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                     return Ok(());
                 }
@@ -249,33 +255,43 @@ impl Home {
         Ok(())
     }
 
-    /// Creates the directories that do not exist, readable by their owner only, and checks them.
+    /// Makes the directories private: creates those that do not exist, and closes those that others may
+    /// look into, with what is in them.
     ///
     /// # Errors
     ///
-    /// As [`Self::verify`], and [`HomeError::Io`] when a directory can not be created.
+    /// As [`Self::verify`], for the directories in them as well, and [`HomeError::Io`] when a directory
+    /// can not be created or closed. Nothing is changed then that was there.
     pub fn prepare(&self) -> Result<(), HomeError> {
-        if let Some(base) = &self.base {
-            create(base)?;
-            verify(base, OTHERS_MAY_WRITE)?;
+        let dirs = [self.base.as_ref(), Some(&self.runtime), Some(&self.state), Some(&self.logs)];
+        let dirs: Vec<_> = dirs.into_iter().flatten().collect();
+        let parts = PARTS_OF_STATE.map(|name| self.state.join(name));
+        for path in dirs.iter().copied().chain(&parts) {
+            match verify(path) {
+                Err(HomeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
         }
-        create(&self.runtime)?;
-        verify(&self.runtime, OTHERS_MAY_ANYTHING)?;
-        for path in [&self.state, &self.logs] {
+        for path in &dirs {
             create(path)?;
-            verify(path, OTHERS_MAY_WRITE)?;
+            verify(path)?;
+        }
+        if let Some(base) = &self.base {
+            // What else is in it need not be ours.
+            close(base)?;
+        }
+        for path in [&self.runtime, &self.state, &self.logs].into_iter().chain(&parts) {
+            if close(path)? {
+                close_below(path);
+            }
         }
         Ok(())
     }
 }
 
 /// `lstat`, so that a link is seen as what it is.
-fn verify(path: &Path, forbidden: u32) -> Result<(), HomeError> {
-    let found = fs::symlink_metadata(path).map_err(|source| HomeError::Io {
-        operation: "access",
-        path: path.to_path_buf(),
-        source,
-    })?;
+fn verify(path: &Path) -> Result<(), HomeError> {
+    let found = fs::symlink_metadata(path).map_err(failed("access", path))?;
     let (path, mode) = (path.to_path_buf(), found.mode() & 0o7777);
     if !found.is_dir() {
         return Err(HomeError::NotADirectory(path));
@@ -283,10 +299,49 @@ fn verify(path: &Path, forbidden: u32) -> Result<(), HomeError> {
     if found.uid() != geteuid().as_raw() {
         return Err(HomeError::ForeignOwner { path, owner: found.uid() });
     }
-    if mode & forbidden != 0 {
+    if mode & OTHERS_MAY_WRITE != 0 {
         return Err(HomeError::TooOpen { path, mode });
     }
     Ok(())
+}
+
+fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HomeError {
+    let path = path.to_path_buf();
+    move |source| HomeError::Io { operation, path, source }
+}
+
+/// Lets nobody else look into a directory, if it is there; returns whether anybody could.
+fn close(path: &Path) -> Result<bool, HomeError> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let dir = match File::options().read(true).custom_flags(flags.bits()).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        dir => dir.map_err(failed("open", path))?,
+    };
+    let found = dir.metadata().map_err(failed("access", path))?;
+    if found.mode() & OTHERS_MAY_ANYTHING == 0 {
+        return Ok(false);
+    }
+    let private = Permissions::from_mode(0o700);
+    dir.set_permissions(private).map_err(failed("change the mode of", path))?;
+    Ok(true)
+}
+
+/// The same for everything in a directory that others could look into. What cannot be changed is out of
+/// their reach all the same.
+fn close_below(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let Ok(found) = entry.metadata() else { continue };
+        if found.is_symlink() {
+            continue;
+        }
+        if found.is_dir() {
+            close_below(&entry.path());
+        }
+        if found.mode() & OTHERS_MAY_ANYTHING != 0 {
+            let private = Permissions::from_mode(found.mode() & 0o700);
+            let _ = fs::set_permissions(entry.path(), private);
+        }
+    }
 }
 
 fn create(path: &Path) -> Result<(), HomeError> {
@@ -304,7 +359,7 @@ fn create(path: &Path) -> Result<(), HomeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::symlink;
 
     fn home() -> (tempfile::TempDir, Home) {
         let dir = tempfile::tempdir().expect("a temporary directory");
@@ -323,14 +378,47 @@ mod tests {
     }
 
     #[test]
+    fn what_others_may_look_into_is_closed_with_what_is_in_it() {
+        let (dir, home) = home();
+        let mode = |path: &Path| fs::symlink_metadata(path).expect("there").mode() & 0o7777;
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
+        };
+        fs::create_dir_all(home.state_dir().join("store")).expect("directories");
+        for path in ["", "run", "logs", "state", "state/store"] {
+            let path = dir.path().join("home").join(path);
+            fs::create_dir_all(&path).expect("a directory");
+            set(&path, 0o755);
+        }
+        let (ours, theirs) = (home.state_dir().join("store/db"), dir.path().join("home/notes"));
+        for file in [&ours, &theirs] {
+            fs::write(file, "x").expect("a file");
+            set(file, 0o644);
+        }
+        symlink(&theirs, home.log_dir().join("link")).expect("a link");
+        home.verify().expect("nobody else may write");
+        home.prepare().expect("closed");
+        for path in ["", "run", "logs", "state", "state/store"] {
+            assert_eq!(mode(&dir.path().join("home").join(path)), 0o700, "{path}");
+        }
+        assert_eq!((mode(&ours), mode(&theirs)), (0o600, 0o644));
+    }
+
+    #[test]
     fn open_linked_and_false_directories_are_refused() {
-        for (name, mode) in [("home", 0o777), ("home", 0o770), ("home/run", 0o755)] {
+        for (name, mode) in [("home", 0o777), ("home", 0o770), ("home/run", 0o775)] {
             let (dir, home) = home();
             home.prepare().expect("created");
             fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(mode))
                 .expect("chmod");
             assert!(matches!(home.verify(), Err(HomeError::TooOpen { .. })), "{name} {mode:o}");
             assert!(matches!(home.prepare(), Err(HomeError::TooOpen { .. })), "{name} {mode:o}");
+        }
+        for name in PARTS_OF_STATE {
+            let (dir, home) = home();
+            home.prepare().expect("created");
+            symlink(dir.path(), home.state_dir().join(name)).expect("a link");
+            assert!(matches!(home.prepare(), Err(HomeError::NotADirectory(_))), "{name}");
         }
         for name in ["home", "home/run"] {
             let (dir, home) = home();

@@ -5,7 +5,7 @@ use crate::changes::{
     Changes, ChangesQuery, Forgotten, InputsDigest, Verification, WorkspaceLocator,
 };
 use crate::submit::{Explanation, Submit, Submitted, TerminalSize};
-use crate::watch::{Triggered, Watch, Watching};
+use crate::watch::{OnChange, Triggered, Watch, Watching};
 use crate::{Build, Failure, OsText};
 use serde::{Deserialize, Serialize};
 
@@ -42,9 +42,12 @@ pub trait Bd {
     async fn inspect(place: WorkspaceLocator) -> Result<Workspace, Failure>;
     /// The workspaces the daemon knows, as they were last seen, sorted by root.
     async fn workspaces() -> Result<Vec<Workspace>, Failure>;
-    /// Adds a workspace and returns it. With `exact`, the directory itself is its root, whatever is in
-    /// it or around it.
+    /// Adds a workspace, consents to what it has run on change now, and returns it. With `exact`, the
+    /// directory itself is its root, whatever is in it or around it.
     async fn register(place: WorkspaceLocator, exact: bool) -> Result<Workspace, Failure>;
+    /// Consents to what a workspace has run on change now, or withdraws the consent; returns the
+    /// workspace.
+    async fn trust(place: WorkspaceLocator, given: bool) -> Result<Workspace, Failure>;
     /// Removes a workspace, until it is asked for again. The directory need not exist.
     async fn forget(place: WorkspaceLocator) -> Result<Forgotten, Failure>;
     /// Reads the whole workspace and compares its index with the disk; with `repair`, corrects the
@@ -126,6 +129,9 @@ pub struct Workspace {
     pub last_sync_ms: Option<u64>,
     /// What limits how far the above can be trusted.
     pub warnings: Vec<String>,
+    /// What its `bd.toml` has run on change; `null` from a daemon that does not say.
+    #[serde(default)]
+    pub on_change: Option<OnChange>,
 }
 
 /// Answer to `status`.

@@ -70,3 +70,38 @@ pub enum News {
     #[serde(other)]
     Unknown,
 }
+
+/// What the `bd.toml` of a workspace has run when files change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnChange {
+    /// Whether it is run.
+    pub state: OnChangeState,
+    /// What is run, or would be.
+    pub commands: Vec<OnChangeCommand>,
+}
+
+/// Whether what a workspace has run on change is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnChangeState {
+    /// There is nothing to run.
+    None,
+    /// It is run: a person consented to these commands in this directory.
+    Enabled,
+    /// It is not run: nobody has consented.
+    NotEnabled,
+    /// It is not run: the commands, or the directory, are not those that were consented to.
+    Changed,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One command that is run on change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnChangeCommand {
+    /// Which files count, as lines of a `.gitignore` in the root; empty for all.
+    pub on: Vec<String>,
+    /// Program and arguments.
+    pub run: Vec<OsText>,
+}

@@ -14,7 +14,9 @@ use bd_protocol::failure::{Failure, Tier};
 use bd_protocol::hello::{Channel, ClientHello, OUR_RANGE, ServerHello, ShutdownWhen};
 use bd_protocol::service::{BdRequest, BdResponse, DaemonStatus, HistoryQuery, Status, Workspace};
 use bd_protocol::submit::{Explanation, JoinPolicy, StdinMode, Submit, Submitted, TerminalSize};
-use bd_protocol::watch::{News, Triggered, Watch, Watching};
+use bd_protocol::watch::{
+    News, OnChange, OnChangeCommand, OnChangeState, Triggered, Watch, Watching,
+};
 use bd_protocol::{OsText, Priority, Session, SessionKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -184,7 +186,14 @@ fn workspace() -> Workspace {
         tree_digest: Some("c009be41".into()),
         last_sync_ms: Some(3),
         warnings: vec![],
+        on_change: None,
     }
+}
+
+fn trusted() -> Workspace {
+    let command = OnChangeCommand { on: vec!["src/**".into()], run: vec!["make".into()] };
+    let on_change = OnChange { state: OnChangeState::Enabled, commands: vec![command] };
+    Workspace { on_change: Some(on_change), ..watched() }
 }
 
 fn watched() -> Workspace {
@@ -314,6 +323,7 @@ fn requests_are_read_by_later_daemons() {
         ("inspect", BdRequest::Inspect { place: place() }),
         ("workspaces", BdRequest::Workspaces {}),
         ("register", BdRequest::Register { place: place(), exact: true }),
+        ("trust", BdRequest::Trust { place: place(), given: true }),
         ("forget", BdRequest::Forget { place: place() }),
         ("verify", BdRequest::Verify { place: place(), repair: true }),
         ("digest", BdRequest::Digest { place: place(), on: vec!["src/**".into()] }),
@@ -375,6 +385,7 @@ fn replies_are_read_by_earlier_clients() {
         ("inspect", BdResponse::Inspect(Ok(watched()))),
         ("workspaces", BdResponse::Workspaces(Ok(vec![workspace(), watched()]))),
         ("register", BdResponse::Register(Ok(watched()))),
+        ("trust", BdResponse::Trust(Ok(trusted()))),
         ("forget", BdResponse::Forget(Ok(Forgotten { root: "/home/me/project".into() }))),
         ("verify", BdResponse::Verify(Ok(verification()))),
         ("digest", BdResponse::Digest(Ok(inputs_digest()))),

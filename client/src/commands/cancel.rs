@@ -5,7 +5,9 @@ use crate::command_error::{CommandError, DAEMON_FAILED};
 use crate::render::builds::summary;
 use crate::render::document::{OneBuild, document};
 use crate::render::paint::Paint;
+use crate::render::text::escape_control;
 use bd_client::{ClientError, StartPolicy};
+use bd_protocol::shown;
 use clap::Args;
 
 /// Cancel builds; returns when their processes are gone
@@ -29,11 +31,12 @@ pub(super) fn run(args: &CancelArgs, caller: &Caller) -> Result<u8, CommandError
             Ok(build) if args.json => print(&document("bd.cancel/1", &OneBuild { build: &build }))?,
             Ok(build) => {
                 let ending = build.outcome.as_ref().map(|outcome| summary(outcome, paint));
-                print(&format!("{}: {}\n", build.id, ending.unwrap_or_default()))?;
+                let id = escape_control(&build.id);
+                print(&format!("{id}: {}\n", ending.unwrap_or_default()))?;
             }
             // One wrong id does not keep the others from being cancelled.
             Err(ClientError::Failure(failure)) if args.ids.len() > 1 => {
-                eprintln!("bdctl: {failure}");
+                eprintln!("bdctl: {}", shown::lines(&failure.message));
                 code = DAEMON_FAILED;
             }
             Err(error) => return Err(error.into()),

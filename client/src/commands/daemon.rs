@@ -5,7 +5,7 @@ use crate::caller::{Caller, print};
 use crate::command_error::CommandError;
 use crate::render::document::document;
 use crate::render::paint::{Paint, Style};
-use crate::render::text::{duration, size};
+use crate::render::text::{duration, escape_control, os, size};
 use bd_client::{Client, ClientError, StartPolicy, Stopped};
 use bd_protocol::OsText;
 use bd_protocol::hello::ShutdownWhen;
@@ -91,7 +91,7 @@ impl Daemon {
     }
 
     fn page(&self, paint: Paint) -> String {
-        let socket = self.socket.as_path().display();
+        let socket = os(&self.socket);
         let mut text = match (self.running, self.pid) {
             (false, _) => format!("not running (socket {socket})\n"),
             (true, Some(pid)) if !self.answering => {
@@ -100,14 +100,16 @@ impl Daemon {
             (true, _) if !self.answering => "running and does not answer\n".to_owned(),
             (true, pid) => format!(
                 "bdd {} is running · pid {} · up {} · {} · socket {socket}\n",
-                self.version.as_deref().unwrap_or("?"),
+                escape_control(self.version.as_deref().unwrap_or("?")),
                 pid.unwrap_or_default(),
                 duration(self.uptime_ms.unwrap_or_default()),
                 size(self.rss_bytes.unwrap_or_default()),
             ),
         };
         for warning in &self.warnings {
-            text.push_str(&paint.apply(Style::Yellow, &format!("warning: {warning}")));
+            text.push_str(
+                &paint.apply(Style::Yellow, &format!("warning: {}", escape_control(warning))),
+            );
             text.push('\n');
         }
         text

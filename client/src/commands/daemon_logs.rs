@@ -3,9 +3,11 @@
 use crate::caller::Caller;
 use crate::command_error::CommandError;
 use bd_client::StartPolicy;
+use bd_protocol::shown;
 use clap::Args;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -27,13 +29,17 @@ pub(super) fn run(args: &DaemonLogsArgs, caller: &Caller) -> Result<u8, CommandE
     let client = caller.client(StartPolicy::Never)?;
     let home = client.home();
     let Some(mut path) = newest(home.log_dir())? else {
-        eprintln!("bdctl: no log yet in {}", home.log_dir().display());
+        let dir = shown::bytes(home.log_dir().as_os_str().as_bytes());
+        eprintln!("bdctl: no log yet in {dir}");
         return Ok(0);
     };
     let mut file = open(&path)?;
     let mut stdout = io::stdout().lock();
     match args.tail {
-        Some(lines) => stdout.write_all(&last_lines(&mut file, lines).map_err(read(&path))?)?,
+        Some(lines) => {
+            let found = last_lines(&mut file, lines).map_err(read(&path))?;
+            stdout.write_all(shown_lines(&found).as_bytes())?;
+        }
         None => copy(&mut file, &path, &mut stdout)?,
     }
     stdout.flush()?;
@@ -75,13 +81,33 @@ fn read(path: &Path) -> impl FnOnce(io::Error) -> CommandError {
 }
 
 fn copy(file: &mut File, path: &Path, to: &mut impl io::Write) -> Result<(), CommandError> {
-    let mut buffer = vec![0; 64 * 1024];
+    let (mut buffer, mut text) = (vec![0; 64 * 1024], Vec::new());
     loop {
-        match file.read(&mut buffer).map_err(read(path))? {
-            0 => return Ok(()),
-            count => to.write_all(&buffer[..count])?,
+        let count = file.read(&mut buffer).map_err(read(path))?;
+        text.extend_from_slice(&buffer[..count]);
+        let whole = match count {
+            0 => text.len(),
+            _ => text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1),
+        };
+        let rest = text.split_off(whole);
+        to.write_all(shown_lines(&std::mem::replace(&mut text, rest)).as_bytes())?;
+        if count == 0 {
+            return Ok(());
         }
     }
+}
+
+/// Lines of a log, in which daemons of earlier versions wrote what they were told as it was.
+fn shown_lines(text: &[u8]) -> String {
+    text.split_inclusive(|byte| *byte == b'\n').fold(String::new(), |mut lines, line| {
+        let (line, end) = match line {
+            [line @ .., b'\n'] => (line, "\n"),
+            line => (line, ""),
+        };
+        lines.push_str(&shown::bytes(line));
+        lines.push_str(end);
+        lines
+    })
 }
 
 /// Reads backwards until enough lines are there; leaves the file at its end.

@@ -8,7 +8,7 @@ use crate::render::builds::{how, moved_inputs, state, summary};
 use crate::render::document::{OneBuild, document};
 use crate::render::facts::Facts;
 use crate::render::paint::Paint;
-use crate::render::text::{command, duration, escape_control};
+use crate::render::text::{command, duration, escape_control, os};
 use crate::request;
 use bd_client::StartPolicy;
 use bd_protocol::submit::Explanation;
@@ -59,7 +59,7 @@ pub(super) fn run(args: ExplainArgs, caller: &Caller) -> Result<u8, CommandError
 
 fn of_command(explanation: &Explanation, paint: Paint) -> String {
     let mut facts = Facts::new(paint);
-    let path = |text: &OsText| escape_control(&text.0.to_string_lossy());
+    let path = os;
     let names = |names: &[OsText]| names.iter().map(path).collect::<Vec<_>>().join(" ");
     facts.add("command", command(&explanation.command));
     facts.add("root", path(&explanation.root));
@@ -71,7 +71,7 @@ fn of_command(explanation: &Explanation, paint: Paint) -> String {
         },
     );
     facts.add("program", explanation.program.as_ref().map_or("not found".to_owned(), path));
-    facts.add("shared", escape_control(&explanation.reason));
+    facts.add("shared", &explanation.reason);
     facts.add_some("tree", explanation.tree_digest.as_ref());
     facts.add_some("action", explanation.action_digest.as_ref());
     facts.add("variables", names(&explanation.environment));
@@ -82,22 +82,23 @@ fn of_command(explanation: &Explanation, paint: Paint) -> String {
 fn of_build(build: &Build, paint: Paint) -> String {
     let mut facts = Facts::new(paint);
     let (word, style) = state(build);
-    facts.add("build", format!("{} · {}", build.id, paint.apply(style, &word)));
+    let id = escape_control(&build.id);
+    facts.add_painted("build", &format!("{id} · {}", paint.apply(style, &word)));
     facts.add("command", command(&build.command));
-    facts.add("directory", escape_control(&build.cwd.0.to_string_lossy()));
+    facts.add("directory", os(&build.cwd));
     facts.add("session", format!("{} · priority {}", build.session, build.priority.name()));
     facts.add("submitted", &build.submitted_at);
     facts.add_some("started", build.started_at.as_ref());
     facts.add_some("ended", build.ended_at.as_ref());
-    facts.add_some("waits", build.wait.as_ref().map(|wait| escape_control(&wait.detail)));
+    facts.add_some("waits", build.wait.as_ref().map(|wait| &wait.detail));
     let execution = build.joined.as_ref().or(build.execution.as_ref());
     facts.add_some("execution", execution.map(|execution| format!("{execution} · {}", how(build))));
-    facts.add_some("shared", build.join_reason.as_ref().map(|reason| escape_control(reason)));
+    facts.add_some("shared", build.join_reason.as_ref());
     facts.add_some("estimate", build.estimate_ms.map(duration));
     if let Some(outcome) = &build.outcome {
-        facts.add("outcome", summary(outcome, paint));
+        facts.add_painted("outcome", &summary(outcome, paint));
         facts.add_some("note", moved_inputs(outcome));
-        facts.add_some("message", outcome.message.as_ref().map(|message| escape_control(message)));
+        facts.add_some("message", outcome.message.as_ref());
     }
     facts.into_text()
 }

@@ -10,6 +10,7 @@ use crate::follow::signals::{self, CurrentBuild, Interrupted, Reaction};
 use crate::follow::terminal::{self, Raw};
 use crate::render::document::{OneBuild, document};
 use crate::render::live::ProgressMode;
+use crate::render::text::escape_control;
 use crate::request;
 use crate::values;
 use bd_client::{Client, ClientError, Control, StartPolicy};
@@ -76,7 +77,7 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
         if args.json {
             print(&document("bd.run/1", &OneBuild { build: &control.build(&id)? }))?;
         } else {
-            print(&format!("{id}\n"))?;
+            print(&format!("{}\n", escape_control(&id)))?;
         }
         return Ok(0);
     }
@@ -173,6 +174,7 @@ impl SubmittedRun<'_> {
                 followed.leave();
                 control.detach(id)?;
                 if !args.quiet {
+                    let id = escape_control(id);
                     eprintln!("bdctl: build {id} continues; `bdctl wait {id}` waits for its end");
                 }
                 if args.json {

@@ -5,7 +5,8 @@ use crate::command_error::{CommandError, DAEMON_FAILED};
 use crate::follow::event_loop::{Ended, Follower, Next, follow};
 use crate::render::document::{EventLine, document, event_line};
 use crate::render::paint::{Paint, Style};
-use crate::render::text::{command, count, duration, escape_control, size};
+use crate::render::text::{command, count, duration, escape_control, os, size};
+use crate::render::width::cut_line;
 use crate::render::{builds, table};
 use bd_client::{Event, StartPolicy};
 use bd_protocol::events::Subscribe;
@@ -66,7 +67,7 @@ fn page(status: &Status, paint: Paint) -> String {
     let daemon = &status.daemon;
     let mut text = format!(
         "bdd {} · pid {} · up {} · {} · {} at once\n",
-        daemon.version,
+        escape_control(&daemon.version),
         daemon.pid,
         duration(daemon.uptime_ms),
         size(daemon.rss_bytes),
@@ -87,7 +88,7 @@ fn page(status: &Status, paint: Paint) -> String {
     for workspace in &status.workspaces {
         text.push_str(&format!(
             "workspace {} · {} · {}\n",
-            escape_control(&workspace.root.0.to_string_lossy()),
+            os(&workspace.root),
             count(usize::try_from(workspace.files).unwrap_or(usize::MAX), "file"),
             size(workspace.bytes),
         ));
@@ -125,11 +126,17 @@ impl Feed {
     fn draw(&mut self) -> Result<(), CommandError> {
         let FeedMode::Screen { drawn } = &mut self.mode else { return Ok(()) };
         let shown: Vec<_> = self.builds.values().cloned().collect();
+        let width = table::width_of(stdout());
         let mut text = builds::tally(&shown);
         text.push('\n');
         if !shown.is_empty() {
-            text.push_str(&builds::active(&shown, self.paint, table::width_of(stdout())));
+            text.push_str(&builds::active(&shown, self.paint, width));
         }
+        // A line that wraps would be counted as one and stay.
+        let text: String = match width {
+            Some(width) => text.lines().map(|line| cut_line(line, width) + "\n").collect(),
+            None => text,
+        };
         // What does not fit on the screen cannot be redrawn in place.
         let rows = terminal_size::terminal_size_of(stdout()).map_or(24, |(_, rows)| rows.0.into());
         let text: String = text.split_inclusive('\n').take(usize::max(rows, 2) - 1).collect();
@@ -149,10 +156,10 @@ impl Follower for Feed {
                         let (state, style) = builds::state(build);
                         self.lines.push_str(&format!(
                             "{} {} {} {} {}\n",
-                            build.id,
+                            escape_control(&build.id),
                             self.paint.apply(style, &state),
                             builds::elapsed(build),
-                            build.session,
+                            escape_control(&build.session.to_string()),
                             command(&build.command),
                         ));
                     }

@@ -3,6 +3,7 @@
 use crate::caller::{Caller, print};
 use crate::command_error::CommandError;
 use crate::render::document::document;
+use crate::render::text::escape_control;
 use bd_client::{ClientError, StartPolicy};
 use bd_protocol::hello::{OUR_RANGE, PRODUCT_VERSION, ProtocolRange};
 use clap::Args;
@@ -60,6 +61,6 @@ pub(super) fn run(args: &VersionArgs, caller: &Caller) -> Result<u8, CommandErro
         Some(DaemonVersion { version, .. }) => format!("{version} (shares no protocol with bdctl)"),
         None => "not running".to_owned(),
     };
-    print(&format!("bdctl {PRODUCT_VERSION}\nbdd   {daemon}\n"))?;
+    print(&format!("bdctl {PRODUCT_VERSION}\nbdd   {}\n", escape_control(&daemon)))?;
     Ok(0)
 }

@@ -5,6 +5,7 @@ use crate::command_error::CommandError;
 use crate::follow::event_loop::{Ended, follow};
 use crate::follow::progress::{FollowedBuild, progress_mode};
 use crate::render::document::{OneBuild, document};
+use crate::render::text::escape_control;
 use crate::values;
 use bd_client::StartPolicy;
 use bd_protocol::BuildState;
@@ -52,7 +53,7 @@ pub(super) fn run(args: &WaitArgs, caller: &Caller) -> Result<u8, CommandError> 
         Ended::Expired => {
             followed.leave();
             if !args.quiet {
-                eprintln!("bdctl: build {id} continues");
+                eprintln!("bdctl: build {} continues", escape_control(&id));
             }
             EXPIRED
         }

@@ -1,4 +1,5 @@
-//! `bdctl ws add|list|remove|info|digest`: lists, shows, adds and removes workspaces.
+//! `bdctl ws add|list|remove|info|trust|untrust|digest`: lists, shows, adds and removes workspaces,
+//! and consents to what they have run on change.
 
 use crate::args::WorkspaceArgs;
 use crate::caller::{Caller, print};
@@ -8,7 +9,7 @@ use crate::render::paint::Paint;
 use crate::render::table::width_of;
 use crate::render::workspaces::{list, one, path};
 use crate::request;
-use bd_client::StartPolicy;
+use bd_client::{Client, StartPolicy};
 use bd_protocol::OsText;
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
@@ -36,7 +37,8 @@ pub(crate) enum WsCommand {
     /// Add a workspace, so that it is watched
     ///
     /// DIR itself becomes the root of a workspace, whatever is in it or around it. Without DIR, the
-    /// workspace of the current directory is added.
+    /// workspace of the current directory is added. What its bd.toml has run on change is enabled and
+    /// shown, as by `bdctl ws trust`.
     #[command(after_help = "Examples:\n  bdctl ws add\n  bdctl ws add ~/project/generated")]
     Add {
         /// Print JSON
@@ -60,6 +62,17 @@ pub(crate) enum WsCommand {
     /// Show a workspace: files, bytes, watches, clock and digest
     #[command(after_help = "Examples:\n  bdctl ws info\n  bdctl ws info --json ~/project")]
     Info(WorkspaceArgs),
+    /// Enable what the bd.toml of a workspace has run on change, and show it
+    ///
+    /// Enabled are these very commands in this very directory. When either is another, nothing is run
+    /// until it is enabled again.
+    #[command(
+        after_help = "Examples:\n  bdctl ws info       # shows the commands before\n  bdctl ws trust\n  bdctl ws trust --json ~/project"
+    )]
+    Trust(WorkspaceArgs),
+    /// Run nothing on change in a workspace any more
+    #[command(after_help = "Examples:\n  bdctl ws untrust\n  bdctl ws untrust ~/project")]
+    Untrust(WorkspaceArgs),
     /// Print the digest of a selection of files
     ///
     /// Equal files at equal paths have equal digests, in any workspace.
@@ -103,6 +116,8 @@ pub(super) fn run(args: WsArgs, caller: &Caller) -> Result<u8, CommandError> {
             let found = client.workspace(request::workspace(of.dir.as_deref())?)?;
             print(&if of.json { own_document(&found) } else { one(&found, paint) })?;
         }
+        WsCommand::Trust(of) => trust(&client, &of, true, paint)?,
+        WsCommand::Untrust(of) => trust(&client, &of, false, paint)?,
         WsCommand::Digest { on, of } => {
             let on = on.into_iter().map(OsText).collect();
             let found = client.digest(request::workspace(of.dir.as_deref())?, on)?;
@@ -113,6 +128,16 @@ pub(super) fn run(args: WsArgs, caller: &Caller) -> Result<u8, CommandError> {
         }
     }
     Ok(0)
+}
+
+fn trust(
+    client: &Client,
+    of: &WorkspaceArgs,
+    given: bool,
+    paint: Paint,
+) -> Result<(), CommandError> {
+    let found = client.trust(request::workspace(of.dir.as_deref())?, given)?;
+    print(&if of.json { own_document(&found) } else { one(&found, paint) })
 }
 
 #[cfg(test)]

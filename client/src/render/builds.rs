@@ -3,7 +3,8 @@
 
 use super::paint::{Paint, Style};
 use super::table::{Cell, table};
-use super::text::{command, count, duration, elapsed_ms, escape_control, shorten, size};
+use super::text::{command, count, duration, elapsed_ms, escape_control, os, size};
+use super::width::shorten;
 use bd_protocol::{Build, BuildState, Outcome, OutcomeSource, OutcomeStatus};
 use nix::sys::signal::Signal;
 
@@ -74,17 +75,13 @@ pub(crate) fn bad_end(build: &Build, outcome: &Outcome) -> String {
         OutcomeStatus::Interrupted | OutcomeStatus::NotRun => ": the daemon stopped",
         _ => "",
     };
-    format!("build {}: {word} after {}{more}", build.id, elapsed(build))
+    format!("build {}: {word} after {}{more}", escape_control(&build.id), elapsed(build))
 }
 
 /// A note that inputs changed while the command ran, if they did.
 pub(crate) fn moved_inputs(outcome: &Outcome) -> Option<String> {
     let moved = outcome.inputs_moved.as_ref().filter(|moved| !moved.is_empty())?;
-    let named: Vec<_> = moved
-        .iter()
-        .take(MOVED_SHOWN)
-        .map(|path| escape_control(&path.0.to_string_lossy()))
-        .collect();
+    let named: Vec<_> = moved.iter().take(MOVED_SHOWN).map(os).collect();
     let more = moved.len().saturating_sub(MOVED_SHOWN);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     Some(format!(

@@ -2,7 +2,7 @@
 
 use bd_protocol::service::Workspace;
 use bd_protocol::watch::Triggered;
-use bd_protocol::{Build, OsText};
+use bd_protocol::{Build, OsText, shown};
 use serde::Serialize;
 
 /// One document: `{"schema": "bd.NAME/1", …}` and a newline.
@@ -19,7 +19,25 @@ pub(crate) fn document(schema: &'static str, body: &impl Serialize) -> String {
 /// One document that names its schema itself, and a newline.
 pub(crate) fn own_document(document: &impl Serialize) -> String {
     let mut text = serde_json::to_string(document).expect("BUG: a document that has no JSON");
+    if text.contains(shown::is_unseen) {
+        text = escaped(&text);
+    }
     text.push('\n');
+    text
+}
+
+/// The same JSON without what would steer a terminal. It stands in strings only.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if shown::is_unseen(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            text.push(c);
+        }
+    }
     text
 }
 
@@ -106,6 +124,11 @@ mod tests {
             line(b"\xff"),
             "{\"schema\":\"bd.event/1\",\"event\":\"stdout\",\"base64\":\"/w==\"}\n"
         );
+        let unseen = "a\u{202e}\u{9b}\u{e0041}";
+        let safe = line(unseen.as_bytes());
+        assert!(!safe.trim_end().contains(shown::is_unseen), "{safe}");
+        let read: serde_json::Value = serde_json::from_str(&safe).expect("JSON");
+        assert_eq!(read["text"], unseen);
         assert_eq!(
             event_line(&EventLine::Done),
             "{\"schema\":\"bd.event/1\",\"event\":\"done\"}\n"

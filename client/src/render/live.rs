@@ -2,7 +2,8 @@
 //! terminal, a few plain lines elsewhere. Never writes into a line of the output of the command.
 
 use super::paint::{Paint, Style};
-use super::text::{command, elapsed_ms, escape_control, millis, shorten, whole_seconds};
+use super::text::{command, elapsed_ms, escape_control, millis, whole_seconds};
+use super::width::shorten;
 use bd_protocol::{Build, BuildState};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -83,7 +84,7 @@ impl Progress {
                 // Reported once; a build that starts soon needs no line.
                 self.told_waiting = true;
                 if build.state == BuildState::Waiting {
-                    eprintln!("bdctl: {} ({})", waiting(build), build.id);
+                    eprintln!("bdctl: {} ({})", waiting(build), escape_control(&build.id));
                 }
             }
             _ => {}
@@ -94,7 +95,7 @@ impl Progress {
     pub(crate) fn changed(&mut self, build: &Build) {
         if self.is_plain() && build.joined.is_some() && !self.told_joined {
             self.told_joined = true;
-            eprintln!("bdctl: {} ({})", joined(build), build.id);
+            eprintln!("bdctl: {} ({})", joined(build), escape_control(&build.id));
         }
         if self.shown {
             self.draw(build);

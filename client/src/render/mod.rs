@@ -9,4 +9,5 @@ pub(crate) mod paint;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod watch;
+pub(crate) mod width;
 pub(crate) mod workspaces;

@@ -1,6 +1,7 @@
 //! Durations, sizes, times and command lines as text. Pure.
 
-use bd_protocol::OsText;
+use bd_protocol::{OsText, shown};
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, SystemTime};
 
 /// "340 ms", "12.3 s", "3m 05s", "2h 03m", "4d 01h".
@@ -52,10 +53,9 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A command as it could be typed, with control characters escaped.
+/// A command as it could be typed, with what is unseen escaped.
 pub(crate) fn command(words: &[OsText]) -> String {
-    let quoted: Vec<_> = words.iter().map(|word| quote(&word.0.to_string_lossy())).collect();
-    quoted.join(" ")
+    words.iter().map(|word| quote(&os(word))).collect::<Vec<_>>().join(" ")
 }
 
 fn quote(word: &str) -> String {
@@ -63,27 +63,18 @@ fn quote(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
-        format!("'{}'", escape_control(word).replace('\'', r"'\''"))
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
-/// The same text with control characters escaped.
+/// A path or a word of the system on one line, with what is unseen or no UTF-8 escaped.
+pub(crate) fn os(text: &OsText) -> String {
+    shown::bytes(text.0.as_bytes())
+}
+
+/// The same text on one line, with what is unseen escaped.
 pub(crate) fn escape_control(text: &str) -> String {
-    if !text.contains(char::is_control) {
-        return text.to_owned();
-    }
-    let escape = |c: char| {
-        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
-    };
-    text.chars().map(escape).collect()
-}
-
-/// At most `width` characters, the last of them "…" where something was cut.
-pub(crate) fn shorten(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain((width > 0).then_some('…')).collect()
+    shown::one_line(text).into_owned()
 }
 
 /// "1 build", "2 builds".
@@ -128,14 +119,9 @@ mod tests {
             |words: &[&str]| words.iter().map(|word| OsText::from(*word)).collect::<Vec<_>>();
         assert_eq!(command(&words(&["cargo", "check", "-p=x"])), "cargo check -p=x");
         assert_eq!(command(&words(&["a b", "", "it's"])), r"'a b' '' 'it'\''s'");
-        assert_eq!(command(&words(&["\x1b[2J"])), r"'\u{1b}[2J'");
-    }
-
-    #[test]
-    fn long_text_is_cut_by_characters() {
-        assert_eq!(shorten("grüße", 5), "grüße");
-        assert_eq!(shorten("grüße!", 5), "grüß…");
-        assert_eq!(shorten("abc", 0), "");
+        assert_eq!(command(&words(&["\x1b[2J", "\u{202e}"])), r"'\u{1b}[2J' '\u{202e}'");
+        let odd = std::os::unix::ffi::OsStringExt::from_vec(vec![b'a', 0xff]);
+        assert_eq!(command(&[OsText(odd)]), r"'a\xff'");
     }
 
     #[test]

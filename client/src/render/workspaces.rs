@@ -3,15 +3,16 @@
 
 use super::facts::Facts;
 use super::paint::{Paint, Style};
-use super::table::table;
-use super::text::{count, duration, escape_control, size};
+use super::table::{Cell, table};
+use super::text::{command, count, duration, escape_control, os, size};
 use bd_protocol::OsText;
 use bd_protocol::changes::Verification;
 use bd_protocol::service::Workspace;
+use bd_protocol::watch::{OnChange, OnChangeCommand, OnChangeState};
 
-/// A path with control characters escaped.
+/// A path, with what is unseen escaped.
 pub(crate) fn path(text: &OsText) -> String {
-    escape_control(&text.0.to_string_lossy())
+    os(text)
 }
 
 /// One workspace, one line for each fact.
@@ -21,18 +22,42 @@ pub(crate) fn one(workspace: &Workspace, paint: Paint) -> String {
     facts.add("files", format!("{} · {}", workspace.files, size(workspace.bytes)));
     facts.add("directories", workspace.dirs.to_string());
     facts.add("changes", detection(workspace));
-    facts.add_some("clock", workspace.clock.as_deref().map(escape_control));
-    facts.add_some("tree", workspace.tree_digest.as_deref().map(escape_control));
+    facts.add_some("clock", workspace.clock.as_deref());
+    facts.add_some("tree", workspace.tree_digest.as_deref());
     facts.add_some("last sync", workspace.last_sync_ms.map(duration));
+    if let Some(on_change) = &workspace.on_change {
+        add_on_change(&mut facts, on_change);
+    }
     for warning in &workspace.warnings {
-        facts.add("warning", paint.apply(Style::Yellow, &escape_control(warning)));
+        facts.add_styled("warning", Style::Yellow, warning);
     }
     facts.into_text()
 }
 
+/// What is run on change, and whether it is.
+fn add_on_change(facts: &mut Facts, on_change: &OnChange) {
+    let Some(word) = word_of(on_change.state) else { return };
+    facts.add("on change", word);
+    for OnChangeCommand { on, run } in &on_change.commands {
+        let on = if on.is_empty() { "any file".to_owned() } else { on.join(" ") };
+        facts.add("", format!("{}  ({on})", command(run)));
+    }
+}
+
+/// Whether what a workspace has run on change is run; `None` where there is nothing to run.
+fn word_of(state: OnChangeState) -> Option<&'static str> {
+    match state {
+        OnChangeState::None => None,
+        OnChangeState::Enabled => Some("enabled"),
+        OnChangeState::NotEnabled => Some("not enabled"),
+        OnChangeState::Changed => Some("changed, not run"),
+        OnChangeState::Unknown => Some("unknown"),
+    }
+}
+
 /// How changes are detected.
 fn detection(workspace: &Workspace) -> String {
-    let source = escape_control(&workspace.source);
+    let source = &workspace.source;
     match usize::try_from(workspace.watches).unwrap_or(usize::MAX) {
         0 => format!("by {source}"),
         // The plural of a watch is not made with an s alone.
@@ -41,19 +66,29 @@ fn detection(workspace: &Workspace) -> String {
     }
 }
 
+fn runs_on_change(workspace: &Workspace) -> Cell {
+    let state = workspace.on_change.as_ref().map_or(OnChangeState::None, |runs| runs.state);
+    let style = match state {
+        OnChangeState::NotEnabled | OnChangeState::Changed => Style::Yellow,
+        _ => Style::Plain,
+    };
+    (word_of(state).unwrap_or("-").to_owned(), style)
+}
+
 /// All workspaces as a table with a heading; below each, its warnings.
 pub(crate) fn list(workspaces: &[Workspace], paint: Paint, width: Option<usize>) -> String {
     if workspaces.is_empty() {
         return "no workspaces\n".to_owned();
     }
-    let heading = ["FILES", "SIZE", "SOURCE", "WATCHES", "ROOT"];
+    let heading = ["FILES", "SIZE", "SOURCE", "WATCHES", "ON CHANGE", "ROOT"];
     let mut rows = vec![heading.map(|text| (text.to_owned(), Style::Dim)).to_vec()];
     rows.extend(workspaces.iter().map(|workspace| {
         vec![
             (workspace.files.to_string(), Style::Plain),
             (size(workspace.bytes), Style::Plain),
-            (escape_control(&workspace.source), Style::Plain),
+            (workspace.source.clone(), Style::Plain),
             (workspace.watches.to_string(), Style::Plain),
+            runs_on_change(workspace),
             (path(&workspace.root), Style::Bold),
         ]
     }));
@@ -91,10 +126,10 @@ pub(crate) fn verification(verified: &Verification, paint: Paint) -> String {
         (false, false) => paint.apply(Style::Red, &format!("differs from the disk ({places})")),
     };
     facts.add("root", path(&verified.root));
-    facts.add("state", state);
+    facts.add_painted("state", &state);
     facts.add("read", count(usize::try_from(verified.files).unwrap_or(usize::MAX), "file"));
-    facts.add("believed", escape_control(&verified.believed));
-    facts.add("found", escape_control(&verified.found));
+    facts.add("believed", &verified.believed);
+    facts.add("found", &verified.found);
     for difference in &verified.differences {
         facts.add("differs", path(difference));
     }
@@ -123,6 +158,13 @@ mod tests {
             tree_digest: None,
             last_sync_ms: Some(2),
             warnings: vec!["too many\ndirectories".into()],
+            on_change: Some(OnChange {
+                state: OnChangeState::Changed,
+                commands: vec![OnChangeCommand {
+                    on: vec!["*.rs".into()],
+                    run: vec!["cargo".into(), "che\x1bck".into()],
+                }],
+            }),
         }
     }
 
@@ -136,6 +178,8 @@ mod tests {
              changes      by inotify · 4 watches\n\
              clock        c:0000000000000001:7\n\
              last sync    2 ms\n\
+             on change    changed, not run\n\
+             \x20            cargo 'che\\u{1b}ck'  (*.rs)\n\
              warning      too many\\ndirectories\n"
         );
     }
@@ -143,13 +187,14 @@ mod tests {
     #[test]
     fn a_list_has_a_line_a_workspace_and_its_warnings_below() {
         assert_eq!(list(&[], plain(), None), "no workspaces\n");
-        let quiet = Workspace { root: "/b".into(), warnings: vec![], ..workspace() };
+        let quiet =
+            Workspace { root: "/b".into(), warnings: vec![], on_change: None, ..workspace() };
         assert_eq!(
             list(&[workspace(), quiet], plain(), None),
-            "FILES  SIZE     SOURCE   WATCHES  ROOT\n\
-             12     4.0 KiB  inotify  4        /home/me/pro\\u{1b}ject\n    \
+            "FILES  SIZE     SOURCE   WATCHES  ON CHANGE         ROOT\n\
+             12     4.0 KiB  inotify  4        changed, not run  /home/me/pro\\u{1b}ject\n    \
                  warning: too many\\ndirectories\n\
-             12     4.0 KiB  inotify  4        /b\n"
+             12     4.0 KiB  inotify  4        -                 /b\n"
         );
     }
 

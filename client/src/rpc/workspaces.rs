@@ -43,13 +43,22 @@ impl Client {
         answer!(self.query(&BdRequest::Workspaces {}, limits::DEFAULT_DEADLINE)?, Workspaces)
     }
 
-    /// Adds a workspace; with `exact`, the directory itself.
+    /// Adds a workspace and consents to what it has run on change; with `exact`, the directory itself.
     ///
     /// # Errors
     ///
     /// As [`Client::status`].
     pub fn register(&self, place: WorkspaceLocator, exact: bool) -> Result<Workspace, ClientError> {
         answer!(self.control()?.call(&BdRequest::Register { place, exact }, READ_ALL)?, Register)
+    }
+
+    /// Consents to what a workspace has run on change, or withdraws the consent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::status`].
+    pub fn trust(&self, place: WorkspaceLocator, given: bool) -> Result<Workspace, ClientError> {
+        answer!(self.control()?.call(&BdRequest::Trust { place, given }, READ_ALL)?, Trust)
     }
 
     /// Removes a workspace.

@@ -236,5 +236,6 @@ fn workspace() -> Workspace {
         tree_digest: None,
         last_sync_ms: None,
         warnings: vec![],
+        on_change: None,
     }
 }

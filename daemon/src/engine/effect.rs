@@ -1,7 +1,9 @@
 //! What the core wants done. With [`input`](super::input) the whole of its contact with the world.
 
 use super::input::{Refusal, Target};
-use crate::model::{Action, AttemptId, BuildId, BuildView, ClientId, ExecutionId, TriggerId};
+use crate::model::{
+    Action, AttemptId, BuildId, BuildView, ClientId, Consent, Digest, ExecutionId, TriggerId,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -84,15 +86,22 @@ pub enum Effect {
     ForgetClient(ClientId),
     /// Observe a workspace, for the sake of what it has run on change.
     ObserveWorkspace(PathBuf),
-    /// Remember, or forget, that a person consents to what a workspace has run on change.
-    SaveTrust {
+    /// Remember to which rules of a workspace a person consents.
+    SaveConsent {
         /// The workspace.
         root: PathBuf,
-        /// Whether they consent.
-        trusted: bool,
+        /// The digest of the rules; `None` for no consent.
+        rules: Option<Digest>,
     },
     /// Say that a workspace has rules to which nobody has consented.
-    ReportUntrusted(PathBuf),
+    ReportNoConsent {
+        /// The workspace.
+        root: PathBuf,
+        /// Whether somebody has consented to others.
+        consent: Consent,
+    },
+    /// Observe a workspace as soon as its root is there again.
+    AwaitRoot(PathBuf),
     /// A build is not as it was: report it to whoever follows it.
     Changed(BuildId),
     /// A build has its outcome; the core forgets it after this step.

@@ -81,6 +81,16 @@ pub struct TriggerRequest {
     pub initial: bool,
 }
 
+/// What a workspace asks to have run on change.
+#[derive(Clone, Debug)]
+pub struct WorkspaceRules {
+    /// What a consent to them is bound to: the commands, the files that count for them, and the
+    /// directory that they stand in.
+    pub digest: Digest,
+    /// All of them.
+    pub requests: Vec<TriggerRequest>,
+}
+
 /// A file that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedFile {
@@ -149,10 +159,12 @@ pub enum Input {
         /// Its root.
         root: PathBuf,
         /// All of it.
-        rules: Vec<TriggerRequest>,
+        rules: WorkspaceRules,
     },
-    /// A person consents to what a workspace has run on change.
-    Trust(PathBuf),
+    /// A person consents to what a workspace has run on change now.
+    GiveConsent(PathBuf),
+    /// They do not any more.
+    WithdrawConsent(PathBuf),
     /// A workspace is not to be known any more.
     ForgetWorkspace(PathBuf),
     /// The machine was looked at.
@@ -170,8 +182,8 @@ pub enum Input {
         durations: Vec<(Digest, u64)>,
         /// The largest number any stored id has.
         last_id: u64,
-        /// Roots of workspaces whose rules may be run.
-        trusted: Vec<PathBuf>,
+        /// Roots of workspaces, and the digests of the rules there that somebody consented to.
+        consents: Vec<(PathBuf, Option<Digest>)>,
     },
 }
 

@@ -28,6 +28,8 @@ mod view;
 
 pub use effect::{Effect, TriggerEvent};
 pub use input::{
-    ChangedFile, Input, Moved, NoVersion, NodeRef, Now, Refusal, Submission, Target, TriggerRequest,
+    ChangedFile, Input, Moved, NoVersion, NodeRef, Now, Refusal, Submission, Target,
+    TriggerRequest, WorkspaceRules,
 };
 pub use state_machine::{Core, Limits};
+pub use trigger::no_option;

@@ -1,8 +1,9 @@
 //! Stories of what workspaces ask to have run on change, and of who consents to it.
 
 use super::tests::{Story, asking, changed, unshared};
-use super::{Effect, Input, TriggerRequest};
-use crate::model::{ClientId, Exit, TriggerId};
+use super::{Effect, Input, TriggerRequest, WorkspaceRules};
+use crate::model::digest::FieldHasher;
+use crate::model::{ClientId, Consent, Digest, Exit, TriggerId};
 use std::path::{Path, PathBuf};
 
 fn rule(word: &str) -> TriggerRequest {
@@ -16,10 +17,32 @@ fn root() -> PathBuf {
     "/ws".into()
 }
 
+/// What a consent to these commands is bound to.
+fn digest(words: &[&str]) -> Digest {
+    let mut hasher = FieldHasher::new("a test");
+    for word in words {
+        hasher.field(word.as_bytes());
+    }
+    hasher.finish()
+}
+
 impl Story {
     fn rules(&mut self, words: &[&str]) {
-        let rules = words.iter().map(|word| rule(word)).collect();
+        let requests = words.iter().map(|word| rule(word)).collect();
+        let rules = WorkspaceRules { digest: digest(words), requests };
         self.tell(Input::RulesChanged { root: root(), rules });
+    }
+
+    fn consents(&mut self) {
+        self.tell(Input::GiveConsent(root()));
+    }
+
+    fn consent(&self) -> Consent {
+        self.core.on_change(Path::new("/ws")).consent
+    }
+
+    fn asks(&self) -> bool {
+        self.effects.iter().any(|effect| matches!(effect, Effect::ReportNoConsent { .. }))
     }
 
     fn prepares(&self) -> Vec<TriggerId> {
@@ -38,9 +61,9 @@ impl Story {
         ended.collect()
     }
 
-    fn saves(&self) -> Option<bool> {
+    fn saves(&self) -> Option<Option<Digest>> {
         self.effects.iter().find_map(|effect| match effect {
-            Effect::SaveTrust { root, trusted } if root == Path::new("/ws") => Some(*trusted),
+            Effect::SaveConsent { root, rules } if root == Path::new("/ws") => Some(*rules),
             _ => None,
         })
     }
@@ -49,11 +72,15 @@ impl Story {
 #[test]
 fn rules_are_not_run_before_somebody_consents() {
     let mut story = Story::new(9);
+    assert_eq!(story.consent(), Consent::NotNeeded);
     story.rules(&["make"]);
-    assert!(matches!(story.effects[..], [Effect::ReportUntrusted(_)]), "{:?}", story.effects);
-    assert!(story.core.is_idle() && !story.core.trusts(Path::new("/ws")));
-    story.tell(Input::Trust(root()));
-    assert_eq!((story.saves(), story.prepares().len()), (Some(true), 1));
+    assert!(matches!(story.effects[..], [Effect::ReportNoConsent { .. }]), "{:?}", story.effects);
+    assert!(story.core.is_idle() && story.consent() == Consent::Missing);
+    let shown = story.core.on_change(Path::new("/ws")).commands;
+    assert_eq!(shown.len(), 1, "what would run is shown before");
+    story.consents();
+    assert_eq!((story.saves(), story.prepares().len()), (Some(Some(digest(&["make"]))), 1));
+    assert_eq!(story.consent(), Consent::Given);
     let trigger = story.prepares()[0];
     story.tell(Input::TriggerPrepared(trigger));
     story.tell(Input::FilesChanged { trigger, files: vec![changed("a")] });
@@ -61,10 +88,10 @@ fn rules_are_not_run_before_somebody_consents() {
 }
 
 #[test]
-fn new_rules_take_the_place_of_the_old_ones() {
+fn other_rules_than_those_that_were_consented_to_are_not_run() {
     let mut story = Story::new(9);
-    story.tell(Input::Trust(root()));
     story.rules(&["make", "lint"]);
+    story.consents();
     let old = story.prepares();
     for trigger in &old {
         story.tell(Input::TriggerPrepared(*trigger));
@@ -74,42 +101,96 @@ fn new_rules_take_the_place_of_the_old_ones() {
     story.rules(&["test"]);
     assert_eq!(story.ends_triggers(), old);
     assert!(story.stops(attempt), "its run is of rules that are gone");
-    assert_eq!(story.prepares().len(), 1);
+    assert!(story.prepares().is_empty() && story.asks());
+    assert_eq!(story.consent(), Consent::Outdated);
     story.ends(attempt, Exit::Signal(15));
+    story.consents();
+    assert_eq!(story.prepares().len(), 1);
     story.rules(&[]);
     assert_eq!(story.ends_triggers().len(), 1);
-    assert!(story.core.is_idle());
+    assert!(story.core.is_idle() && story.consent() == Consent::NotNeeded);
+    // The very same again: another branch was checked out meanwhile.
+    story.rules(&["test"]);
+    assert_eq!(story.prepares().len(), 1);
+}
+
+#[test]
+fn consent_where_there_is_nothing_to_run_is_to_nothing_that_comes() {
+    let mut story = Story::new(9);
+    story.rules(&[]);
+    story.consents();
+    assert_eq!(story.saves(), None);
+    story.rules(&["make"]);
+    assert!(story.prepares().is_empty() && story.asks());
 }
 
 #[test]
 fn consenting_twice_starts_nothing_twice() {
     let mut story = Story::new(9);
     story.rules(&["make"]);
-    story.tell(Input::Trust(root()));
+    story.consents();
     assert_eq!(story.prepares().len(), 1);
-    story.tell(Input::Trust(root()));
+    story.consents();
     assert!(story.prepares().is_empty() && story.ends_triggers().is_empty());
 }
 
 #[test]
-fn a_forgotten_workspace_is_not_trusted_any_more() {
+fn consent_is_withdrawn_at_once_and_the_workspace_stays() {
     let mut story = Story::new(9);
     story.rules(&["make"]);
-    story.tell(Input::Trust(root()));
+    story.consents();
+    story.tell(Input::WithdrawConsent(root()));
+    assert_eq!((story.saves(), story.ends_triggers().len()), (Some(None), 1));
+    assert_eq!(story.consent(), Consent::Missing);
+    story.rules(&["make"]);
+    assert!(story.prepares().is_empty() && story.asks());
+}
+
+#[test]
+fn a_forgotten_workspace_has_no_consent_any_more() {
+    let mut story = Story::new(9);
+    story.rules(&["make"]);
+    story.consents();
     story.tell(Input::ForgetWorkspace(root()));
-    assert_eq!((story.saves(), story.ends_triggers().len()), (Some(false), 1));
+    assert_eq!((story.saves(), story.ends_triggers().len()), (Some(None), 1));
     story.rules(&["make"]);
     assert!(story.prepares().is_empty());
 }
 
 #[test]
-fn consent_of_an_earlier_daemon_holds_and_its_workspaces_are_observed() {
+fn consent_of_an_earlier_daemon_holds_for_what_it_was_given_to() {
+    for (given, runs) in
+        [(Some(digest(&["make"])), true), (Some(digest(&["x"])), false), (None, false)]
+    {
+        for rules_come_first in [false, true] {
+            let mut story = Story::new(9);
+            if rules_come_first {
+                story.rules(&["make"]);
+            }
+            let consents = vec![(root(), given)];
+            story.tell(Input::Remembered { durations: vec![], last_id: 0, consents });
+            let observed =
+                matches!(&story.effects[0], Effect::ObserveWorkspace(at) if *at == root());
+            assert!(observed, "{:?}", story.effects);
+            if !rules_come_first {
+                story.rules(&["make"]);
+            }
+            assert_eq!(story.prepares().len(), usize::from(runs), "{given:?}");
+            assert_eq!(story.consent() == Consent::Given, runs);
+        }
+    }
+}
+
+#[test]
+fn what_runs_on_change_waits_for_its_root_to_come_back() {
     let mut story = Story::new(9);
-    let trusted = vec![root()];
-    story.tell(Input::Remembered { durations: vec![], last_id: 0, trusted });
-    assert!(
-        matches!(&story.effects[..], [Effect::ObserveWorkspace(root)] if *root == self::root())
-    );
+    story.rules(&["make"]);
+    story.consents();
+    let trigger = story.prepares()[0];
+    story.tell(Input::TriggerPrepared(trigger));
+    story.tell(Input::TriggerFailed(trigger));
+    assert!(story.effects.iter().any(|e| matches!(e, Effect::AwaitRoot(at) if *at == root())));
+    // The same directory is back.
     story.rules(&["make"]);
     assert_eq!(story.prepares().len(), 1);
 }

@@ -137,19 +137,20 @@ impl Core {
             Input::ClientGone(client) => self.client_gone(now, client),
             Input::AddTrigger(request) => self.add_trigger(request),
             Input::TriggerPrepared(trigger) => self.trigger_prepared(now, trigger),
-            Input::TriggerFailed(trigger) => self.end_trigger(now, trigger),
+            Input::TriggerFailed(trigger) => self.trigger_failed(now, trigger),
             Input::RemoveTrigger(trigger) => self.remove_trigger(now, trigger),
             Input::FilesChanged { trigger, files } => self.files_changed(now, trigger, files),
             Input::RulesChanged { root, rules } => self.rules_changed(now, root, rules),
-            Input::Trust(root) => self.trust(now, root),
+            Input::GiveConsent(root) => self.give_consent(now, root),
+            Input::WithdrawConsent(root) => self.withdraw_consent(now, &root),
             Input::ForgetWorkspace(root) => self.forget_workspace(now, &root),
             Input::LoadSampled(load) => self.load = load,
             Input::Drain { grace_ms } => self.drain(now, grace_ms),
             Input::Tick => self.tick(now),
-            Input::Remembered { durations, last_id, trusted } => {
+            Input::Remembered { durations, last_id, consents } => {
                 self.ids.skip(last_id);
                 durations.into_iter().for_each(|(shape, ms)| self.scheduler.learn(shape, ms));
-                self.restore_trust(trusted);
+                self.restore_consents(now, consents);
             }
         }
     }

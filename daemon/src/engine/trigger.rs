@@ -15,9 +15,10 @@ use super::input::{ChangedFile, Now, Refusal, TriggerRequest};
 use super::state_machine::Core;
 use super::trigger_state::{Run, Trigger};
 use crate::model::{Action, BuildId, ClientId, Command, Plan, Status, TriggerId};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Runs in a row that are given up for changes of the same file; from then on each may finish.
@@ -27,8 +28,10 @@ const MOST_GIVEN_UP: u32 = 10;
 /// in eighths. If it does not, it is not usual.
 const NEARLY_DONE_EIGHTHS: (u64, u64) = (7, 10);
 
-/// Paths put in the place of `{changed}`; with more, the root is, so that a command line has room.
+/// Paths put in the place of `{changed}`, and bytes in them; with more, the root is, so that a command
+/// line has room: a system may take no more than some hundred kibibytes, with the variables.
 const MOST_ARGUMENTS: usize = 1000;
+const MOST_ARGUMENT_BYTES: usize = 64 << 10;
 
 /// The argument that stands for the paths that changed.
 const CHANGED: &str = "{changed}";
@@ -187,6 +190,14 @@ impl Core {
     }
 }
 
+/// A path relative to the root as an argument: one that begins with a dash is no option.
+pub fn no_option(path: &Path) -> Cow<'_, Path> {
+    match path.as_os_str().as_encoded_bytes().first() {
+        Some(b'-') => Cow::Owned(Path::new(".").join(path)),
+        _ => Cow::Borrowed(path),
+    }
+}
+
 /// The plan with the paths in the place of `{changed}` in its last command; relative ones where that
 /// runs in the root.
 fn with_changed(plan: &Plan, paths: &BTreeSet<PathBuf>) -> Plan {
@@ -195,13 +206,14 @@ fn with_changed(plan: &Plan, paths: &BTreeSet<PathBuf>) -> Plan {
         return plan.clone();
     }
     let place = |path: &PathBuf| match command.cwd == command.root {
-        true => OsString::from(path),
+        true => no_option(path).into_owned().into_os_string(),
         false => command.root.join(path).into(),
     };
-    let arguments: Vec<OsString> = match paths.len() {
-        ..=MOST_ARGUMENTS => paths.iter().map(place).collect(),
-        _ => vec![command.root.clone().into()],
-    };
+    let mut arguments: Vec<OsString> = paths.iter().take(MOST_ARGUMENTS + 1).map(place).collect();
+    let bytes: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
+    if arguments.len() > MOST_ARGUMENTS || bytes > MOST_ARGUMENT_BYTES {
+        arguments = vec![command.root.clone().into()];
+    }
     let argv = command.argv.iter().flat_map(|argument| match argument == CHANGED {
         true => arguments.clone(),
         false => vec![argument.clone()],

@@ -229,6 +229,45 @@ fn the_paths_take_the_place_of_their_argument() {
     assert_eq!(argv.expect("a start"), expected);
 }
 
+/// The arguments that take the place of `{changed}` in a command that runs in the root.
+fn arguments(paths: &[String]) -> Vec<std::ffi::OsString> {
+    let mut story = Story::new(9);
+    let mut submission = alone("lint");
+    let root = submission.plan.command().root.clone();
+    let argv = ["lint", "{changed}"].map(Into::into).to_vec();
+    let command = Command { argv, cwd: root, ..Command::clone(submission.plan.command()) };
+    submission.plan = Plan::of_action(Action::of_command(command), Join::No(JoinReason::NotABuild));
+    story.add_trigger(submission, false);
+    let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+    story.change(&paths);
+    let argv = story.effects.iter().find_map(|effect| match effect {
+        Effect::Start { action, .. } => Some(action.command.argv.clone()),
+        _ => None,
+    });
+    argv.expect("a start").split_off(1)
+}
+
+#[test]
+fn no_path_is_taken_for_an_option() {
+    let paths = ["-rf", "--", "a/-b", "a\nb"].map(str::to_owned);
+    assert_eq!(arguments(&paths), ["./--", "./-rf", "a/-b", "a\nb"]);
+}
+
+#[test]
+fn more_paths_than_a_command_line_holds_are_the_root() {
+    let paths = |count: usize, length: usize| -> Vec<String> {
+        (0..count).map(|number| format!("{number:0length$}")).collect()
+    };
+    let is_root = |arguments: &[std::ffi::OsString]| {
+        arguments.len() == 1 && std::path::Path::new(&arguments[0]).is_absolute()
+    };
+    assert_eq!(arguments(&paths(1000, 4)).len(), 1000);
+    assert!(is_root(&arguments(&paths(1001, 4))));
+    // Each takes a byte more than its length.
+    assert_eq!(arguments(&paths(64, 1023)).len(), 64);
+    assert!(is_root(&arguments(&paths(64, 1024))));
+}
+
 /// A change that was made at this time, on the clock of the story.
 fn at(path: &str, changed_ms: u64) -> ChangedFile {
     ChangedFile { changed_ms: Some(changed_ms), ..changed(path) }

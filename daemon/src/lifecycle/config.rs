@@ -1,15 +1,17 @@
 //! `config.toml`: the settings and their defaults.
 
 use super::config_error::{ConfigError, ConfigMistake};
+use crate::files::{Fault, ForeignFile};
 use serde::Deserialize;
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 use toml::Spanned;
 
 /// Longest time that can be set; a deadline beyond it never comes.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Bytes that the file may have.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// The settings of a daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,12 +82,12 @@ impl Config {
     /// [`ConfigError`] for a file that can not be read, is no TOML, has an unknown key, or a value
     /// that is invalid.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = match fs::read_to_string(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            text => {
-                text.map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?
-            }
+        let unreadable = |why| ConfigError::Read { path: path.to_path_buf(), why };
+        let text = match ForeignFile::at(path).read(MOST_BYTES) {
+            Err(Fault::Absent) => return Ok(Self::default()),
+            text => text.map_err(|fault| unreadable(fault.to_string()))?,
         };
+        let text = String::from_utf8(text).map_err(|error| unreadable(error.to_string()))?;
         Self::parse(&text).map_err(|(at, mistake)| {
             let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
             ConfigError::Mistake { path: path.to_path_buf(), line, mistake }
@@ -204,7 +206,7 @@ mod tests {
             ("[output]\n\ntotal = \"99999999999 TiB\"", 3, "output.total"),
             ("[output", 1, ""),
         ] {
-            fs::write(&path, text).expect("a file");
+            std::fs::write(&path, text).expect("a file");
             let error = Config::read(&path).expect_err(text);
             let expected = format!("use {}:{line}: {says}", path.display());
             assert!(error.to_string().starts_with(&expected), "{text}: {error}");

@@ -1,18 +1,17 @@
 //! What can be wrong with `config.toml`, and what to do about it.
 
-use std::io;
 use std::path::PathBuf;
 
 /// Why the configuration can not be used. Reads as the end of "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file exists and can not be read.
-    #[error("read {}: {source}", path.display())]
+    #[error("read {}: {why}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's error.
-        source: io::Error,
+        /// The reason, for people.
+        why: String,
     },
     /// The file has a mistake.
     #[error("use {}:{line}: {mistake}", path.display())]

@@ -2,6 +2,7 @@
 
 use super::log_file::LogFile;
 use bd_protocol::rendezvous::Home;
+use bd_protocol::shown;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
@@ -39,7 +40,7 @@ pub(super) fn open(home: &Home) -> Result<(), LogFileError> {
     std::panic::set_hook(Box::new(|panic| {
         // First to standard error: should the log have panicked, it is locked. Not by `eprintln`,
         // which panics on a full disk.
-        let _ = writeln!(io::stderr(), "bdd: {panic}");
+        let _ = writeln!(io::stderr(), "bdd: {}", shown::lines(&panic.to_string()));
         tracing::error!("{panic}");
     }));
     Ok(())

@@ -1,6 +1,7 @@
 //! The files of the daemon's own log: a new one each day, and whenever one is full; the oldest go.
 //! Knows nothing of what is logged.
 
+use bd_protocol::shown;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -56,9 +57,20 @@ impl LogFile {
 }
 
 impl Write for LogFile {
-    /// Lines come whole.
+    /// Lines come whole. They quote others, so what would forge a line, or steer the terminal of
+    /// whoever reads the log, is escaped.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.write_at(SystemTime::now(), line)
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        if text.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+            return self.write_at(SystemTime::now(), line);
+        }
+        let mut escaped = shown::bytes(text);
+        escaped.push('\n');
+        let mut left = escaped.as_bytes();
+        while !left.is_empty() {
+            left = &left[self.write_at(SystemTime::now(), left)?..];
+        }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -133,6 +145,19 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn what_others_wrote_is_one_line_that_steers_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut log = LogFile::open(dir.path()).expect("a log");
+        log.write_all(b"plain\n").expect("written");
+        log.write_all("root=\x1b]0;P\x07\nWARN forged \u{202e} \u{e9}\n".as_bytes())
+            .expect("written");
+        log.write_all(b"\xff\n").expect("written");
+        let text = std::fs::read_to_string(dir.path().join(&names(dir.path())[0])).expect("text");
+        let expected = "plain\nroot=\\u{1b}]0;P\\u{7}\\nWARN forged \\u{202e} \u{e9}\n\\xff\n";
+        assert_eq!(text, expected);
     }
 
     #[test]

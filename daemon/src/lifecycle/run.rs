@@ -17,7 +17,7 @@ use crate::scheduler::PriorityScheduler;
 use crate::server::{Server, ServerParts, listen};
 use crate::store::StoreHandle;
 use crate::watch::WorkspaceRegistry;
-use crate::workspace::OnChange;
+use crate::workspace::OnChangeRules;
 use bd_protocol::rendezvous::Home;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fs::File;
@@ -220,8 +220,8 @@ fn ms(duration: Duration) -> u64 {
 }
 
 fn registry(home: &Home, store: &StoreHandle, reports: EventSender<Report>) -> WorkspaceRegistry {
-    let on_rules = move |root: &Path, rules: &[OnChange]| {
-        reports.send(Report::Rules(root.to_path_buf(), rules.to_vec()));
+    let on_rules = move |root: &Path, rules: &OnChangeRules| {
+        reports.send(Report::Rules(root.to_path_buf(), rules.clone()));
     };
     WorkspaceRegistry::new(private_dirs(home))
         .with_snapshots(Arc::new(StoredSnapshots(store.snapshots())))

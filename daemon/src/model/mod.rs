@@ -4,6 +4,7 @@
 pub mod action;
 pub mod build;
 pub mod command;
+pub mod consent;
 pub mod digest;
 pub mod environment;
 pub mod ids;
@@ -15,6 +16,7 @@ pub mod store_status;
 pub use action::{Action, ActionKey, EnvironmentPolicy, Inputs, LaneKey, Resources, TreeVersion};
 pub use build::{BuildView, JoinReason, Phase, Priority, TaskPhase, TaskView, WaitReason};
 pub use command::Command;
+pub use consent::{Consent, OnChangeView};
 pub use digest::Digest;
 pub use ids::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 pub use outcome::{AttemptResult, Exit, Outcome, OutcomeSource, Status};

@@ -37,6 +37,10 @@ pub(super) fn spawn(launch: ReceivedLaunch) -> Result<Pid, StartFailure> {
         let message = format!("{}: {source}", program.display());
         match source.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR) => StartFailure::NotFound(message),
+            Some(libc::E2BIG) => StartFailure::NotExecutable(format!(
+                "{message}; the arguments and variables are more than the system takes: name fewer \
+                 files, or a file that lists them"
+            )),
             Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) | None => {
                 StartFailure::SpawnFailed(message)
             }

@@ -1,5 +1,6 @@
 //! Starts and stops attempts, and keeps their output. Knows nothing of why they run.
 
+use crate::engine::no_option;
 use crate::model::{Action, AttemptId, AttemptResult, BuildId, ExecutionId, Exit, OutputSeal};
 use crate::output::{self, OutputStore, Writer};
 use crate::process::{self, AttemptHandle, Launch, OutputSink, OutputStream, TerminalSize};
@@ -14,8 +15,10 @@ use std::time::Duration;
 /// begun to read.
 const FIRST_READER_MAY_TAKE: Duration = Duration::from_millis(500);
 
-/// The variable that names the list of files whose change a command is run for.
+/// The variables that name lists of the files whose change a command is run for: one a line, and each
+/// with a zero byte behind it.
 const CHANGED_FILES: &str = "BD_CHANGED_FILES";
+const CHANGED_FILES_0: &str = "BD_CHANGED_FILES0";
 
 /// What attempts are started with.
 #[derive(Clone, Debug)]
@@ -128,13 +131,19 @@ impl Attempts {
         });
         let command = &action.command;
         let mut environment = command.environment.clone();
-        environment.retain(|(name, _)| name != "BD_BUILD" && name != CHANGED_FILES);
+        let ours = ["BD_BUILD", CHANGED_FILES, CHANGED_FILES_0];
+        environment.retain(|(name, _)| !ours.iter().any(|ours| name == *ours));
         environment.push(("BD_BUILD".into(), build.to_string().into()));
         if let Some(changed) = changed {
-            let list = self.output.create_dir(execution)?.join("changed");
-            write_list(&list, changed)
-                .map_err(|source| StartError::ChangedFiles { path: list.clone(), source })?;
-            environment.push((CHANGED_FILES.into(), list.into()));
+            let dir = self.output.create_dir(execution)?;
+            for (variable, name, end) in
+                [(CHANGED_FILES, "changed", b'\n'), (CHANGED_FILES_0, "changed0", 0)]
+            {
+                let list = dir.join(name);
+                write_list(&list, changed, end)
+                    .map_err(|source| StartError::ChangedFiles { path: list.clone(), source })?;
+                environment.push((variable.into(), list.into()));
+            }
         }
         let launch = Launch {
             argv: command.argv.clone(),
@@ -199,12 +208,16 @@ impl Attempts {
     }
 }
 
-/// Paths relative to the root, one a line.
-fn write_list(list: &Path, paths: &[PathBuf]) -> std::io::Result<()> {
+/// Paths relative to the root, each with this byte behind it. In the place of a path that has the byte
+/// itself stands the directory that it is in: half of a name may be another file's.
+fn write_list(list: &Path, paths: &[PathBuf], end: u8) -> std::io::Result<()> {
     let mut text = Vec::new();
     for path in paths {
-        text.extend_from_slice(path.as_os_str().as_bytes());
-        text.push(b'\n');
+        let has_end = |part: &Path| part.as_os_str().as_bytes().contains(&end);
+        let whole = path.ancestors().find(|part| !has_end(part)).unwrap_or(Path::new(""));
+        let whole = if whole.as_os_str().is_empty() { Path::new(".") } else { whole };
+        text.extend_from_slice(no_option(whole).as_os_str().as_bytes());
+        text.push(end);
     }
     std::fs::write(list, text)
 }
@@ -249,5 +262,23 @@ fn result(ended: process::AttemptEnd) -> AttemptResult {
         duration_ms: ms(ended.duration),
         cpu_ms: ms(ended.cpu),
         peak_rss_bytes: ended.peak_rss_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_the_list_is_half_of_a_name_or_an_option() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let list = dir.path().join("list");
+        let paths = ["a b", "-rf", "d/x\n/etc/passwd", "\n"].map(PathBuf::from);
+        let written = |end| {
+            write_list(&list, &paths, end).expect("a list");
+            std::fs::read(&list).expect("a list")
+        };
+        assert_eq!(written(b'\n'), b"a b\n./-rf\nd\n.\n");
+        assert_eq!(written(0), b"a b\0./-rf\0d/x\n/etc/passwd\0\n\0");
     }
 }

@@ -5,7 +5,7 @@ use super::effect_handler::EffectHandler;
 use super::followers::Feed;
 use super::trigger_reply::{TriggerError, TriggerReply};
 use crate::engine::{Input, Refusal, Submission, TriggerRequest};
-use crate::model::{BuildId, BuildView, TriggerId};
+use crate::model::{BuildId, BuildView, OnChangeView, TriggerId};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,6 +23,9 @@ pub(super) enum Request<H: EffectHandler> {
     Feed(Option<u64>, oneshot::Sender<Feed>),
     Idle(oneshot::Sender<bool>),
     AddTrigger(Box<TriggerRequest>, TriggerReply),
+    OnChange(Vec<PathBuf>, oneshot::Sender<Vec<OnChangeView>>),
+    /// Whether consent is given, or withdrawn.
+    Consent(PathBuf, bool, oneshot::Sender<OnChangeView>),
     Forget(PathBuf, oneshot::Sender<bool>),
     Question(H::Question),
 }
@@ -176,6 +179,25 @@ impl<H: EffectHandler> Engine<H> {
         request: TriggerRequest,
     ) -> Result<Result<TriggerId, TriggerError>, EngineStopped> {
         self.request(|reply| Request::AddTrigger(Box::new(request), reply)).await
+    }
+
+    /// What workspaces have run on change, and whether that may be run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::submit`].
+    pub async fn on_change(&self, roots: Vec<PathBuf>) -> Result<Vec<OnChangeView>, EngineStopped> {
+        self.request(|reply| Request::OnChange(roots, reply)).await
+    }
+
+    /// Gives consent to what a workspace has run on change now, or withdraws it; returns what that
+    /// is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::submit`].
+    pub async fn consent(&self, root: PathBuf, given: bool) -> Result<OnChangeView, EngineStopped> {
+        self.request(|reply| Request::Consent(root, given, reply)).await
     }
 
     /// Forgets a workspace and the consent to what it has run on change; `false` when neither was

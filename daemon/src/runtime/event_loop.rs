@@ -132,6 +132,16 @@ impl<H: EffectHandler> Loop<H> {
                 let _ = reply.send(self.core.is_idle());
             }
             Request::AddTrigger(request, reply) => self.add_trigger(*request, reply),
+            Request::OnChange(roots, reply) => {
+                let _ = reply.send(roots.iter().map(|root| self.core.on_change(root)).collect());
+            }
+            Request::Consent(root, given, reply) => {
+                self.step(match given {
+                    true => Input::GiveConsent(root.clone()),
+                    false => Input::WithdrawConsent(root.clone()),
+                });
+                let _ = reply.send(self.core.on_change(&root));
+            }
             Request::Forget(root, reply) => {
                 let _ = reply.send(self.forget_workspace(root));
             }
@@ -170,10 +180,10 @@ impl<H: EffectHandler> Loop<H> {
     }
 
     fn forget_workspace(&mut self, root: PathBuf) -> bool {
-        let trusted = self.core.trusts(&root);
+        let had_consent = self.core.has_consent(&root);
         let known = self.handler.forget_workspace(&root);
         self.step(Input::ForgetWorkspace(root));
-        known || trusted
+        known || had_consent
     }
 
     fn publish_changes(&mut self) {

@@ -9,7 +9,7 @@ use crate::model::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 use crate::process;
 use crate::store::Recovered;
 use crate::watch::{WorkspaceError, WorkspaceState};
-use crate::workspace::OnChange;
+use crate::workspace::OnChangeRules;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 
@@ -29,7 +29,7 @@ pub enum Report {
     /// The files of a trigger changed, or can not be observed any more.
     Observed(TriggerId, Result<Changes, WorkspaceError>),
     /// What a workspace asks to have run on change.
-    Rules(PathBuf, Vec<OnChange>),
+    Rules(PathBuf, OnChangeRules),
 }
 
 /// What others ask.

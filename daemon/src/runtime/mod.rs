@@ -2,6 +2,7 @@
 //! the rooms that do I/O meet. Decides nothing; every answer goes back to the core as an input.
 
 mod attempts;
+mod awaited_roots;
 mod effect_handler;
 mod engine_handle;
 mod event_loop;

@@ -1,7 +1,9 @@
 //! Writes into the history what becomes of builds, executions and attempts. Knows nothing of how
 //! they run.
 
-use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, ExecutionId, OutputSeal, Phase};
+use crate::model::{
+    AttemptId, AttemptResult, BuildId, BuildView, Digest, ExecutionId, OutputSeal, Phase,
+};
 use crate::store::StoreHandle;
 use std::collections::HashMap;
 use std::path::Path;
@@ -64,10 +66,10 @@ impl Recorder {
         }
     }
 
-    /// Remembers, or forgets, that a person consents to what a workspace has run on change.
-    pub(super) fn trust(&self, root: &Path, trusted: bool) {
+    /// Remembers to which rules of a workspace a person consents.
+    pub(super) fn consent(&self, root: &Path, rules: Option<Digest>) {
         if let Some(store) = &self.store {
-            store.put_trust(root, trusted);
+            store.put_consent(root, rules);
         }
     }
 
@@ -127,6 +129,6 @@ mod tests {
         assert!(recorder.finish().is_none());
         assert!(tokio::task::spawn_blocking(move || store.close()).await.expect("closed"));
         recorder.build(&workers(1));
-        recorder.trust(Path::new("/ws"), true);
+        recorder.consent(Path::new("/ws"), None);
     }
 }

@@ -2,6 +2,7 @@
 //! own. Decides nothing; every answer goes back to the core as an input.
 
 use super::attempts::{AttemptSettings, Attempts, FinishedAttempt, Start};
+use super::awaited_roots::AwaitedRoots;
 use super::effect_handler::EffectHandler;
 use super::engine_handle::{self, EventSender};
 use super::inputs::InputTracker;
@@ -10,8 +11,8 @@ use super::recorder::{Recorder, StartedAttempt};
 use super::trigger_reply::TriggerReply;
 use super::triggers::{Prepare, TriggerFeeds, requests_of};
 use super::warnings::Warnings;
-use crate::engine::{Effect, Input, Now};
-use crate::model::{AttemptId, BuildId, BuildView, Phase, TriggerId};
+use crate::engine::{Effect, Input, Now, WorkspaceRules};
+use crate::model::{AttemptId, BuildId, BuildView, Consent, Phase, TriggerId};
 use crate::output::OutputStore;
 use crate::process::{AttemptEnd, TerminalSize};
 use crate::store::{Recovered, StoreHandle};
@@ -48,6 +49,7 @@ pub struct Runtime {
     attempts: Attempts,
     inputs: InputTracker,
     triggers: TriggerFeeds,
+    awaited: AwaitedRoots,
     recorder: Recorder,
     warnings: Warnings,
     /// Gone once the drain is complete.
@@ -62,6 +64,7 @@ impl Runtime {
         let triggers = TriggerFeeds::new(registry.clone(), reports.clone(), warnings.clone());
         Self {
             attempts: Attempts::new(attempts, output),
+            awaited: AwaitedRoots::new(registry.clone()),
             inputs: InputTracker::new(registry, reports.clone()),
             triggers,
             recorder: Recorder::new(store),
@@ -97,8 +100,8 @@ impl Runtime {
         if recovered.interrupted > 0 {
             tracing::warn!(builds = recovered.interrupted, "an earlier daemon left builds behind");
         }
-        let Recovered { durations, last_id, trusted, .. } = recovered;
-        Input::Remembered { durations, last_id, trusted }
+        let Recovered { durations, last_id, consents, .. } = recovered;
+        Input::Remembered { durations, last_id, consents }
     }
 
     fn drained(&mut self) {
@@ -147,10 +150,12 @@ impl EffectHandler for Runtime {
             Effect::TriggerEvent(trigger, event) => self.triggers.event(trigger, event),
             Effect::ForgetClient(client) => self.triggers.forget_client(client),
             Effect::ObserveWorkspace(root) => self.inputs.observe(&root),
-            Effect::SaveTrust { root, trusted } => self.recorder.trust(&root, trusted),
-            Effect::ReportUntrusted(root) => {
-                tracing::info!(root = %root.display(), "on_change is not run before `bdctl ws add`");
+            Effect::SaveConsent { root, rules } => self.recorder.consent(&root, rules),
+            Effect::ReportNoConsent { root, consent } => {
+                let (root, has_changed) = (root.display(), consent == Consent::Outdated);
+                tracing::warn!(%root, has_changed, "on_change is not run before `bdctl ws trust`");
             }
+            Effect::AwaitRoot(root) => self.awaited.add(root),
             Effect::Closed(execution) => self.attempts.closed(execution),
             Effect::Drained => self.drained(),
             Effect::Submitted(_)
@@ -176,13 +181,15 @@ impl EffectHandler for Runtime {
             Report::Prepared(trigger, seen) => Some(self.triggers.prepared(trigger, seen)),
             Report::Observed(trigger, changes) => self.triggers.observed(trigger, changes),
             Report::Rules(root, rules) => {
-                let rules = requests_of(&root, &rules);
+                let requests = requests_of(&root, &rules.rules);
+                let rules = WorkspaceRules { digest: rules.digest, requests };
                 Some(Input::RulesChanged { root, rules })
             }
         }
     }
 
     fn forget_workspace(&mut self, root: &Path) -> bool {
+        self.awaited.remove(root);
         self.inputs.forget_workspace(root)
     }
 

@@ -12,6 +12,8 @@ use crate::model::{Action, ClientId, Command, Join, JoinReason, Plan, Priority, 
 use crate::watch::{ChangesQuery, WorkspaceError, WorkspaceRegistry};
 use crate::workspace::{Globs, OnChange};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -231,8 +233,24 @@ impl Feed {
     }
 }
 
-/// What the rules of a workspace's `bd.toml` ask for: commands in the root, with the daemon's own
-/// environment.
+/// Variables that commands of `bd.toml` get, with the values that the daemon has. All others are those
+/// of whoever happened to start it.
+const VARIABLES: [&str; 11] = [
+    "BD_HOME",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "XDG_RUNTIME_DIR",
+];
+
+/// What the rules of a workspace's `bd.toml` ask for: commands in the root, with few
+/// [variables](VARIABLES) and those of the locale.
 pub(super) fn requests_of(root: &Path, rules: &[OnChange]) -> Vec<TriggerRequest> {
     let request = |rule: &OnChange| TriggerRequest {
         template: submission(root, &rule.run),
@@ -242,9 +260,13 @@ pub(super) fn requests_of(root: &Path, rules: &[OnChange]) -> Vec<TriggerRequest
     rules.iter().map(request).collect()
 }
 
+fn is_kept(name: &OsStr) -> bool {
+    VARIABLES.iter().any(|kept| name == *kept) || name.as_bytes().starts_with(b"LC_")
+}
+
 fn submission(root: &Path, run: &[String]) -> Submission {
     let command = Command {
-        environment: std::env::vars_os().collect(),
+        environment: std::env::vars_os().filter(|(name, _)| is_kept(name)).collect(),
         // The usual one: the daemon's own keeps everybody else out.
         umask: Some(0o022),
         ..Command::in_root(run.iter().map(Into::into).collect(), root)

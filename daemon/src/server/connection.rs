@@ -1,6 +1,7 @@
 //! One connection: checks the user, the protocol version and the channel, and opens the channel.
 
 use super::failure::RefusedConnection;
+use super::frame_codec::FrameCodec;
 use super::state::{OpenChannel, Server};
 use super::wire::{Frames, Wire};
 use super::{control, listen, stdin, stream};
@@ -18,12 +19,24 @@ use nix::unistd::geteuid;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::codec::LengthDelimitedCodec;
 
 /// Size of the buffers of a connection, each way, before it needs more: a hello and a request. A
 /// thousand clients are served at once, and their memory is not returned to the system.
 const BUFFER_BYTES: usize = 1024;
+
+/// How long a reserved connection may take for its hello, and how long it lasts: as long as a build
+/// takes to end that was cancelled.
+const RESERVED_HELLO_TIMEOUT: Duration = Duration::from_secs(1);
+const RESERVED_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a connection may be there.
+struct Admitted {
+    permit: OwnedSemaphorePermit,
+    /// Why it is one of the reserved ones: what they are not for is refused with this.
+    refused: Option<Failure>,
+}
 
 impl Server {
     /// Serves connections until the socket fails.
@@ -46,24 +59,42 @@ impl Server {
 
     async fn connection(self: Arc<Self>, stream: Stream) -> io::Result<()> {
         let peer = stream.peer_creds()?.euid();
-        let mut codec = LengthDelimitedCodec::new();
-        codec.set_max_frame_length(HELLO_MAX_BYTES);
+        let codec = FrameCodec::new(HELLO_MAX_BYTES, self.frames.clone());
         let mut frames = Frames::with_capacity(stream, codec, BUFFER_BYTES);
         if peer != Some(geteuid().as_raw()) {
             tracing::warn!(?peer, "a connection of another user was refused");
             return refuse(&mut frames, RefusedConnection::ForeignPeer).await;
         }
-        let Ok(permit) = self.connections.clone().try_acquire_owned() else {
-            return refuse(&mut frames, RefusedConnection::TooMany).await;
-        };
-        match tokio::time::timeout(HELLO_TIMEOUT, frames.next()).await {
+        let too_many = RefusedConnection::TooMany(self.most_connections);
+        if let Ok(permit) = self.connections.clone().try_acquire_owned() {
+            let admitted = Admitted { permit, refused: None };
+            return self.first_frame(frames, admitted, HELLO_TIMEOUT).await;
+        }
+        match self.reserved.clone().try_acquire_owned() {
+            Ok(permit) => {
+                let admitted = Admitted { permit, refused: Some(too_many.into()) };
+                let served = self.first_frame(frames, admitted, RESERVED_HELLO_TIMEOUT);
+                // Whoever stays would take it from the next.
+                tokio::time::timeout(RESERVED_TIMEOUT, served).await.unwrap_or(Ok(()))
+            }
+            Err(_) => refuse(&mut frames, too_many).await,
+        }
+    }
+
+    async fn first_frame(
+        self: Arc<Self>,
+        mut frames: Frames,
+        admitted: Admitted,
+        patience: Duration,
+    ) -> io::Result<()> {
+        match tokio::time::timeout(patience, frames.next()).await {
             // It disconnected or sent nothing: there is nobody to answer.
             Err(_) | Ok(None) => Ok(()),
             Ok(Some(Err(error))) => {
                 refuse(&mut frames, RefusedConnection::NoHello(error.to_string())).await
             }
             Ok(Some(Ok(frame))) => match serde_json::from_slice(&frame) {
-                Ok(hello) => self.hello(frames, hello, permit).await,
+                Ok(hello) => self.hello(frames, hello, admitted).await,
                 Err(error) => {
                     refuse(&mut frames, RefusedConnection::NoHello(error.to_string())).await
                 }
@@ -75,7 +106,7 @@ impl Server {
         self: Arc<Self>,
         mut frames: Frames,
         hello: ClientHello,
-        permit: OwnedSemaphorePermit,
+        admitted: Admitted,
     ) -> io::Result<()> {
         match hello {
             ClientHello::Shutdown { when } => self.shutdown(frames, when).await,
@@ -89,6 +120,11 @@ impl Server {
                     };
                     return refuse(&mut frames, refused).await;
                 };
+                let Admitted { permit, refused } = admitted;
+                if refused.is_some() && channel != Channel::Control {
+                    let too_many = RefusedConnection::TooMany(self.most_connections);
+                    return refuse(&mut frames, too_many).await;
+                }
                 let client = ClientId(self.next.fetch_add(1, Ordering::Relaxed));
                 let idle = channel == Channel::Control
                     && self.parts.engine.is_idle().await.unwrap_or(false);
@@ -101,19 +137,26 @@ impl Server {
                     capabilities: Vec::new(),
                 };
                 send(&mut frames, &welcome).await?;
-                self.open(channel, OpenChannel { frames, session, client, permit }).await
+                let opened = OpenChannel { frames, session, client, permit };
+                self.open(channel, opened, refused).await
             }
         }
     }
 
-    async fn open(self: Arc<Self>, channel: Channel, mut opened: OpenChannel) -> io::Result<()> {
+    async fn open(
+        self: Arc<Self>,
+        channel: Channel,
+        mut opened: OpenChannel,
+        refused: Option<Failure>,
+    ) -> io::Result<()> {
         let codec = opened.frames.codec_mut();
         match channel {
             Channel::Control => {
                 codec.set_max_frame_length(CONTROL_MAX_BYTES);
                 let (session, client) = (opened.session, opened.client);
                 // Boxed, because it would make the future of every connection large, and those are moved.
-                Box::pin(control::serve(&self, Wire::new(opened.frames), session, client)).await;
+                let wire = Wire::new(opened.frames, refused);
+                Box::pin(control::serve(&self, wire, session, client)).await;
                 drop(opened.permit);
                 Ok(())
             }

@@ -5,7 +5,6 @@
 use super::builds::FindBuildError;
 use super::convert::GlobsError;
 use super::locate::LocateError;
-use super::state::MOST_CONNECTIONS;
 use super::submit::SubmitError;
 use super::wire::RequestError;
 use super::workspace_query::WorkspaceQueryError;
@@ -26,8 +25,8 @@ const ASK_AGAIN: &str = "run the command again; it starts a new daemon";
 pub(super) enum RefusedConnection {
     #[error("this daemon belongs to another user")]
     ForeignPeer,
-    #[error("the daemon serves {MOST_CONNECTIONS} connections already")]
-    TooMany,
+    #[error("the daemon serves {0} connections already")]
+    TooMany(usize),
     /// The first frame is not understood.
     #[error("no hello: {0}")]
     NoHello(String),
@@ -262,8 +261,10 @@ impl From<RefusedConnection> for Failure {
         match error {
             RefusedConnection::ForeignPeer => Self::user(codes::FOREIGN_PEER, message)
                 .hint("set BD_HOME to a directory of your own"),
-            RefusedConnection::TooMany => Self::environment(codes::TOO_MANY_CONNECTIONS, message)
-                .hint("try again when some have ended"),
+            RefusedConnection::TooMany(_) => {
+                Self::environment(codes::TOO_MANY_CONNECTIONS, message)
+                    .hint("try again when some have ended")
+            }
             RefusedConnection::NoHello(_) => Self::user(codes::BAD_REQUEST, message),
             RefusedConnection::Busy => {
                 Self::environment(codes::BUSY, message).hint("`bdctl status` lists them")

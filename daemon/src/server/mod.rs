@@ -7,6 +7,7 @@ mod connection;
 mod control;
 mod convert;
 mod failure;
+mod frame_codec;
 pub mod listen;
 mod locate;
 mod logs;

@@ -16,6 +16,7 @@ mod resize;
 mod status;
 mod submit;
 mod trigger;
+mod trust;
 mod verify;
 mod workspace;
 
@@ -72,11 +73,11 @@ impl Bd for Requester {
     }
 
     async fn inspect(self, _: Context, place: WorkspaceLocator) -> Result<Workspace, Failure> {
-        workspace::inspect(&self.server, &place)
+        workspace::inspect(&self.server, &place).await
     }
 
     async fn workspaces(self, _: Context) -> Result<Vec<Workspace>, Failure> {
-        Ok(workspace::list(&self.server))
+        workspace::list(&self.server).await
     }
 
     async fn register(
@@ -86,6 +87,15 @@ impl Bd for Requester {
         exact: bool,
     ) -> Result<Workspace, Failure> {
         register::register(&self.server, &place, exact).await
+    }
+
+    async fn trust(
+        self,
+        _: Context,
+        place: WorkspaceLocator,
+        given: bool,
+    ) -> Result<Workspace, Failure> {
+        trust::trust(&self.server, &place, given).await
     }
 
     async fn forget(self, _: Context, place: WorkspaceLocator) -> Result<Forgotten, Failure> {

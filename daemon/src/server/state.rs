@@ -1,6 +1,7 @@
 //! What all connections share: the handles that own the answers to requests, and the state of the
 //! server itself.
 
+use super::frame_codec::FrameBudget;
 use super::memory::Memory;
 use super::wire::Frames;
 use crate::model::{BuildId, BuildView, ClientId};
@@ -9,6 +10,7 @@ use crate::runtime::{Engine, Warnings};
 use crate::store::{HistoryReader, StoreHealth};
 use crate::watch::WorkspaceRegistry;
 use bd_protocol::Session;
+use nix::sys::resource::{Resource, getrlimit};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -17,7 +19,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// Most connections at once: a client has two, and a thousand clients are served.
-pub(super) const MOST_CONNECTIONS: usize = 4096;
+const MOST_CONNECTIONS: usize = 4096;
+
+/// Connections beyond those, on which a user sees what goes on and ends it.
+const RESERVED_CONNECTIONS: usize = 32;
 
 /// What the server is made from.
 #[derive(Debug)]
@@ -55,6 +60,10 @@ pub struct Server {
     /// input channel.
     stdin_pipes: Mutex<HashMap<BuildId, OwnedFd>>,
     pub(super) connections: Arc<Semaphore>,
+    pub(super) reserved: Arc<Semaphore>,
+    /// How many connections there may be, without the reserved ones.
+    pub(super) most_connections: usize,
+    pub(super) frames: FrameBudget,
     pub(super) next: AtomicU64,
     /// Events channels that are open.
     pub(super) following: AtomicUsize,
@@ -75,12 +84,16 @@ impl Server {
     /// A server with these parts.
     #[must_use]
     pub fn new(parts: ServerParts) -> Arc<Self> {
+        let most_connections = most_connections();
         Arc::new(Self {
             parts,
             begun: Instant::now(),
             memory: Memory::default(),
             stdin_pipes: Mutex::default(),
-            connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            connections: Arc::new(Semaphore::new(most_connections)),
+            reserved: Arc::new(Semaphore::new(RESERVED_CONNECTIONS)),
+            most_connections,
+            frames: FrameBudget::default(),
             next: AtomicU64::new(1),
             following: AtomicUsize::new(0),
             active: Mutex::new(Instant::now()),
@@ -90,7 +103,8 @@ impl Server {
     /// Connections that are open.
     #[must_use]
     pub fn connections(&self) -> usize {
-        MOST_CONNECTIONS - self.connections.available_permits()
+        let reserved = RESERVED_CONNECTIONS - self.reserved.available_permits();
+        self.most_connections - self.connections.available_permits() + reserved
     }
 
     /// Events channels that are open.
@@ -118,6 +132,14 @@ impl Server {
     pub(super) fn keep_stdin(&self, build: BuildId, pipe: OwnedFd) {
         self.stdin_pipes.lock().unwrap_or_else(PoisonError::into_inner).insert(build, pipe);
     }
+}
+
+/// Connections for which there are descriptors: the system refuses one that finds none, whoever asks,
+/// and builds and workspaces need some as well.
+fn most_connections() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+    let three_quarters = usize::try_from(limit / 4 * 3).unwrap_or(usize::MAX);
+    three_quarters.saturating_sub(RESERVED_CONNECTIONS).clamp(1, MOST_CONNECTIONS)
 }
 
 /// Waits for the end of a build, or of the daemon.

@@ -1,5 +1,6 @@
 //! The JSON frames of the control channel, converted to the messages of tarpc and back. Knows no method.
 
+use super::frame_codec::FrameCodec;
 use bd_protocol::Failure;
 use bd_protocol::envelope::{RawRequest, Reply};
 use bd_protocol::hello::PRODUCT_VERSION;
@@ -13,10 +14,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tarpc::{ClientMessage, Request, Response};
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio_util::codec::Framed;
 
 /// Frames on a connection.
-pub(super) type Frames = Framed<interprocess::local_socket::tokio::Stream, LengthDelimitedCodec>;
+pub(super) type Frames = Framed<interprocess::local_socket::tokio::Stream, FrameCodec>;
 
 /// Requests of one connection that are processed at once; the rest wait in its socket. Each may hold a
 /// long answer for a peer that does not read.
@@ -42,11 +43,13 @@ pub(super) struct Wire {
     /// Requests under way and their deadlines, after which tarpc has forgotten them. Counted here
     /// because tarpc's own limit answers what is over it with an error.
     under_way: HashMap<u64, Instant>,
+    /// Why only [control](is_control) is served on it, where that is so.
+    refused: Option<Failure>,
 }
 
 impl Wire {
-    pub(super) fn new(frames: Frames) -> Self {
-        Self { frames, under_way: HashMap::new() }
+    pub(super) fn new(frames: Frames, refused: Option<Failure>) -> Self {
+        Self { frames, under_way: HashMap::new(), refused }
     }
 
     fn is_full(&mut self) -> bool {
@@ -69,7 +72,12 @@ impl Stream for Wire {
         let Some(frame) = ready!(Pin::new(&mut self.frames).poll_next(cx)) else {
             return Poll::Ready(None);
         };
-        let message = read(&frame?);
+        let mut message = read(&frame?);
+        if let (Some(failure), Ok(ClientMessage::Request(request))) = (&self.refused, &mut message)
+            && !is_control(&request.message)
+        {
+            request.message = BdRequest::NotUnderstood { failure: failure.clone() };
+        }
         match &message {
             Ok(ClientMessage::Request(request)) => {
                 self.under_way.insert(request.id, request.context.deadline);
@@ -103,6 +111,15 @@ impl Sink<Response<BdResponse>> for Wire {
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Sink::<Bytes>::poll_close(Pin::new(&mut self.frames), cx)
     }
+}
+
+/// Whether a request is what a user needs to see what goes on and to end it.
+fn is_control(request: &BdRequest) -> bool {
+    use BdRequest::{Build, Cancel, Detach, NotUnderstood, Status};
+    matches!(
+        request,
+        Status {} | Build { .. } | Cancel { .. } | Detach { .. } | NotUnderstood { .. }
+    )
 }
 
 /// Reads one request. A malformed envelope ends the connection, because there is no id to answer to; a

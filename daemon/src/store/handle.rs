@@ -9,7 +9,7 @@ use super::recovery::Recovered;
 use super::request::StoreRequest;
 use super::snapshots_handle::SnapshotsHandle;
 use super::worker::{self, Place};
-use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, ExecutionId, OutputSeal};
+use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, Digest, ExecutionId, OutputSeal};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -66,11 +66,13 @@ impl StoreHandle {
         self.end_of_file(full);
     }
 
-    /// Remembers that a workspace may run commands on change, or that it may not. When this
-    /// returns, that survives a kill.
-    pub fn put_trust(&self, root: &Path, trusted: bool) {
-        let full = self.append(&Entry::Trust { root: Raw::from_path(root), trusted });
-        self.send(StoreRequest::SetTrust(root.to_path_buf(), trusted));
+    /// Remembers which rules a workspace may run on change, by their digest; `None` for none. When
+    /// this returns, that survives a kill.
+    pub fn put_consent(&self, root: &Path, rules: Option<Digest>) {
+        let bytes = rules.map(|Digest(bytes)| bytes);
+        let (path, trusted) = (Raw::from_path(root), rules.is_some());
+        let full = self.append(&Entry::Trust { root: path, trusted, rules: bytes });
+        self.send(StoreRequest::SetConsent(root.to_path_buf(), rules));
         self.end_of_file(full);
     }
 

@@ -29,8 +29,14 @@ const LENGTH_BYTES: usize = 4;
 pub(super) enum Entry {
     /// A build, as it is from now on.
     Build(Box<BuildRecord>),
-    /// Whether a workspace may run commands on change, from now on.
-    Trust { root: Raw, trusted: bool },
+    /// Whether a workspace may run commands on change, from now on, and the digest of which. Absent
+    /// in what an earlier version wrote.
+    Trust {
+        root: Raw,
+        trusted: bool,
+        #[serde(default)]
+        rules: Option<[u8; 32]>,
+    },
 }
 
 /// Appends to the newest file.
@@ -157,7 +163,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let dir = dir.path().join("journal");
         let mut journal = Journal::behind(&dir);
-        let trust = Entry::Trust { root: Raw::from_path(Path::new("/ws")), trusted: true };
+        let root = Raw::from_path(Path::new("/ws"));
+        let trust = Entry::Trust { root, trusted: true, rules: Some([7; 32]) };
         for entry in [&build(1), &trust, &build(2)] {
             assert_eq!(journal.append(entry).expect("appended"), None);
         }
@@ -181,6 +188,14 @@ mod tests {
         assert_eq!(entries(&dir, u64::MAX), [&all[..2], &[build(3)]].concat());
         remove(&dir, next.number());
         assert_eq!(entries(&dir, u64::MAX), [build(3)]);
+    }
+
+    #[test]
+    fn what_an_earlier_version_wrote_of_consent_is_to_no_rules() {
+        let before = br#"{"trust":{"root":"/ws","trusted":true}}"#;
+        let entry: Entry = serde_json::from_slice(before).expect("an entry");
+        let root = Raw::from_path(Path::new("/ws"));
+        assert_eq!(entry, Entry::Trust { root, trusted: true, rules: None });
     }
 
     #[test]

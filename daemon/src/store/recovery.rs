@@ -20,8 +20,8 @@ pub struct Recovered {
     pub unclean: bool,
     /// Builds that had not ended and now have, as interrupted.
     pub interrupted: usize,
-    /// Workspaces that may run commands on change.
-    pub trusted: Vec<PathBuf>,
+    /// Workspaces whose rules may be run on change: which rules, where that is known.
+    pub consents: Vec<(PathBuf, Option<Digest>)>,
     /// What the operator should know.
     pub warning: Option<StoreWarning>,
 }
@@ -34,7 +34,7 @@ impl Recovered {
             last_id: database.last_id(),
             unclean: database.unclean,
             interrupted: 0,
-            trusted: database.snapshots.trusted(),
+            consents: database.snapshots.consents(),
             warning: None,
         }
     }

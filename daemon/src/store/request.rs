@@ -4,7 +4,7 @@ use super::output_record::OutputRecord;
 use super::query::{HistoryError, HistoryQuery};
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
 use super::snapshots::StoredSnapshot;
-use crate::model::{BuildView, ExecutionId, OutputSeal};
+use crate::model::{BuildView, Digest, ExecutionId, OutputSeal};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use tokio::sync::oneshot;
@@ -27,7 +27,7 @@ pub(super) enum StoreRequest {
     PutSnapshot(PathBuf, StoredSnapshot),
     LoadSnapshot(PathBuf, mpsc::Sender<Option<StoredSnapshot>>),
     RemoveSnapshot(PathBuf),
-    SetTrust(PathBuf, bool),
+    SetConsent(PathBuf, Option<Digest>),
     /// Everything in the journal before this file was requested before.
     JournalFull(u64),
     Close,

@@ -1,7 +1,8 @@
-//! Snapshots of workspaces in the database, under the digest of the root's path, and which
-//! workspaces are trusted. Knows nothing of what the bytes of a snapshot mean.
+//! Snapshots of workspaces in the database, under the digest of the root's path, and to which
+//! of their rules somebody consented. Knows nothing of what the bytes of a snapshot mean.
 
 use super::error::StoreError;
+use crate::model::Digest;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,8 +14,13 @@ const KEY_BYTES: usize = 16;
 const ROOT: u8 = 0;
 const HEADER: u8 = 1;
 const PAGE: u8 = 2;
-/// The path once more, of a workspace that may run commands on change.
+/// The path once more, of a workspace that an earlier version let run whatever it would ask for.
 const TRUST: u8 = 3;
+/// The digest of the rules that somebody consented to, and the path.
+const CONSENT: u8 = 4;
+
+/// Bytes of that digest.
+const DIGEST_BYTES: usize = 32;
 
 /// One snapshot: a header, and numbered pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,21 +83,39 @@ impl Snapshots {
         Ok(())
     }
 
-    pub(super) fn trust(&self, root: &Path, trusted: bool) -> Result<(), StoreError> {
-        match trusted {
-            true => self.tree.insert(key(root, TRUST, 0), root.as_os_str().as_bytes())?,
-            false => self.tree.remove(key(root, TRUST, 0))?,
-        };
+    pub(super) fn put_consent(&self, root: &Path, rules: Option<Digest>) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        batch.remove(key(root, TRUST, 0));
+        match rules {
+            Some(Digest(digest)) => {
+                let value = [&digest[..], root.as_os_str().as_bytes()].concat();
+                batch.insert(key(root, CONSENT, 0), value);
+            }
+            None => batch.remove(key(root, CONSENT, 0)),
+        }
+        self.tree.apply_batch(batch)?;
         Ok(())
     }
 
-    /// The workspaces that may run commands on change and still exist.
-    pub(super) fn trusted(&self) -> Vec<PathBuf> {
-        let trusted = self.each_root().filter_map(|digest| {
-            let value = self.tree.get([&digest[..], &[TRUST], &[0; 4]].concat()).ok()??;
-            Some(Path::new(OsStr::from_bytes(&value)).to_path_buf())
+    /// Consent as an earlier version remembered it.
+    pub(super) fn put_trust(&self, root: &Path) -> Result<(), StoreError> {
+        self.tree.insert(key(root, TRUST, 0), root.as_os_str().as_bytes())?;
+        Ok(())
+    }
+
+    /// The workspaces that may run commands on change and still exist, and which commands: of a
+    /// consent that an earlier version remembered, nobody knows.
+    pub(super) fn consents(&self) -> Vec<(PathBuf, Option<Digest>)> {
+        let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+        let consents = self.each_root().filter_map(|root| {
+            let part = |part: u8| self.tree.get([&root[..], &[part], &[0; 4]].concat()).ok()?;
+            if let Some(value) = part(CONSENT) {
+                let (digest, root) = value.split_first_chunk::<DIGEST_BYTES>()?;
+                return Some((path(root), Some(Digest(*digest))));
+            }
+            part(TRUST).map(|value| (path(&value), None))
         });
-        trusted.filter(|root| root.is_dir()).collect()
+        consents.filter(|(root, _)| root.is_dir()).collect()
     }
 
     /// The first part of each workspace's keys.
@@ -116,7 +140,7 @@ impl Snapshots {
                 roots.push(root);
             } else {
                 self.remove(&root)?;
-                self.trust(&root, false)?;
+                self.put_consent(&root, None)?;
             }
         }
         Ok(roots)
@@ -149,11 +173,14 @@ mod tests {
         assert_eq!(snapshots.get(&here), Some(snapshot(1, &[0, 1, 300])));
         assert_eq!(snapshots.prune().expect("pruned"), std::slice::from_ref(&here));
         assert_eq!(snapshots.get(&gone), None);
-        snapshots.trust(&here, true).expect("trusted");
-        snapshots.trust(&gone, true).expect("trusted");
-        assert_eq!(snapshots.trusted(), std::slice::from_ref(&here));
-        snapshots.trust(&here, false).expect("not trusted");
-        assert!(snapshots.trusted().is_empty());
+        let rules = Some(Digest([7; 32]));
+        snapshots.put_trust(&here).expect("as before");
+        assert_eq!(snapshots.consents(), [(here.clone(), None)]);
+        snapshots.put_consent(&here, rules).expect("consent");
+        snapshots.put_consent(&gone, rules).expect("consent");
+        assert_eq!(snapshots.consents(), [(here.clone(), rules)]);
+        snapshots.put_consent(&here, None).expect("no consent");
+        assert!(snapshots.consents().is_empty());
         let later = Snapshots::new(db.open_tree("states").expect("a tree"), 8);
         assert!(!later.get(&here).expect("a snapshot").safe, "of another era");
     }

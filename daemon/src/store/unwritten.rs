@@ -2,6 +2,7 @@
 //! nothing. Touches no disk.
 
 use super::record::BuildRecord;
+use crate::model::Digest;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -13,8 +14,8 @@ const MOST_BUILDS: usize = 4096;
 pub(super) struct Unwritten {
     /// Builds by id, as they are now.
     builds: BTreeMap<u64, Box<BuildRecord>>,
-    /// Workspaces that are, or are no longer, trusted.
-    trust: BTreeMap<PathBuf, bool>,
+    /// The rules that workspaces may run on change.
+    consents: BTreeMap<PathBuf, Option<Digest>>,
     /// Builds there was no room for.
     lost: u64,
 }
@@ -28,16 +29,16 @@ impl Unwritten {
         }
     }
 
-    pub(super) fn keep_trust(&mut self, root: PathBuf, trusted: bool) {
-        self.trust.insert(root, trusted);
+    pub(super) fn keep_consent(&mut self, root: PathBuf, rules: Option<Digest>) {
+        self.consents.insert(root, rules);
     }
 
     pub(super) fn builds(&self) -> &BTreeMap<u64, Box<BuildRecord>> {
         &self.builds
     }
 
-    pub(super) fn trust(&self) -> impl Iterator<Item = (&PathBuf, bool)> {
-        self.trust.iter().map(|(root, trusted)| (root, *trusted))
+    pub(super) fn consents(&self) -> impl Iterator<Item = (&PathBuf, Option<Digest>)> {
+        self.consents.iter().map(|(root, rules)| (root, *rules))
     }
 
     /// Builds that are on no disk.

@@ -9,7 +9,7 @@ use super::query::HistoryError;
 use super::recovery::{Recovered, interrupt_unfinished};
 use super::request::StoreRequest;
 use super::unwritten::Unwritten;
-use crate::model::{StoreState, StoreStatus};
+use crate::model::{Digest, StoreState, StoreStatus};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -187,9 +187,9 @@ impl<'a> StoreWorker<'a> {
                 writable.map(|db| db.snapshots.put(&root, &snapshot))
             }
             StoreRequest::RemoveSnapshot(root) => writable.map(|db| db.snapshots.remove(&root)),
-            StoreRequest::SetTrust(root, trusted) => {
-                let written = writable.map(|db| db.snapshots.trust(&root, trusted));
-                self.unwritten.keep_trust(root, trusted);
+            StoreRequest::SetConsent(root, rules) => {
+                let written = writable.map(|db| db.snapshots.put_consent(&root, rules));
+                self.unwritten.keep_consent(root, rules);
                 written
             }
             StoreRequest::FindBuilds(query, reply) => {
@@ -239,8 +239,8 @@ impl<'a> StoreWorker<'a> {
             for record in self.unwritten.builds().values() {
                 database.put_build(record)?;
             }
-            for (root, trusted) in self.unwritten.trust() {
-                database.snapshots.trust(root, trusted)?;
+            for (root, rules) in self.unwritten.consents() {
+                database.snapshots.put_consent(root, rules)?;
             }
             database.flush()?;
             Ok::<_, StoreError>((database, set_aside))
@@ -339,8 +339,11 @@ fn open_with_journal(
     for entry in entries {
         match entry {
             Entry::Build(record) => database.put_build(&record)?,
-            Entry::Trust { root, trusted } => {
-                database.snapshots.trust(&root.into_path(), trusted)?;
+            Entry::Trust { root, trusted: true, rules: None } => {
+                database.snapshots.put_trust(&root.into_path())?;
+            }
+            Entry::Trust { root, rules, .. } => {
+                database.snapshots.put_consent(&root.into_path(), rules.map(Digest))?;
             }
         }
     }

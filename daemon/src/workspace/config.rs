@@ -1,5 +1,6 @@
 //! `bd.toml`: what the root of a workspace says about it. Knows the text, not where it was read.
 
+use crate::model::Digest;
 use serde::Deserialize;
 
 /// The settings of a `bd.toml`.
@@ -35,6 +36,16 @@ pub struct OnChange {
     pub on: Vec<String>,
     /// Program and arguments.
     pub run: Vec<String>,
+}
+
+/// What the root of a workspace has run when files change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnChangeRules {
+    /// Each command.
+    pub rules: Vec<OnChange>,
+    /// Of the rules and of the directory they stand in: other rules have another one, and so have
+    /// the same rules in a directory that took the other's place.
+    pub digest: Digest,
 }
 
 /// Reads the text of a `bd.toml`.

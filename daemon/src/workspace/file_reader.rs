@@ -1,10 +1,9 @@
-//! Reads files outside of a workspace, and knows later whether what was read still stands. Knows not
-//! what is in them.
+//! Reads files outside of a workspace, and knows later whether what was read still stands, and what
+//! could not be read. Knows not what is in them.
 
 use super::ignore_files::{FileText, MAX_RULES_BYTES};
-use rustix::fs::{FileType, Mode, OFlags, RawMode};
-use std::fs::File;
-use std::io::Read as _;
+use crate::files::{Fault, ForeignFile};
+use rustix::fs::{FileType, RawMode};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +11,8 @@ use std::time::{Duration, SystemTime};
 #[derive(Debug, Default)]
 pub(super) struct FileReader {
     noted: Vec<Noted>,
+    /// What could not be read of what was asked for by [`FileReader::bytes`], as shown to people.
+    problems: Vec<String>,
 }
 
 /// How something was before it was read.
@@ -46,46 +47,51 @@ struct Stamp {
 impl FileReader {
     /// Reads a file, or notes that it is not there.
     pub(super) fn read(&mut self, path: &Path) -> FileText {
-        self.open(path, OFlags::empty())
+        self.note(path.to_path_buf());
+        ForeignFile::at(path).read(MAX_RULES_BYTES as u64).into()
     }
 
     /// The same, but a symbolic link is not followed.
     pub(super) fn read_no_link(&mut self, path: &Path) -> FileText {
-        self.open(path, OFlags::NOFOLLOW)
+        self.note(path.to_path_buf());
+        ForeignFile::at(path).no_link().read(MAX_RULES_BYTES as u64).into()
     }
 
-    /// Notes whether something is there.
+    /// Reads a file of at most `limit` bytes, if it is there; what else is in its place is a problem.
+    pub(super) fn bytes(&mut self, path: &Path, limit: u64) -> Option<Vec<u8>> {
+        self.note(path.to_path_buf());
+        match ForeignFile::at(path).read(limit) {
+            Ok(bytes) => return Some(bytes),
+            Err(Fault::Absent | Fault::Directory) => {}
+            Err(fault) => self.problems.push(format!("cannot read {}: {fault}", path.display())),
+        }
+        None
+    }
+
+    /// Takes what could not be read.
+    pub(super) fn take_problems(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.problems)
+    }
+
+    /// Notes whether something is there, before it is read: what changes meanwhile has another stamp.
     pub(super) fn note(&mut self, path: PathBuf) {
+        if self.noted.last().is_some_and(|last| last.path == path) {
+            return;
+        }
         let stamp = stamp(&path);
         self.noted.push(Noted { is_racy: stamp.is_some_and(Stamp::is_racy), path, stamp });
+    }
+
+    /// Whether a path was noted.
+    #[cfg(test)]
+    pub(super) fn has_noted(&self, path: &Path) -> bool {
+        self.noted.iter().any(|noted| noted.path == path)
     }
 
     /// Whether something that was read may not be as it was.
     pub(super) fn has_changed(&self) -> bool {
         self.noted.iter().any(|noted| noted.is_racy || stamp(&noted.path) != noted.stamp)
     }
-
-    /// The stamp is taken first: what changes while it is read has another one.
-    fn open(&mut self, path: &Path, link: OFlags) -> FileText {
-        self.note(path.to_path_buf());
-        // Should a pipe be there, opening it must not wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | link;
-        let Ok(file) = rustix::fs::open(path, flags, Mode::empty()) else {
-            return FileText::Absent;
-        };
-        let file = File::from(file);
-        match file.metadata() {
-            Ok(found) if found.is_file() => text_of(file).unwrap_or_default(),
-            _ => FileText::Absent,
-        }
-    }
-}
-
-/// What is in a file.
-pub(crate) fn text_of(file: File) -> std::io::Result<FileText> {
-    let mut text = Vec::new();
-    file.take(MAX_RULES_BYTES as u64 + 1).read_to_end(&mut text)?;
-    Ok(if text.len() > MAX_RULES_BYTES { FileText::TooLarge } else { FileText::Bytes(text) })
 }
 
 impl Stamp {

@@ -1,8 +1,10 @@
 //! What git keeps beside a checkout: where its top and its directories are, and whether a git command
 //! is running in it. Knows no ignore rules.
 
+use super::file_reader::FileReader;
+use std::ffi::OsStr;
 use std::fs;
-use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,35 +25,36 @@ pub(super) struct Checkout {
 
 impl Checkout {
     /// The checkout with this top.
-    fn at(top: &Path) -> Option<Self> {
-        let git_dir = git_dir(top)?;
-        let common_dir = match link(&git_dir.join("commondir"), "") {
+    fn at(top: &Path, files: &mut FileReader) -> Option<Self> {
+        let git_dir = git_dir(top, files)?;
+        let common_dir = match link(&git_dir.join("commondir"), b"", files) {
             Some(common) => git_dir.join(common),
             None => git_dir.clone(),
         };
         Some(Self { top: top.to_path_buf(), git_dir, common_dir })
     }
 
-    /// The checkout that a directory is in, and what decided it. As git does it, not beyond the file
-    /// system that the directory is on.
-    pub(super) fn of(dir: &Path) -> (Option<Self>, Vec<PathBuf>) {
+    /// The checkout that a directory is in; what decided it is noted. As git does it, not beyond the
+    /// file system that the directory is on.
+    pub(super) fn of(dir: &Path, files: &mut FileReader) -> Option<Self> {
         let device = |dir: &Path| fs::metadata(dir).map(|found| found.dev()).ok();
         let own = device(dir);
-        let mut tried = Vec::new();
         for top in dir.ancestors() {
             if top != dir && device(top) != own {
                 break;
             }
-            tried.push(top.join(".git"));
-            let Some(found) = Self::at(top) else { continue };
+            files.note(top.join(".git"));
+            let Some(found) = Self::at(top, files) else { continue };
             // At the directory itself the mark is believed: it is why the workspace begins there.
             if top == dir || found.is_valid() {
-                return (Some(found), tried);
+                return Some(found);
             }
-            tried.extend([found.git_dir.join("HEAD")]);
-            tried.extend(["objects", "refs"].map(|name| found.common_dir.join(name)));
+            files.note(found.git_dir.join("HEAD"));
+            for name in ["objects", "refs"] {
+                files.note(found.common_dir.join(name));
+            }
         }
-        (None, tried)
+        None
     }
 
     /// Whether git would take it for one.
@@ -62,12 +65,12 @@ impl Checkout {
 }
 
 /// The git directory of the checkout at `top`; `None` where it is none.
-fn git_dir(top: &Path) -> Option<PathBuf> {
+fn git_dir(top: &Path, files: &mut FileReader) -> Option<PathBuf> {
     let dot_git = top.join(".git");
     if dot_git.is_dir() {
         return Some(dot_git);
     }
-    let dir = link(&dot_git, "gitdir:")?;
+    let dir = link(&dot_git, b"gitdir:", files)?;
     Some(top.join(dir))
 }
 
@@ -90,11 +93,12 @@ pub(super) fn is_running(git_dir: &Path) -> bool {
     is_held("index.lock") || is_held("HEAD.lock") || rebasing
 }
 
-fn link(file: &Path, key: &str) -> Option<PathBuf> {
-    let mut text = String::new();
-    fs::File::open(file).ok()?.take(LONGEST_LINK).read_to_string(&mut text).ok()?;
-    let path = text.trim_end_matches(['\n', '\r']).strip_prefix(key)?.trim_start();
-    (!path.is_empty()).then(|| PathBuf::from(path))
+/// The path that a file holds behind `key`.
+fn link(file: &Path, key: &[u8], files: &mut FileReader) -> Option<PathBuf> {
+    let text = files.bytes(file, LONGEST_LINK)?;
+    let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
+    let path = text[..end].strip_prefix(key)?.trim_ascii_start();
+    (!path.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(path)))
 }
 
 #[cfg(test)]
@@ -123,12 +127,14 @@ mod tests {
             fs::create_dir_all(at(path)).expect(path);
         }
         fs::write(at("a/.git/HEAD"), "ref: refs/heads/main").expect("a file");
-        let top = |path: &str| Checkout::of(&at(path)).0.map(|found| found.top);
+        let top =
+            |path: &str| Checkout::of(&at(path), &mut FileReader::default()).map(|found| found.top);
         assert_eq!(top("a/b/c"), Some(at("a")));
         assert_eq!(top("a/b"), Some(at("a/b")));
         // A `.git` that is none, and what would make it one, are looked at again.
-        let decided = Checkout::of(&at("a/b/c")).1;
-        assert!(decided.contains(&at("a/b/.git/HEAD")) && decided.contains(&at("a/.git")));
+        let mut decided = FileReader::default();
+        let _ = Checkout::of(&at("a/b/c"), &mut decided);
+        assert!(decided.has_noted(&at("a/b/.git/HEAD")) && decided.has_noted(&at("a/.git")));
         fs::write(at("a/b/c/.git"), "gitdir: ../../.git/worktrees/c\n").expect("a link");
         fs::create_dir_all(at("a/.git/worktrees/c")).expect("a directory");
         fs::write(at("a/.git/worktrees/c/commondir"), "../..\n").expect("a file");

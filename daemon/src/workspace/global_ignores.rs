@@ -8,9 +8,9 @@ use super::git::{self, Checkout};
 use super::gitconfig::{ConfigPlaces, Settings};
 use super::ignore_files::{self, FileText};
 use super::ignore_rules::{GIT_FILE, IgnoreRules, Scope};
+use crate::files::{Fault, open_dir};
 use rustix::io::Errno;
 use std::env;
-use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -54,9 +54,9 @@ impl GlobalIgnores {
     ///
     /// When the system has no descriptor or memory left to read anything.
     pub(crate) fn read(root: &Path) -> io::Result<Self> {
-        let (mut files, mut problems) = (FileReader::default(), Vec::new());
-        let (checkout, marks) = Checkout::of(root);
-        marks.into_iter().for_each(|mark| files.note(mark));
+        let mut files = FileReader::default();
+        let checkout = Checkout::of(root, &mut files);
+        let mut problems = files.take_problems();
         let mut texts = Texts::default();
         let places = places(checkout.as_ref());
         match settings(&places, &mut files) {
@@ -72,10 +72,8 @@ impl GlobalIgnores {
         let rules = texts.rules(&mut problems);
         let git_dir = checkout.map(|checkout| checkout.git_dir);
         // A file that could not be opened is none, unless nothing can be opened.
-        match File::open(root) {
-            Err(error) if Errno::from_io_error(&error).is_some_and(is_resource_exhausted) => {
-                Err(error)
-            }
+        match open_dir(root) {
+            Err(error) if is_resource_exhausted(error) => Err(error.into()),
             _ => Ok(Self { rules, problems, git_dir, files, texts }),
         }
     }
@@ -109,17 +107,21 @@ impl GlobalIgnores {
 
 /// What git's configuration says.
 fn settings(places: &ConfigPlaces, files: &mut FileReader) -> Result<Settings, String> {
-    let mut too_large = None;
-    let mut read = |path: &Path| match files.read(path) {
-        FileText::Bytes(text) => Some(text),
-        FileText::Absent => None,
-        FileText::TooLarge => {
-            too_large = Some(format!("git's configuration {}: it is too large", path.display()));
-            None
-        }
+    let mut unread = None;
+    let mut read = |path: &Path| {
+        let why = match files.read(path) {
+            FileText::Bytes(text) => return Some(text),
+            FileText::Absent => return None,
+            // Git does without a file that it may not read.
+            FileText::Unreadable(Fault::System(Errno::ACCESS)) => return None,
+            FileText::Unreadable(fault) => fault.to_string(),
+            FileText::TooLarge => "it is too large".to_owned(),
+        };
+        unread = Some(format!("git's configuration {}: {why}", path.display()));
+        None
     };
     let settings = Settings::read(places, &mut read)?;
-    too_large.map_or(Ok(settings), Err)
+    unread.map_or(Ok(settings), Err)
 }
 
 /// Where git's configuration is, for a daemon with this environment.

@@ -4,6 +4,7 @@
 use super::config::{self, OnChange};
 use super::ignore_rules::{self, IGNORE_FILES, IgnoreRules, RuleFiles, WORKSPACE_FILE};
 use super::matching::{RuleSet, RuleSetBuilder};
+use crate::files::Fault;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -14,13 +15,27 @@ pub(crate) const MAX_RULES_BYTES: usize = 1 << 20;
 /// What was found of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FileText {
-    /// It is not there, or can not be read.
+    /// It is not there.
     #[default]
     Absent,
+    /// It can not be read, for this reason.
+    Unreadable(Fault),
     /// It has more than [`MAX_RULES_BYTES`].
     TooLarge,
     /// Its bytes.
     Bytes(Vec<u8>),
+}
+
+impl From<Result<Vec<u8>, Fault>> for FileText {
+    /// What is no file is none: a directory of such a name has no rules.
+    fn from(read: Result<Vec<u8>, Fault>) -> Self {
+        match read {
+            Ok(bytes) => Self::Bytes(bytes),
+            Err(Fault::Absent | Fault::Directory) => Self::Absent,
+            Err(Fault::TooLarge(_)) => Self::TooLarge,
+            Err(fault) => Self::Unreadable(fault),
+        }
+    }
 }
 
 /// The texts that were found in one directory.
@@ -54,6 +69,7 @@ impl DirectoryRules {
         }
         match &texts.config {
             FileText::Absent => {}
+            FileText::Unreadable(fault) => found.problems.push(unreadable(WORKSPACE_FILE, *fault)),
             FileText::TooLarge => {
                 found.problems.push(too_large(WORKSPACE_FILE));
                 let mut rules = RuleSetBuilder::new(above.is_folded());
@@ -83,7 +99,7 @@ impl DirectoryRules {
                 let mut invalid = Vec::new();
                 let mut both = RuleSetBuilder::new(is_folded);
                 match strongest {
-                    FileText::Absent => {}
+                    FileText::Absent | FileText::Unreadable(_) => {}
                     FileText::TooLarge => both.add_unknown(),
                     // What is wrong with it has been said.
                     FileText::Bytes(own) => both.add_text(own, &mut |_, _, _| {}),
@@ -109,6 +125,7 @@ pub(super) fn parse(
     let mut rules = RuleSetBuilder::new(is_folded);
     match text {
         FileText::Absent => {}
+        FileText::Unreadable(fault) => problems.push(unreadable(file, *fault)),
         FileText::TooLarge => {
             problems.push(too_large(file));
             rules.add_unknown();
@@ -120,6 +137,10 @@ pub(super) fn parse(
         }
     }
     rules.build()
+}
+
+fn unreadable(file: &str, fault: Fault) -> String {
+    format!("cannot read {file}: {fault}; what it may say is not known")
 }
 
 fn too_large(file: &str) -> String {

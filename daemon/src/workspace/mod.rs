@@ -16,12 +16,11 @@ mod ignore_rules;
 mod matching;
 mod root;
 
-pub use config::{ConfigError, OnChange};
+pub use config::{ConfigError, OnChange, OnChangeRules};
 pub(crate) use exhaustion::is_resource_exhausted;
-pub(crate) use file_reader::text_of;
 pub(crate) use global_ignores::GlobalIgnores;
 pub use globs::{GlobError, Globs};
-pub(crate) use ignore_files::{DirectoryRules, FileText, FileTexts};
+pub(crate) use ignore_files::{DirectoryRules, FileText, FileTexts, MAX_RULES_BYTES};
 pub use ignore_rules::InvalidRule;
 pub(crate) use ignore_rules::{
     CACHE_TAG, GIT_FILE, IGNORE_FILES, IgnoreRules, RULES_VERSION, WORKSPACE_FILE, holds_rules,

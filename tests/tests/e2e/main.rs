@@ -3,6 +3,7 @@
 mod cancellation;
 mod changes;
 mod coalescing;
+mod consent;
 mod damage;
 mod documents;
 mod ending;

@@ -165,3 +165,47 @@ fn whoever_never_says_hello_is_shown_out_and_hinders_nobody() {
     println!("all of them were shown out after {after:?}");
     probe.assert_unharmed();
 }
+
+#[test]
+fn with_all_connections_taken_a_user_still_sees_what_goes_on_and_ends_it() {
+    let sandbox = Sandbox::new();
+    // Few descriptors, few connections.
+    let start = sandbox.bdctl(["daemon", "start"]);
+    let mut sh = std::process::Command::new("sh");
+    sh.args(["-c", "ulimit -n 400; exec \"$0\" daemon start"]).arg(start.get_program());
+    sh.current_dir(sandbox.workspace()).env_clear();
+    sh.envs(start.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let started = sh.output().expect("sh starts");
+    assert!(started.status.success(), "{started:?}");
+    let build = sandbox.detach(&["--", "sleep", "600"]);
+    // Every connection is held by somebody, until none is left.
+    let mut held = Vec::new();
+    let refused = loop {
+        let mut wire = Wire::connect(&sandbox.socket());
+        wire.send(&bd_tests::wire::hello("events"));
+        let reply = wire.receive();
+        if reply["bd"] != "welcome" {
+            break reply;
+        }
+        held.push(wire);
+        assert!(held.len() < 400, "there is no end");
+    };
+    assert_eq!(refused["failure"]["code"], "too_many_connections", "{refused}");
+    assert!(held.len() > 100, "only {}", held.len());
+    // More that want something, and say nothing, are shown out soon.
+    let mut silent: Vec<_> = (0..64).map(|_| Wire::connect(&sandbox.socket())).collect();
+    eventually("a connection is to be had for control", || {
+        sandbox.run(&["status"]).status.success()
+    });
+    silent.clear();
+    let status = sandbox.json(&["status"]);
+    assert_eq!(status["builds"][0]["id"], build.as_str(), "{status}");
+    let output = sandbox.run(&["run", "--", "true"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(stderr.contains("connections already") && stderr.contains("hint: "), "{stderr}");
+    let _ = sandbox.ok(&["cancel", &build]);
+    assert_eq!(sandbox.live().len(), 0);
+    assert_eq!(sandbox.ok(&["daemon", "stop"]), "stopped\n");
+    drop(held);
+}

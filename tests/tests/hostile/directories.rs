@@ -166,13 +166,47 @@ fn directories_that_others_may_write_to_are_refused() {
         ("h", 0o1777),
         ("h/run", 0o777),
         ("h/run", 0o770),
-        ("h/run", 0o750),
-        ("h/run", 0o701),
+        ("h/state", 0o770),
+        ("h/state/output", 0o770),
     ] {
         let place = Place::new();
         let path = place.directory(name, mode);
-        place.refuses(&place.path("h"), &path, &format!("(mode {mode:04o})"));
+        let says = format!("(mode {mode:04o})");
+        if name.starts_with("h/state") {
+            // Only who starts a daemon has to do with it.
+            place.daemon_refuses(&place.path("h"), &path);
+            continue;
+        }
+        place.refuses(&place.path("h"), &path, &says);
         place.daemon_refuses(&place.path("h"), &path);
+    }
+}
+
+#[test]
+fn a_home_that_others_may_look_into_is_closed_whatever_the_mask() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.home();
+    for dir in ["", "logs", "run", "state"] {
+        fs::create_dir_all(home.join(dir)).expect("a directory");
+        fs::set_permissions(home.join(dir), Permissions::from_mode(0o755)).expect("a mode");
+    }
+    let mut run = std::process::Command::new("sh");
+    let bdctl = sandbox.bdctl(["run", "-q", "--", "sh", "-c", "exit 0", "--password=CANARY"]);
+    run.args(["-c", "umask 000; exec \"$0\" \"$@\""])
+        .arg(bdctl.get_program())
+        .args(bdctl.get_args());
+    run.current_dir(sandbox.workspace()).env_clear();
+    run.envs(bdctl.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = run.output().expect("sh starts");
+    assert!(output.status.success(), "{output:?}");
+    let _ = sandbox.ok(&["daemon", "stop"]);
+    let mut dirs = vec![home];
+    while let Some(dir) = dirs.pop() {
+        let about = dir.symlink_metadata().expect("there");
+        assert_eq!(about.mode() & 0o077, 0, "{} {:o}", dir.display(), about.mode());
+        if about.is_dir() {
+            dirs.extend(fs::read_dir(dir).expect("a list").map(|entry| entry.expect("one").path()));
+        }
     }
 }
 

@@ -44,7 +44,10 @@ fn what_is_run_on_change_is_run_from_ws_add_to_ws_remove_over_restarts() {
     fixture.sandbox.kill_daemon();
     fixture.agrees();
     ran_after(&fixture, "x.in");
+    // Other rules are nobody's yet.
     rule(&fixture, "*.other", "echo ran >> ../ran");
+    fixture.agrees();
+    let _ = fixture.sandbox.ok(&["ws", "trust"]);
     ran_after(&fixture, "y.other");
     let _ = fixture.sandbox.ok(&["ws", "remove"]);
     fixture.agrees();
@@ -54,6 +57,33 @@ fn what_is_run_on_change_is_run_from_ws_add_to_ws_remove_over_restarts() {
     fixture.agrees();
     let _ = fixture.sandbox.ok(&["run", "--", "true"]);
     assert_eq!(fixture.sandbox.history().len(), builds + 1);
+}
+
+#[test]
+fn consent_that_an_earlier_version_remembered_is_asked_for_again() {
+    let fixture = Fixture::new();
+    rule(&fixture, "*.in", "echo ran >> ../ran");
+    let state = fixture.sandbox.home().join("state");
+    let journal = state.join("journal");
+    fs::create_dir_all(&journal).expect("a journal");
+    let root = fixture.sandbox.workspace();
+    let record = serde_json::json!({ "trust": { "root": root, "trusted": true } }).to_string();
+    let sum = &blake3::hash(record.as_bytes()).as_bytes()[..4].to_vec();
+    let value = [&[1][..], sum, record.as_bytes()].concat();
+    let length = u32::try_from(value.len()).expect("a length").to_be_bytes();
+    fs::write(journal.join("0000000001.journal"), [&length[..], &value].concat()).expect("a file");
+    fixture.agrees();
+    eventually("it asks again", || state_of(&fixture) == "changed");
+    fixture.write("x.in", "1");
+    fixture.agrees();
+    assert_eq!(fixture.sandbox.history().len(), 0, "nobody has seen these commands");
+    let _ = fixture.sandbox.ok(&["ws", "trust"]);
+    ran_after(&fixture, "x.in");
+}
+
+fn state_of(fixture: &Fixture) -> String {
+    let info = fixture.sandbox.json(&["ws", "info"]);
+    info["on_change"]["state"].as_str().expect("a state").to_owned()
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod ignoring;
 mod limits;
 mod links;
 mod modes;
+mod mounts;
 mod moves;
 mod names;
 mod overflow;

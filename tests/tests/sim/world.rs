@@ -388,7 +388,10 @@ impl World {
             | Effect::ForgetClient(_)
             | Effect::Changed(_)
             | Effect::Closed(_) => {}
-            Effect::ObserveWorkspace(_) | Effect::SaveTrust { .. } | Effect::ReportUntrusted(_) => {
+            Effect::ObserveWorkspace(_)
+            | Effect::SaveConsent { .. }
+            | Effect::ReportNoConsent { .. }
+            | Effect::AwaitRoot(_) => {
                 panic!("seed {}: rules that nobody has: {effect:?}", self.seed)
             }
             Effect::PrepareTrigger { trigger, client, .. } => self.prepares(trigger, client),

@@ -21,7 +21,7 @@ const fn room(name: &'static str, may: &'static [&'static str]) -> Room {
 }
 
 /// What the rooms that do I/O have in common.
-const IO: &[&str] = &["model", "workspace", "index"];
+const IO: &[&str] = &["model", "files", "workspace", "index"];
 
 /// What an answer is read from without the engine: the handles that own it, and the types of
 /// their questions and answers. Whoever serves a socket has no other business with these rooms:
@@ -72,8 +72,10 @@ const ROOMS: &[Room] = &[
     room("diagnostics", &["model"]),
     room("scheduler", &["graph", "model"]),
     room("engine", &["scheduler", "graph", "model"]),
+    // How whatever acts reads what is not the daemon's own.
+    room("files", &[]),
     // These act, and do not know each other: the runtime joins them.
-    room("workspace", &["model", "index"]),
+    room("workspace", &["model", "files", "index"]),
     room("watch", IO),
     room("drivers", &["model", "workspace", "index", "graph", "diagnostics"]),
     room("process", IO),
@@ -115,6 +117,7 @@ const ROOMS: &[Room] = &[
     room(
         "lifecycle",
         &[
+            "files",
             "engine",
             "scheduler",
             "graph",

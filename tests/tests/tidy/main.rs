@@ -11,6 +11,7 @@ mod lexed;
 mod manifests;
 mod modules;
 mod purity;
+mod reading;
 mod shape;
 mod sizes;
 mod tree;
@@ -29,8 +30,8 @@ fn holds(rule: &str, check: impl Fn(&Tree) -> Vec<Finding>) {
     }
 }
 
-const RULES: [&str; 8] =
-    ["arrows", "circles", "documents", "manifests", "purity", "shape", "sizes", "words"];
+const RULES: [&str; 9] =
+    ["arrows", "circles", "documents", "manifests", "purity", "reading", "shape", "sizes", "words"];
 
 #[test]
 fn rooms_and_crates_use_what_they_may() {
@@ -58,6 +59,11 @@ fn dependencies_have_reasons() {
 #[test]
 fn pure_rooms_touch_nothing() {
     holds("purity", purity::check);
+}
+
+#[test]
+fn what_others_made_is_read_in_one_place() {
+    holds("reading", reading::check);
 }
 
 #[test]

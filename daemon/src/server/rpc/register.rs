@@ -1,7 +1,6 @@
-//! `Register`: adds a workspace, and allows it to run commands on change.
+//! `Register`: adds a workspace, and consents to what it has run on change.
 
-use super::workspace;
-use crate::engine::Input;
+use super::trust;
 use crate::server::locate;
 use crate::server::state::Server;
 use bd_protocol::Failure;
@@ -16,8 +15,6 @@ pub(super) async fn register(
     let dir = locate::directory(place)?;
     let root = if exact { dir } else { locate::root_around(&dir, place) };
     locate::check_exact(&root, place)?;
-    let found = workspace::info_of(server, &root).await?;
-    // The user added it by name, so the commands of its bd.toml may run on change.
-    server.parts.engine.tell(Input::Trust(root));
-    Ok(found)
+    // The user added it by name, so what its bd.toml says now may be run on change.
+    trust::consent(server, &root, true).await
 }

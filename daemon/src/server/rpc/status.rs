@@ -1,5 +1,6 @@
 //! `Status`: the daemon, its workspaces, and the builds that have not ended.
 
+use super::workspace;
 use crate::server::convert;
 use crate::server::state::Server;
 use bd_protocol::Failure;
@@ -22,8 +23,7 @@ pub(super) async fn status(server: &Server) -> Result<Status, Failure> {
         max_executions: server.parts.max_executions,
         warnings,
     };
-    let workspaces = server.parts.registry.known();
-    let workspaces = workspaces.iter().map(convert::workspace).collect();
+    let workspaces = workspace::list(server).await?;
     let store = Some(convert::store(server.parts.health.now()));
     Ok(Status { daemon, workspaces, builds, store })
 }

@@ -93,6 +93,8 @@ impl Subscribers {
                     return Ok(());
                 }
                 self.burst = None;
+                // What is run for it is run by the path.
+                synchronizer.check_root()?;
                 self.report_closed(synchronizer);
             }
         }

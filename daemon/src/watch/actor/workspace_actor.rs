@@ -15,7 +15,7 @@ use crate::watch::error::WorkspaceError;
 use crate::watch::random::random_number;
 use crate::watch::source::{SourcePreference, Sources, Waker};
 use crate::watch::sync::{Synchronizer, verify};
-use crate::workspace::OnChange;
+use crate::workspace::{OnChange, OnChangeRules};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,8 +50,9 @@ pub(super) struct ActorConfig {
     pub(super) on_rules_changed: OnRulesChanged,
 }
 
-/// Called with what the `bd.toml` of a workspace has run on change, whenever that changes.
-pub type OnRulesChanged = Arc<dyn Fn(&Path, &[OnChange]) + Send + Sync>;
+/// Called with what the `bd.toml` of a workspace has run on change: when it is observed, and whenever
+/// that changes.
+pub type OnRulesChanged = Arc<dyn Fn(&Path, &OnChangeRules) + Send + Sync>;
 
 /// See the [module](self).
 pub(super) struct WorkspaceActor {
@@ -64,8 +65,8 @@ pub(super) struct WorkspaceActor {
     input_sets: InputSets,
     saving: Saving,
     publisher: SummaryPublisher,
-    /// What was last reported of `bd.toml`.
-    reported_rules: Vec<OnChange>,
+    /// What was last reported of `bd.toml`; `None` before that.
+    reported_rules: Option<Vec<OnChange>>,
     timers: Timers,
     /// Why the workspace is not observed any more, as whoever asked has found out.
     error: Option<WorkspaceError>,
@@ -108,7 +109,7 @@ impl WorkspaceActor {
                     input_sets: InputSets::default(),
                     saving: Saving::default(),
                     publisher: SummaryPublisher::new(warnings),
-                    reported_rules: Vec::new(),
+                    reported_rules: None,
                     timers: Timers { release_memory, ..Timers::default() },
                     error: None,
                 })
@@ -168,14 +169,24 @@ impl WorkspaceActor {
                 self.synchronizer.index_mut().seal();
             }
         }
+        // Whoever gets an answer may ask next whether they are run.
+        self.report_rules();
         self.answer()?;
         self.subscribers.report(&mut self.synchronizer, &mut self.contents)?;
-        if self.reported_rules != self.synchronizer.on_change() {
-            self.reported_rules = self.synchronizer.on_change().to_vec();
-            (self.config.on_rules_changed)(&self.config.root, &self.reported_rules);
-        }
         self.run_timers();
         Ok(())
+    }
+
+    fn has_new_rules(&self) -> bool {
+        self.reported_rules.as_deref() != Some(self.synchronizer.on_change())
+    }
+
+    fn report_rules(&mut self) {
+        if self.has_new_rules() {
+            let rules = self.synchronizer.on_change_rules();
+            (self.config.on_rules_changed)(&self.config.root, &rules);
+            self.reported_rules = Some(rules.rules);
+        }
     }
 
     /// Saves what changed, and gives back memory, when it is time to.
@@ -205,6 +216,7 @@ impl WorkspaceActor {
             (due, _) => due.is_some(),
         };
         let has_news = self.subscribers.has_news(self.synchronizer.index().clock().tick);
+        let has_news = has_news || self.has_new_rules();
         if is_sooner || has_news || self.has_requests() || self.error.is_some() {
             self.config.waker.wake();
         }

@@ -1,12 +1,11 @@
 //! Reads the content of one entry. Knows its path and signature, not what it is for.
 
+use crate::files::{Fault, ForeignFile};
 use crate::index::{Kind, NodeId, Signature};
 use crate::model::Digest;
 use crate::watch::stat::{now_ns, signature};
 use crate::workspace::is_resource_exhausted;
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -94,23 +93,33 @@ impl ReadJob {
     }
 
     fn hash_file(&self, buffer: &mut [u8]) -> io::Result<Result<blake3::Hash, ReadResult>> {
-        // Should a pipe have taken the file's place, opening it must not wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::open(&self.path, flags, Mode::empty()) {
-            Err(Errno::LOOP | Errno::NXIO) => return Ok(Err(ReadResult::Changed)),
-            file => file?,
+        let mut file = match ForeignFile::at(&self.path).no_link().open() {
+            Err(Fault::System(error)) => return Err(error.into()),
+            Err(_) => return Ok(Err(ReadResult::Changed)),
+            Ok(file) => file,
         };
         if signature(&rustix::fs::fstat(&file)?) != self.signature {
             return Ok(Err(ReadResult::Changed));
         }
-        let (mut file, mut hasher) = (File::from(file), blake3::Hasher::new());
+        let (mut hasher, mut left) = (blake3::Hasher::new(), self.signature.size);
         loop {
             match file.read(buffer) {
                 Ok(0) => return Ok(Ok(hasher.finalize())),
-                Ok(count) => hasher.update(&buffer[..count]),
+                Ok(count) => {
+                    hasher.update(&buffer[..count]);
+                    // It may grow as fast as it is read, or have no size at all.
+                    let Some(rest) = left.checked_sub(count as u64) else {
+                        let is_as_it_was = signature(&rustix::fs::fstat(&file)?) == self.signature;
+                        return Ok(Err(match is_as_it_was {
+                            true => ReadResult::Unreadable,
+                            false => ReadResult::Changed,
+                        }));
+                    };
+                    left = rest;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
-            };
+            }
             if self.superseded.load(Ordering::Relaxed) {
                 return Ok(Err(ReadResult::Superseded));
             }

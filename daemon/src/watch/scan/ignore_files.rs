@@ -2,15 +2,14 @@
 //! cache. Knows files, not what their rules mean.
 
 use super::readdir::DirName;
+use crate::files::{Fault, ForeignFile};
 use crate::index::Signature;
 use crate::watch::stat::signature;
 use crate::workspace::{
-    CACHE_TAG, FileText, FileTexts, GIT_FILE, IGNORE_FILES, WORKSPACE_FILE, is_resource_exhausted,
-    text_of,
+    CACHE_TAG, FileText, FileTexts, GIT_FILE, IGNORE_FILES, MAX_RULES_BYTES, WORKSPACE_FILE,
+    is_resource_exhausted,
 };
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 
@@ -20,7 +19,11 @@ use std::os::fd::OwnedFd;
 /// Fails if the system has nothing left to read it with.
 pub(super) fn cache_mark(dir: &OwnedFd) -> Result<Option<Signature>, Errno> {
     let (name, begins) = CACHE_TAG;
-    let Some(tag) = open_in(dir, name, OFlags::empty())? else { return Ok(None) };
+    let tag = match ForeignFile::in_dir(dir, name).open() {
+        Err(Fault::System(error)) if is_resource_exhausted(error) => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(tag) => tag,
+    };
     let Ok(stat) = rustix::fs::fstat(&tag) else { return Ok(None) };
     let mut start = Vec::new();
     let read = tag.take(begins.len() as u64).read_to_end(&mut start);
@@ -48,28 +51,16 @@ pub(super) fn read_rules(
     Ok(has_any.then_some(texts))
 }
 
-/// What is in a file, if it is among `names` and can be read.
+/// What is in a file, if it is among `names`.
 fn text_in(dir: &OwnedFd, names: &[DirName], file: &str) -> Result<FileText, Errno> {
     if names.binary_search_by(|(name, _)| (**name).cmp(file.as_bytes())).is_err() {
         return Ok(FileText::Absent);
     }
+    let found = ForeignFile::in_dir(dir, file);
     // Git does not follow one: what is elsewhere may be of somebody else.
-    let link = if file == GIT_FILE { OFlags::NOFOLLOW } else { OFlags::empty() };
-    let Some(file) = open_in(dir, file, link)? else { return Ok(FileText::Absent) };
-    Ok(text_of(file).unwrap_or_default())
-}
-
-/// A regular file in a directory, if it is there and can be read.
-fn open_in(dir: &OwnedFd, name: &str, link: OFlags) -> Result<Option<File>, Errno> {
-    // Should a pipe be there, opening it must not wait for a writer.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | link;
-    match rustix::fs::openat(dir, name, flags, Mode::empty()) {
-        Ok(file) => {
-            let file = File::from(file);
-            let is_file = file.metadata().is_ok_and(|found| found.is_file());
-            Ok(is_file.then_some(file))
-        }
-        Err(error) if is_resource_exhausted(error) => Err(error),
-        Err(_) => Ok(None),
+    let found = if file == GIT_FILE { found.no_link() } else { found };
+    match found.read(MAX_RULES_BYTES as u64) {
+        Err(Fault::System(error)) if is_resource_exhausted(error) => Err(error),
+        read => Ok(read.into()),
     }
 }

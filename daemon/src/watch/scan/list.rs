@@ -3,6 +3,7 @@
 
 use super::ignore_files::{cache_mark, read_rules};
 use super::readdir::{DirName, Lister};
+use crate::files::open_dir;
 use crate::index::Signature;
 use crate::watch::paths::{absolute, join};
 use crate::watch::source::{ChangeSource, WatchId, undeliverable_reason};
@@ -10,13 +11,19 @@ use crate::watch::stat::{device, has_several_names, signature};
 use crate::workspace::{
     CACHE_TAG, DirectoryRules, IgnoreRules, OnChange, is_always_ignored, is_resource_exhausted,
 };
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a path that the system opens.
+const MAX_PATH_BYTES: usize = 4095;
+
+/// Characters of such a path that are shown.
+const MAX_SHOWN_CHARS: usize = 100;
 
 /// What all listings of a workspace share.
 #[derive(Debug)]
@@ -75,8 +82,7 @@ pub(super) fn list(
     lister: &mut Lister,
 ) -> Result<Option<Listing>, Exhausted> {
     let path = absolute(context.root, &start.path);
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = match rustix::fs::open(&path, flags, Mode::empty()) {
+    let dir = match open_dir(&path) {
         Ok(dir) => dir,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
         Err(error) if is_resource_exhausted(error) => return Err((path, error)),
@@ -160,6 +166,7 @@ impl Listing {
         let excluded: Vec<_> = excluded.filter_map(|path| path.file_name()).collect();
         let mut full = join(&self.path, b"");
         let prefix = full.len();
+        let mut too_long = 0;
         for (name, kind) in names {
             let is_excluded = || excluded.iter().any(|excluded| excluded.as_bytes() == &*name);
             if is_always_ignored(&name) || is_excluded() {
@@ -167,6 +174,10 @@ impl Listing {
             }
             full.truncate(prefix);
             full.extend_from_slice(&name);
+            if context.root.as_os_str().len() + "/".len() + full.len() > MAX_PATH_BYTES {
+                too_long += 1;
+                continue;
+            }
             let known = (kind != FileType::Unknown).then_some(kind == FileType::Directory);
             let ignored = known.is_some_and(|is_dir| self.rules.ignore(&full, is_dir));
             if ignored && (kind != FileType::RegularFile || !context.is_known) {
@@ -190,6 +201,14 @@ impl Listing {
                 self.linked.push(name.clone());
             }
             self.entries.push((name, signature));
+        }
+        if too_long > 0 {
+            let dir = String::from_utf8_lossy(&self.path);
+            let dir: String = dir.chars().take(MAX_SHOWN_CHARS).collect();
+            self.problems.push(format!(
+                "{too_long} paths in {dir}… are longer than {MAX_PATH_BYTES} bytes, which no program \
+                 can open: what is there does not count"
+            ));
         }
     }
 }

@@ -10,6 +10,7 @@ use super::limits::limit_hint;
 use super::notify::NotifySource;
 use super::poll::PollSource;
 use super::waker::Waker;
+use crate::files::open_dir;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::Path;
@@ -65,8 +66,7 @@ impl Sources {
         private: &Path,
         waker: Waker,
     ) -> (Arc<dyn ChangeSource>, Vec<String>) {
-        let unreliable =
-            std::fs::File::open(root).ok().and_then(|root| undeliverable_reason(root.as_fd()));
+        let unreliable = open_dir(root).ok().and_then(|root| undeliverable_reason(root.as_fd()));
         if let (SourcePreference::Auto, Some(why)) = (preference, unreliable) {
             return (Arc::new(PollSource), vec![format!("all files are checked each time: {why}")]);
         }

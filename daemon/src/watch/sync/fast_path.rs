@@ -23,7 +23,8 @@ impl Synchronizer {
             return false;
         }
         let polls = self.watches.polled_count() > 0 || self.unwatched.len() > FEW;
-        if self.feed.is_lossy() || polls || self.rules.has_global_changed() {
+        let has_moved = self.rules.has_global_changed() || self.mounts.have_changed();
+        if self.feed.is_lossy() || polls || has_moved {
             return false;
         }
         self.feed.peek();

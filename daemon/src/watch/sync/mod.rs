@@ -11,6 +11,7 @@ mod events;
 mod fast_path;
 mod list;
 mod merge;
+mod mounts;
 mod open_writers;
 mod root;
 mod rule_table;

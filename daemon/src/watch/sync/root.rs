@@ -1,13 +1,17 @@
 //! The root of a workspace: whether the directory at its path is still the same one (rule 15).
 
 use crate::index::Signature;
+use crate::model::Digest;
+use crate::model::digest::FieldHasher;
 use crate::watch::error::WorkspaceError;
+use crate::workspace::OnChange;
 use rustix::io::Errno;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -47,6 +51,25 @@ impl WorkspaceRoot {
         Signature { inode: self.identity.inode, mode: self.mode, ..Signature::default() }
     }
 
+    /// What consent to these rules of it is bound to: the commands as they would be run, and this very
+    /// directory, not whichever is at its path.
+    pub(super) fn consent_digest(&self, rules: &[OnChange]) -> Digest {
+        let Identity { inode, device, created } = self.identity;
+        let created = created.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let mut hasher = FieldHasher::new("bd 2026-11 consent to on_change");
+        hasher.field(self.path.as_os_str().as_bytes()).number(device).number(inode);
+        hasher.field(&created.map_or(0, |since| since.as_nanos()).to_le_bytes());
+        for OnChange { on, run } in rules {
+            for words in [on, run] {
+                hasher.number(words.len() as u64);
+                for word in words {
+                    hasher.field(word.as_bytes());
+                }
+            }
+        }
+        hasher.finish()
+    }
+
     /// Fails if it is not there any more, or another one is.
     pub(super) fn check(&self) -> Result<(), WorkspaceError> {
         match identify(&self.path)?.0 == self.identity {
@@ -71,5 +94,33 @@ fn identify(root: &Path) -> Result<(Identity, u32), WorkspaceError> {
                 Err(WorkspaceError::Unreadable { path, source: Arc::new(error) })
             }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consent_is_to_these_words_in_this_directory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("root");
+        let digest = |on: &[&str], run: &[&str]| {
+            let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+            let rule = OnChange { on: words(on), run: words(run) };
+            WorkspaceRoot::open(&path).expect("a root").consent_digest(&[rule])
+        };
+        fs::create_dir(&path).expect("a root");
+        let first = digest(&["a"], &["b", "c"]);
+        assert_eq!(first, digest(&["a"], &["b", "c"]));
+        for (on, run) in [(&["a"][..], &["b c"][..]), (&[], &["b", "c"]), (&["a", "b"], &["c"])] {
+            assert_ne!(first, digest(on, run), "{on:?} {run:?}");
+        }
+        fs::rename(&path, dir.path().join("away")).expect("moved");
+        fs::create_dir(&path).expect("another root");
+        assert_ne!(first, digest(&["a"], &["b", "c"]), "of another directory");
+        fs::remove_dir(&path).expect("removed");
+        fs::rename(dir.path().join("away"), &path).expect("moved back");
+        assert_eq!(first, digest(&["a"], &["b", "c"]), "it is back");
     }
 }

@@ -7,6 +7,7 @@
 //! every name that may have changed is checked after the change.
 
 use super::event_feed::EventFeed;
+use super::mounts::Mounts;
 use super::open_writers::OpenWriters;
 use super::root::WorkspaceRoot;
 use super::rule_table::RuleTable;
@@ -17,7 +18,7 @@ use crate::index::{Evidence, Index, Instance, NodeId};
 use crate::watch::error::WorkspaceError;
 use crate::watch::source::{ChangeSource, PollSource};
 use crate::watch::stat::now_ns;
-use crate::workspace::OnChange;
+use crate::workspace::{OnChange, OnChangeRules};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(in crate::watch) struct Synchronizer {
     pub(super) unwatched: Unwatched,
     pub(super) feed: EventFeed,
     pub(super) writers: OpenWriters,
+    pub(super) mounts: Mounts,
     /// Whether it has been listed as a whole.
     pub(super) is_listed: bool,
     /// When what no event reports was last checked.
@@ -65,6 +67,8 @@ impl Synchronizer {
             Err(instance) => Index::new(instance, signature),
         };
         let mut synchronizer = Self {
+            // Before anything is listed: whatever is mounted meanwhile is listed again.
+            mounts: Mounts::of(root.path()),
             rules: RuleTable::new(root.path())?,
             root,
             excluded: excluded.to_vec(),
@@ -98,7 +102,8 @@ impl Synchronizer {
         let events = self.feed.sync();
         self.apply(events)?;
         self.feed.mark_processed(now);
-        if self.rules.refresh_global(self.root.path())? {
+        let has_mounts = self.mounts.refresh(self.root.path());
+        if self.rules.refresh_global(self.root.path())? || has_mounts {
             self.index.seal();
             self.list_all(BTreeSet::from([Index::ROOT]))?;
         }
@@ -180,6 +185,11 @@ impl Synchronizer {
         self.run(work)
     }
 
+    /// Fails if another directory is at the root's path, or none.
+    pub(in crate::watch) fn check_root(&self) -> Result<(), WorkspaceError> {
+        self.root.check()
+    }
+
     pub(in crate::watch) fn root(&self) -> &Path {
         self.root.path()
     }
@@ -220,6 +230,12 @@ impl Synchronizer {
     /// What `bd.toml` has run on change.
     pub(in crate::watch) fn on_change(&self) -> &[OnChange] {
         self.rules.on_change()
+    }
+
+    /// The same, with what consent to it is bound to.
+    pub(in crate::watch) fn on_change_rules(&self) -> OnChangeRules {
+        let rules = self.rules.on_change().to_vec();
+        OnChangeRules { digest: self.root.consent_digest(&rules), rules }
     }
 
     /// Paths of the files that somebody has open for writing, and when the first of them does not

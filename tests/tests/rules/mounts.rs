@@ -1,0 +1,54 @@
+//! What is mounted over watched directories and files, and paths that are too long for the system.
+
+use bd_tests::Sandbox;
+use std::process::Command;
+
+/// Asks what has changed around each of these steps, all in mounts of their own.
+const SCRIPT: &str = r#"
+cd "$WS"
+mkdir d other; echo 1 > d/f; echo 2 > other/f; echo 3 > other/g; echo one > file; echo two > its
+clock() { "$BDCTL" changes --json "$@" | sed 's/.*"clock":"\([^"]*\)".*/\1/'; }
+c=$(clock)
+seen() { "$BDCTL" changes --since "$c" | grep -v ^clock | sort | tr '\n' ' '; c=$(clock); echo; }
+mount --bind other d; seen
+echo 4 > other/f; seen
+mount --bind its file; seen
+umount file; seen
+umount d; seen
+"$BDCTL" state verify > /dev/null && echo equal
+"$BDCTL" daemon stop > /dev/null
+"#;
+
+#[test]
+fn what_is_mounted_over_directories_and_files_is_seen_and_what_is_taken_away_too() {
+    let may = Command::new("unshare").args(["-m", "true"]).output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        bd_tests::skip("this process may not make mounts of its own");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let bdctl = sandbox.bdctl(["status"]);
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-m", "sh", "-ec", SCRIPT]).env_clear();
+    unshare.envs(bdctl.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    unshare.env("BDCTL", bdctl.get_program()).env("WS", sandbox.workspace());
+    let output = unshare.output().expect("unshare starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let expected = ["A d/g M d/f", "M d/f M other/f", "M file", "M file", "D d/g M d/f", "equal"];
+    assert_eq!(lines, expected, "{output:?}");
+}
+
+#[test]
+fn paths_that_no_program_can_open_are_named() {
+    let sandbox = Sandbox::new();
+    // Deeper than a path may be long.
+    let script = r#"i=0; while [ $i -lt 450 ]; do mkdir long-name-1 && cd long-name-1; i=$((i+1)); done; echo x > f"#;
+    let made = Command::new("sh").args(["-ec", script]).current_dir(sandbox.workspace()).status();
+    assert!(made.expect("sh starts").success());
+    let info = sandbox.json(&["ws", "info"]);
+    let warnings = info["warnings"].to_string();
+    assert!(warnings.contains("longer than 4095 bytes"), "{warnings}");
+    assert!(info["dirs"].as_u64().is_some_and(|dirs| dirs > 100), "{info}");
+    assert_eq!(sandbox.ok(&["run", "--quiet", "--", "echo", "served"]), "served\n");
+}
