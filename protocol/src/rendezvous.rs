@@ -266,6 +266,10 @@ impl Home {
         let dirs = [self.base.as_ref(), Some(&self.runtime), Some(&self.state), Some(&self.logs)];
         let dirs: Vec<_> = dirs.into_iter().flatten().collect();
         let parts = PARTS_OF_STATE.map(|name| self.state.join(name));
+        // A file in the place of one is damage, which whoever owns it mends.
+        let is_file =
+            |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+        let parts: Vec<_> = parts.into_iter().filter(|part| !is_file(part)).collect();
         for path in dirs.iter().copied().chain(&parts) {
             match verify(path) {
                 Err(HomeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}

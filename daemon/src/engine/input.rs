@@ -161,6 +161,8 @@ pub enum Input {
         /// All of it.
         rules: WorkspaceRules,
     },
+    /// Nothing is at the root of a workspace any more.
+    RootLost(PathBuf),
     /// A person consents to what a workspace has run on change now.
     GiveConsent(PathBuf),
     /// They do not any more.

@@ -4,7 +4,7 @@
 use super::effect::Effect;
 use super::input::{Now, TriggerRequest, WorkspaceRules};
 use super::state_machine::Core;
-use crate::model::{Consent, Digest, OnChangeView, TriggerId};
+use crate::model::{Consent, Digest, OnChangeView};
 use std::path::{Path, PathBuf};
 
 impl Core {
@@ -85,15 +85,12 @@ impl Core {
         }
     }
 
-    /// The files of a trigger can not be observed, or not any more. What a workspace has run on change
-    /// goes on when its root is there again.
-    pub(super) fn trigger_failed(&mut self, now: Now, id: TriggerId) {
-        let mut all = self.consents.triggers.iter_mut();
-        if let Some((root, triggers)) = all.find(|(_, triggers)| triggers.contains(&id)) {
-            triggers.retain(|one| *one != id);
-            self.effects.push(Effect::AwaitRoot(root.clone()));
+    /// Nothing is at the root of a workspace any more. What somebody consented to there goes on when that
+    /// directory is back.
+    pub(super) fn root_lost(&mut self, root: PathBuf) {
+        if self.has_consent(&root) {
+            self.effects.push(Effect::AwaitRoot(root));
         }
-        self.end_trigger(now, id);
     }
 
     /// Runs on change what these rules say, and nothing else of that workspace.

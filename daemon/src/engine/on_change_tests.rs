@@ -182,14 +182,21 @@ fn consent_of_an_earlier_daemon_holds_for_what_it_was_given_to() {
 }
 
 #[test]
-fn what_runs_on_change_waits_for_its_root_to_come_back() {
+fn a_root_that_is_gone_is_awaited_where_somebody_consented_to_something() {
     let mut story = Story::new(9);
+    let awaits = |story: &Story| {
+        story.effects.iter().any(|e| matches!(e, Effect::AwaitRoot(at) if *at == root()))
+    };
     story.rules(&["make"]);
+    story.tell(Input::RootLost(root()));
+    assert!(!awaits(&story), "nobody waits for it");
     story.consents();
     let trigger = story.prepares()[0];
     story.tell(Input::TriggerPrepared(trigger));
-    story.tell(Input::TriggerFailed(trigger));
-    assert!(story.effects.iter().any(|e| matches!(e, Effect::AwaitRoot(at) if *at == root())));
+    // The files in it go before it does, bd.toml among them.
+    story.rules(&[]);
+    story.tell(Input::RootLost(root()));
+    assert!(awaits(&story));
     // The same directory is back.
     story.rules(&["make"]);
     assert_eq!(story.prepares().len(), 1);

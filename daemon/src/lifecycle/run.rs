@@ -220,8 +220,8 @@ fn ms(duration: Duration) -> u64 {
 }
 
 fn registry(home: &Home, store: &StoreHandle, reports: EventSender<Report>) -> WorkspaceRegistry {
-    let on_rules = move |root: &Path, rules: &OnChangeRules| {
-        reports.send(Report::Rules(root.to_path_buf(), rules.clone()));
+    let on_rules = move |root: &Path, rules: Option<&OnChangeRules>| {
+        reports.send(Report::Rules(root.to_path_buf(), rules.cloned()));
     };
     WorkspaceRegistry::new(private_dirs(home))
         .with_snapshots(Arc::new(StoredSnapshots(store.snapshots())))

@@ -1,7 +1,7 @@
 //! Roots that are not there: looks for them until they are, so that what somebody consented to goes
 //! on. Whether it does is the core's to decide.
 
-use crate::watch::{ChangesQuery, WorkspaceRegistry};
+use crate::watch::{ChangesQuery, WorkspaceError, WorkspaceRegistry};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,10 +51,11 @@ async fn observe(registry: WorkspaceRegistry, root: PathBuf) {
         let (send, receive) = oneshot::channel();
         let query = ChangesQuery { since: None, wait: None };
         registry.changes(&root, query, move |seen| {
-            let _ = send.send(seen.is_ok());
+            let is_gone = matches!(seen, Err(WorkspaceError::RootGone(_)));
+            let _ = send.send(is_gone);
         });
         // Nobody answers where nothing is observed any more.
-        if receive.await.unwrap_or(true) {
+        if !receive.await.unwrap_or(false) {
             return;
         }
     }

@@ -28,8 +28,8 @@ pub enum Report {
     Prepared(TriggerId, Result<Clock, TriggerError>),
     /// The files of a trigger changed, or can not be observed any more.
     Observed(TriggerId, Result<Changes, WorkspaceError>),
-    /// What a workspace asks to have run on change.
-    Rules(PathBuf, OnChangeRules),
+    /// What a workspace asks to have run on change; `None` when nothing is at its root any more.
+    Rules(PathBuf, Option<OnChangeRules>),
 }
 
 /// What others ask.

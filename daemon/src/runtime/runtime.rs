@@ -152,8 +152,14 @@ impl EffectHandler for Runtime {
             Effect::ObserveWorkspace(root) => self.inputs.observe(&root),
             Effect::SaveConsent { root, rules } => self.recorder.consent(&root, rules),
             Effect::ReportNoConsent { root, consent } => {
-                let (root, has_changed) = (root.display(), consent == Consent::Outdated);
-                tracing::warn!(%root, has_changed, "on_change is not run before `bdctl ws trust`");
+                let root = root.display();
+                match consent {
+                    Consent::Outdated => tracing::warn!(
+                        %root,
+                        "on_change is not run: it has changed, and waits for `bdctl ws trust`"
+                    ),
+                    _ => tracing::info!(%root, "on_change is not run before `bdctl ws trust`"),
+                }
             }
             Effect::AwaitRoot(root) => self.awaited.add(root),
             Effect::Closed(execution) => self.attempts.closed(execution),
@@ -180,7 +186,8 @@ impl EffectHandler for Runtime {
             Report::Recovered(recovered) => Some(self.recovered(recovered)),
             Report::Prepared(trigger, seen) => Some(self.triggers.prepared(trigger, seen)),
             Report::Observed(trigger, changes) => self.triggers.observed(trigger, changes),
-            Report::Rules(root, rules) => {
+            Report::Rules(root, None) => Some(Input::RootLost(root)),
+            Report::Rules(root, Some(rules)) => {
                 let requests = requests_of(&root, &rules.rules);
                 let rules = WorkspaceRules { digest: rules.digest, requests };
                 Some(Input::RulesChanged { root, rules })

@@ -24,6 +24,9 @@ const MOST_CONNECTIONS: usize = 4096;
 /// Connections beyond those, on which a user sees what goes on and ends it.
 const RESERVED_CONNECTIONS: usize = 32;
 
+/// Limit of open files below which no connections are kept back: whoever finds no descriptor waits.
+const LEAST_LIMIT: u64 = 256;
+
 /// What the server is made from.
 #[derive(Debug)]
 pub struct ServerParts {
@@ -138,8 +141,11 @@ impl Server {
 /// and builds and workspaces need some as well.
 fn most_connections() -> usize {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+    if limit < LEAST_LIMIT {
+        return MOST_CONNECTIONS;
+    }
     let three_quarters = usize::try_from(limit / 4 * 3).unwrap_or(usize::MAX);
-    three_quarters.saturating_sub(RESERVED_CONNECTIONS).clamp(1, MOST_CONNECTIONS)
+    three_quarters.saturating_sub(RESERVED_CONNECTIONS).min(MOST_CONNECTIONS)
 }
 
 /// Waits for the end of a build, or of the daemon.

@@ -107,7 +107,7 @@ impl DirectoryRules {
                 let list = config.ignore.iter().map(String::as_str);
                 let name = format!("{WORKSPACE_FILE} ignore");
                 ignore_rules::add_list(&mut both, list, &name, &mut invalid);
-                *rules = both.build();
+                *rules = bounded(both, is_folded, &name, &mut self.problems);
                 self.problems.extend(invalid.iter().map(ToString::to_string));
             }
             Err(error) => self.problems.push(format!("cannot {error}")),
@@ -136,7 +136,25 @@ pub(super) fn parse(
             problems.extend(invalid.iter().map(ToString::to_string));
         }
     }
-    rules.build()
+    bounded(rules, is_folded, file, problems)
+}
+
+/// The rules, unless there are so many that nobody could try them all.
+fn bounded(
+    rules: RuleSetBuilder,
+    is_folded: bool,
+    file: &str,
+    problems: &mut Vec<String>,
+) -> Option<RuleSet> {
+    rules.build_bounded().unwrap_or_else(|_| {
+        problems.push(format!(
+            "{file} has more rules than can be tried for each file, as nothing tells them apart, and \
+             is not read: what it may be about is not ignored"
+        ));
+        let mut unknown = RuleSetBuilder::new(is_folded);
+        unknown.add_unknown();
+        unknown.build()
+    })
 }
 
 fn unreadable(file: &str, fault: Fault) -> String {

@@ -109,7 +109,7 @@ fn directories_that_others_can_reach_are_refused() {
     for (what, spoil) in [
         ("a link", linked as fn(&Sandbox)),
         ("a directory that all may write to", open_to_all),
-        ("a runtime directory that all may enter", entered_by_all),
+        ("a runtime directory that all may write to", shared_by_all),
     ] {
         let sandbox = Sandbox::new();
         spoil(&sandbox);
@@ -136,9 +136,9 @@ fn open_to_all(sandbox: &Sandbox) {
     fs::set_permissions(sandbox.home(), fs::Permissions::from_mode(0o777)).expect("open");
 }
 
-fn entered_by_all(sandbox: &Sandbox) {
+fn shared_by_all(sandbox: &Sandbox) {
     fs::create_dir_all(sandbox.home().join("run")).expect("a directory");
-    for (path, mode) in [(sandbox.home(), 0o700), (sandbox.home().join("run"), 0o755)] {
+    for (path, mode) in [(sandbox.home(), 0o700), (sandbox.home().join("run"), 0o777)] {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     }
 }

@@ -354,3 +354,14 @@ fn a_limit_beyond_reason_is_the_most_there_is() {
     drop(wire);
     probe.assert_unharmed();
 }
+
+#[test]
+fn more_than_a_command_line_takes_is_said_with_what_to_do() {
+    let sandbox = Sandbox::new();
+    let mut wire = control(&sandbox);
+    let build = submitted(&mut wire, &submission(&sandbox, &["true", &"x".repeat(300_000)]));
+    let outcome = ended(&sandbox, &build)["outcome"].clone();
+    assert_eq!(outcome["exit_code"], 126, "{outcome}");
+    let message = outcome["message"].as_str().expect("a message");
+    assert!(message.contains("a file that lists them"), "{message}");
+}

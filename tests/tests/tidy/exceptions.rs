@@ -43,6 +43,7 @@ pub(crate) const EXCEPTIONS: &[Exceptions] = &[
             ("reading", "daemon/src/process/supervisor.rs", "`std::fs::OpenOptions::new`"),
             ("reading", "daemon/src/process/terminal.rs", "`std::fs::OpenOptions::new`"),
             ("reading", "daemon/src/process/tree.rs", "`std::fs::File::open`"),
+            ("reading", "daemon/src/watch/actor/capacity.rs", "`std::fs::read_to_string`"),
             ("reading", "daemon/src/watch/actor/snapshot.rs", "`std::fs::read`"),
             ("reading", "daemon/src/watch/sync/mounts.rs", "`std::fs::File::open`"),
             ("reading", "client/src/follow/signals.rs", "`std::fs::read_to_string`"),

@@ -57,6 +57,11 @@ impl Subscribers {
         std::mem::take(&mut self.waiting)
     }
 
+    /// Whether somebody waits.
+    pub(super) fn are_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Whether somebody waits for changes that have not been counted.
     pub(super) fn has_news(&self, tick: u64) -> bool {
         !self.waiting.is_empty() && self.counted_tick != tick

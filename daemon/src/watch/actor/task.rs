@@ -77,7 +77,7 @@ struct TaskState {
 /// What became of an actor that was run.
 enum Served {
     /// It waits for more.
-    Waits(Option<Instant>),
+    Waits { until: Option<Instant>, sees_mounts: bool },
     /// Nobody can ask any more.
     Ended(Box<WorkspaceActor>),
     /// The workspace can not be observed any more.
@@ -106,9 +106,10 @@ impl WorkspaceTask {
         if !is_open && !actor.has_requests() {
             return Served::Ended(actor);
         }
-        let due = actor.plan_wake(Instant::now());
+        let until = actor.plan_wake(Instant::now());
+        let sees_mounts = actor.has_subscribers();
         *held = Some(actor);
-        Served::Waits(due)
+        Served::Waits { until, sees_mounts }
     }
 }
 
@@ -121,7 +122,7 @@ impl Task for WorkspaceTask {
                 let is_open = take_requests(&state.requests, |request| pending.push(request));
                 if pending.is_empty() {
                     state.config = Some(config);
-                    return if is_open { NextRun::At(None) } else { NextRun::Never };
+                    return if is_open { NextRun::woken() } else { NextRun::Never };
                 }
                 match WorkspaceActor::begin(config) {
                     Ok(mut actor) => {
@@ -137,7 +138,7 @@ impl Task for WorkspaceTask {
                 continue;
             }
             match self.serve(&state.requests) {
-                Served::Waits(due) => return NextRun::At(due),
+                Served::Waits { until, sees_mounts } => return NextRun::At { until, sees_mounts },
                 Served::Ended(mut actor) => {
                     actor.save_all();
                     return NextRun::Never;
@@ -150,6 +151,9 @@ impl Task for WorkspaceTask {
                     tracing::info!(root = %config.root.display(), "cannot {error}; what is known ends");
                     // Something else may be in its place: another epoch begins (rule 15).
                     if !(error.starts_again() && config.root.is_dir()) {
+                        if matches!(error, WorkspaceError::RootGone(_)) {
+                            (config.on_rules_changed)(&config.root, None);
+                        }
                         pending.drain(..).for_each(|request| request.refuse(error.clone()));
                     }
                     state.config = Some(config);

@@ -3,6 +3,7 @@
 //! place meanwhile.
 
 use crate::watch::source::Sources;
+use crate::watch::sync::MountEvents;
 #[cfg(not(target_os = "linux"))]
 use nix::poll::PollTimeout;
 use nix::poll::{PollFd, PollFlags};
@@ -34,10 +35,17 @@ pub(super) trait Task: Send + Sync {
 /// When a task is to be run again though nobody wakes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NextRun {
-    /// At that moment, or never.
-    At(Option<Instant>),
+    /// At that moment if there is one, and when something is mounted if that matters to it.
+    At { until: Option<Instant>, sees_mounts: bool },
     /// It has ended.
     Never,
+}
+
+impl NextRun {
+    /// Only when it is woken.
+    pub(super) fn woken() -> Self {
+        Self::At { until: None, sees_mounts: false }
+    }
 }
 
 /// One task of a pool.
@@ -51,6 +59,7 @@ pub(super) struct WorkerPool(Arc<Shared>);
 struct Shared {
     state: Mutex<PoolState>,
     sources: Arc<Sources>,
+    mounts: MountEvents,
     /// Ends the wait for events: one end is written to, the other waited for.
     poke: (UnixStream, UnixStream),
 }
@@ -72,15 +81,18 @@ struct PoolState {
     is_closed: bool,
 }
 
+#[derive(Default)]
 struct TaskEntry {
     /// `None` for one that has been announced and not handed over yet.
     task: Option<Arc<dyn Task>>,
     status: TaskStatus,
     due: Option<Instant>,
+    sees_mounts: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum TaskStatus {
+    #[default]
     Waiting,
     Queued,
     Running,
@@ -117,7 +129,7 @@ impl WorkerPool {
         poke.0.set_nonblocking(true)?;
         poke.1.set_nonblocking(true)?;
         let (state, sources) = Default::default();
-        Ok(Self(Arc::new(Shared { state, sources, poke })))
+        Ok(Self(Arc::new(Shared { state, sources, mounts: MountEvents::open(), poke })))
     }
 
     /// What the workspaces of this pool get their events from.
@@ -130,7 +142,7 @@ impl WorkerPool {
         let mut state = self.0.lock();
         let id = TaskId(state.next);
         state.next += 1;
-        let entry = TaskEntry { task: None, status: TaskStatus::Waiting, due: None };
+        let entry = TaskEntry::default();
         state.tasks.insert(id, entry);
         id
     }
@@ -294,12 +306,18 @@ impl Shared {
         drop(state);
         let poke = PollFd::new(self.poke.1.as_fd(), PollFlags::POLLIN);
         let queue = shared.as_ref().map(|shared| PollFd::new(shared.as_fd(), PollFlags::POLLIN));
-        let mut descriptors: Vec<_> = std::iter::once(poke).chain(queue).collect();
+        let mounts = self.mounts.descriptor().map(|(list, flags)| PollFd::new(list, flags));
+        let (mut at, mut descriptors) = ([None; 3], Vec::new());
+        for (at, descriptor) in at.iter_mut().zip([Some(poke), queue, mounts]) {
+            *at = descriptor.is_some().then_some(descriptors.len());
+            descriptors.extend(descriptor);
+        }
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         // A signal or a lack of memory only makes the loop go round once more.
         let _ = wait_for(&mut descriptors, left);
-        let is_ready = |at: usize| descriptors.get(at).is_some_and(|d| d.any().unwrap_or_default());
-        let (is_poked, has_events) = (is_ready(0), is_ready(1));
+        let [is_poked, has_events, has_mounts] = at.map(|at| {
+            at.is_some_and(|at: usize| !descriptors[at].revents().unwrap_or(PollFlags::empty()).is_empty())
+        });
         self.lock().leader = Leader::Awake;
         if is_poked {
             let mut bytes = [0; 256];
@@ -310,6 +328,9 @@ impl Shared {
         }
         let mut state = self.lock();
         state.enqueue_due(Instant::now());
+        if has_mounts {
+            state.enqueue_those_who_see_mounts();
+        }
         state.leader = Leader::None;
         state
     }
@@ -334,6 +355,14 @@ impl PoolState {
         }
     }
 
+    fn enqueue_those_who_see_mounts(&mut self) {
+        let see = |entry: &TaskEntry| entry.sees_mounts && entry.status == TaskStatus::Waiting;
+        let all = self.tasks.iter().filter(|(_, entry)| see(entry)).map(|(id, _)| *id);
+        for id in all.collect::<Vec<_>>() {
+            self.enqueue(id);
+        }
+    }
+
     fn begin(&mut self, id: TaskId) -> Option<Arc<dyn Task>> {
         let entry = self.tasks.get_mut(&id)?;
         entry.status = TaskStatus::Running;
@@ -342,8 +371,11 @@ impl PoolState {
 
     /// Returns a task that has ended.
     fn end(&mut self, id: TaskId, next: NextRun) -> Option<TaskEntry> {
-        let NextRun::At(due) = next else { return self.tasks.remove(&id) };
+        let NextRun::At { until: due, sees_mounts } = next else {
+            return self.tasks.remove(&id);
+        };
         let entry = self.tasks.get_mut(&id)?;
+        entry.sees_mounts = sees_mounts;
         if entry.status == TaskStatus::RunningAgain {
             self.enqueue(id);
             return None;

@@ -49,6 +49,10 @@ impl Handle {
     }
 }
 
+fn at(moment: Instant) -> NextRun {
+    NextRun::At { until: Some(moment), sees_mounts: false }
+}
+
 fn threads(pool: &WorkerPool) -> usize {
     pool.0.lock().threads
 }
@@ -63,9 +67,9 @@ fn a_task_runs_when_it_is_woken_and_once_more_if_it_was_woken_meanwhile() {
     for _ in 0..3 {
         pool.wake(task.id);
     }
-    task.then(NextRun::At(None));
+    task.then(NextRun::woken());
     task.runs();
-    task.then(NextRun::At(None));
+    task.then(NextRun::woken());
     pool.wake(task.id);
     task.runs();
     assert!(task.runs.try_recv().is_err(), "three calls while it ran are one run");
@@ -78,11 +82,11 @@ fn a_task_runs_again_at_its_time_whoever_waits_for_another() {
     let [late, soon] = [(); 2].map(|()| Handle::new(&pool));
     pool.wake(late.id);
     late.runs();
-    late.then(NextRun::At(Some(Instant::now() + Duration::from_secs(3600))));
+    late.then(at(Instant::now() + Duration::from_secs(3600)));
     pool.wake(soon.id);
     soon.runs();
     let due = Instant::now() + Duration::from_millis(30);
-    soon.then(NextRun::At(Some(due)));
+    soon.then(at(due));
     soon.runs();
     assert!(Instant::now() >= due);
     assert!(late.runs.try_recv().is_err());
@@ -100,7 +104,7 @@ fn tasks_that_take_long_do_not_hold_up_others_and_their_threads_are_few() {
     first.iter().for_each(Handle::runs);
     assert_eq!(threads(&pool), MAX_THREADS);
     assert!(rest.iter().all(|task| task.runs.try_recv().is_err()));
-    first.iter().for_each(|task| task.then(NextRun::At(None)));
+    first.iter().for_each(|task| task.then(NextRun::woken()));
     rest.iter().for_each(Handle::runs);
     rest.iter().for_each(|task| task.then(NextRun::Never));
 }

@@ -50,9 +50,9 @@ pub(super) struct ActorConfig {
     pub(super) on_rules_changed: OnRulesChanged,
 }
 
-/// Called with what the `bd.toml` of a workspace has run on change: when it is observed, and whenever
-/// that changes.
-pub type OnRulesChanged = Arc<dyn Fn(&Path, &OnChangeRules) + Send + Sync>;
+/// Called with what the `bd.toml` of a workspace has run on change: when it is observed, whenever that
+/// changes, and with `None` when nothing is at its root any more.
+pub type OnRulesChanged = Arc<dyn Fn(&Path, Option<&OnChangeRules>) + Send + Sync>;
 
 /// See the [module](self).
 pub(super) struct WorkspaceActor {
@@ -143,6 +143,11 @@ impl WorkspaceActor {
         !self.requests.is_empty()
     }
 
+    /// Whether somebody waits for a change.
+    pub(super) fn has_subscribers(&self) -> bool {
+        self.subscribers.are_waiting()
+    }
+
     /// Does what there is to do.
     pub(super) fn run_once(&mut self) -> Result<(), WorkspaceError> {
         self.timers.retry = None;
@@ -184,7 +189,7 @@ impl WorkspaceActor {
     fn report_rules(&mut self) {
         if self.has_new_rules() {
             let rules = self.synchronizer.on_change_rules();
-            (self.config.on_rules_changed)(&self.config.root, &rules);
+            (self.config.on_rules_changed)(&self.config.root, Some(&rules));
             self.reported_rules = Some(rules.rules);
         }
     }

@@ -27,6 +27,7 @@ mod verify;
 mod watch_table;
 mod work_list;
 
+pub(super) use mounts::MountEvents;
 pub(super) use synchronizer::Synchronizer;
 pub(super) use verify::verify;
 pub use verify::{MAX_DIFFERENCES, Verified};

@@ -3,16 +3,19 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+/// Where the system lists the mounts of this process.
+const LIST: &str = "/proc/self/mountinfo";
+
 /// The mounts of this process, where the system lists them.
 static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(|| {
-    let file = File::open("/proc/self/mountinfo").ok();
+    let file = File::open(LIST).ok();
     Mutex::new(Table { file, version: 0 })
 });
 
@@ -31,6 +34,25 @@ pub(super) struct Mounts {
     version: u64,
     /// A line for each: what is mounted, and where.
     below: Vec<Vec<u8>>,
+}
+
+/// Wakes who waits for changes when something is mounted or taken away. Has a descriptor of its own: the
+/// system tells each reader once.
+#[derive(Debug)]
+pub(in crate::watch) struct MountEvents {
+    /// `None` where there is no such list.
+    list: Option<File>,
+}
+
+impl MountEvents {
+    pub(in crate::watch) fn open() -> Self {
+        Self { list: File::open(LIST).ok() }
+    }
+
+    /// What to wait for, with these flags; `None` where there is no such list.
+    pub(in crate::watch) fn descriptor(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        Some((self.list.as_ref()?.as_fd(), PollFlags::POLLPRI))
+    }
 }
 
 impl Mounts {

@@ -124,6 +124,10 @@ impl Synchronizer {
             self.index.seal();
         }
         self.feed.mark_processed(now);
+        if self.mounts.refresh(self.root.path()) {
+            self.list_all(BTreeSet::from([Index::ROOT]))?;
+            self.index.seal();
+        }
         Ok(())
     }
 

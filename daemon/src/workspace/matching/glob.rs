@@ -120,6 +120,12 @@ impl Glob {
         self.0.iter().map_while(Token::byte).collect()
     }
 
+    /// Bytes that stand side by side in every match: of each place where some do.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Vec<u8>> {
+        let runs = self.0.split(|token| token.byte().is_none());
+        runs.map(|run| run.iter().filter_map(Token::byte).collect())
+    }
+
     /// The bytes that every match ends in.
     pub(super) fn tail(&self) -> Vec<u8> {
         let mut tail: Vec<_> = self.0.iter().rev().map_while(Token::byte).collect();

@@ -7,12 +7,19 @@ use super::tables::Tables;
 /// Up to so many rules it is quicker to try each.
 const MAX_TRIED: usize = 6;
 
+/// So many rules may have to be tried for one path. With more, a large tree would take minutes.
+const MOST_TRIED: usize = 4000;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(in crate::workspace) struct RuleSet {
     rules: Box<[Rule]>,
     tables: Option<Box<Tables>>,
 }
+
+/// More rules than can be tried have nothing by which they are told apart.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::workspace) struct TooManyAlike;
 
 /// Rules that are read one after the other.
 #[derive(Debug, Default)]
@@ -57,6 +64,17 @@ impl RuleSetBuilder {
     /// Adds rules that are not known: as nobody can say what they would ignore, nothing is.
     pub(in crate::workspace) fn add_unknown(&mut self) {
         self.rules.push(Rule::nothing_is_ignored());
+    }
+
+    /// The rules, if there are any; fails when so many of them cannot be told apart that they are not
+    /// known in time.
+    pub(in crate::workspace) fn build_bounded(self) -> Result<Option<RuleSet>, TooManyAlike> {
+        let rules = self.build();
+        let tables = rules.as_ref().and_then(|rules| rules.tables.as_ref());
+        match tables.is_some_and(|tables| tables.most_tried() > MOST_TRIED) {
+            true => Err(TooManyAlike),
+            false => Ok(rules),
+        }
     }
 
     /// The rules, if there are any.
@@ -150,9 +168,26 @@ mod tests {
 
     #[test]
     fn fifty_thousand_rules_cost_no_seconds() {
-        let kinds = ["name", "/a/path", "*.tail", "d/**/x*.c", "**/deep", "h?ad", "[x]y*z"];
-        let lines: String =
-            (0..50_000).map(|n| format!("{}{n}\n", kinds[n % kinds.len()])).collect();
+        let kinds = [
+            ["name", ""],
+            ["/a/path", ""],
+            ["*.tail", ""],
+            ["d/**/x*.c", ""],
+            ["**/deep", ""],
+            ["h?ad", ""],
+            ["[x]y*z", ""],
+            ["*k", "*"],
+            ["src/**/q", "*/"],
+            ["?", "z*"],
+            ["*.", ".*"],
+            ["?*v", "?"],
+        ];
+        let lines: String = (0..50_000)
+            .map(|n| {
+                let [before, behind] = kinds[n % kinds.len()];
+                format!("{before}{n}{behind}\n")
+            })
+            .collect();
         let began = Instant::now();
         let rules = set(&lines);
         for n in 0..100_000 {
@@ -160,6 +195,35 @@ mod tests {
             assert_eq!(verdict(&rules, &path), None);
         }
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn rules_that_nothing_tells_apart_are_not_read_without_end() {
+        let bounded = |count: usize| {
+            let mut builder = RuleSetBuilder::new(false);
+            let line = |n: usize| format!("{}[a-{}]\n", "?".repeat(n % 200), n / 200 % 64);
+            let text: String = (0..count).map(line).collect();
+            builder.add_text(text.as_bytes(), &mut |_, _, _| {});
+            builder.build_bounded().is_ok()
+        };
+        assert!(bounded(MOST_TRIED) && !bounded(MOST_TRIED + 1));
+    }
+
+    #[test]
+    fn rules_that_are_found_by_what_is_within_are_those_that_match() {
+        let lines: String = (0..3000).map(|n| format!("*x{n}*\n!src/**/y{n}*/z\n")).collect();
+        let rules = set(&lines);
+        for (path, expected) in [
+            ("d/ax1234b", Some(true)),
+            ("d/ax1234", Some(true)),
+            ("x9", Some(true)),
+            ("ax", None),
+            ("src/a/y2999q/z", Some(false)),
+            ("src/y2999q/z", Some(false)),
+            ("src/y2999q/zz", None),
+        ] {
+            assert_eq!(verdict(&rules, path), expected, "{path}");
+        }
     }
 
     #[test]

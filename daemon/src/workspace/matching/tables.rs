@@ -1,5 +1,5 @@
-//! Finds among many rules those that may match, by what their texts begin with, end in or are.
-//! Knows no order among them.
+//! Finds among many rules those that may match, by what their texts begin with, end in, are or have
+//! within. Knows no order among them.
 
 use super::byte_set::ByteSet;
 use super::rule::{Rule, Subject};
@@ -9,6 +9,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// Bytes of a beginning or an end by which rules are found: longer ones are cut, so that there are
 /// not many lengths to try.
 const MAX_KEY_BYTES: usize = 32;
+
+/// Bytes within a text by which rules are found.
+const GRAM_BYTES: usize = 3;
+
+/// So many rules are tried rather than looked for within a text, which costs as much.
+const FEW: usize = 16;
 
 /// Numbers of rules, ascending.
 type Numbers = Vec<u32>;
@@ -28,6 +34,7 @@ struct Table {
     exact: Affixes,
     heads: Affixes,
     tails: Affixes,
+    within: HashMap<[u8; GRAM_BYTES], Numbers, BuildHasherDefault<ShortHasher>>,
     others: Numbers,
 }
 
@@ -74,14 +81,32 @@ impl Tables {
             let (names, paths) = (&mut tables.names, &mut tables.paths);
             match &rule.subject {
                 Subject::Name(name) => names.exact.add(name, number),
-                Subject::NameTail(tail) => names.add(b"", tail, number),
-                Subject::NameGlob(glob) => names.add(&glob.head(), &glob.tail(), number),
+                Subject::NameTail(tail) => names.add((b"", tail), &[], number),
+                Subject::NameGlob(glob) => {
+                    let runs: Vec<_> = glob.runs().collect();
+                    names.add((&glob.head(), &glob.tail()), &runs, number);
+                }
                 Subject::Path(path) => paths.exact.add(path, number),
-                Subject::PathGlob(head, glob) => paths.add(head, &glob.tail(), number),
+                Subject::PathGlob(head, glob) => {
+                    let runs: Vec<_> = glob.runs().collect();
+                    paths.add((head, &glob.tail()), &runs, number);
+                }
                 Subject::Anything => names.others.push(number),
             }
         }
         tables
+    }
+
+    /// How many rules are tried for texts that have most of them in common: nothing else tells them
+    /// apart.
+    pub(super) fn most_tried(&self) -> usize {
+        let of = |table: &Table| {
+            let affixes = [&table.exact, &table.heads, &table.tails];
+            let largest = affixes.into_iter().flat_map(|affixes| affixes.by_bytes.values());
+            let largest = largest.chain(table.within.values()).map(Vec::len).max();
+            table.others.len() + largest.unwrap_or(0)
+        };
+        of(&self.names) + of(&self.paths)
     }
 
     /// Calls `take` with each group of rules that may match.
@@ -92,13 +117,29 @@ impl Tables {
 }
 
 impl Table {
-    fn add(&mut self, head: &[u8], tail: &[u8], number: u32) {
-        if head.is_empty() && tail.is_empty() {
-            self.others.push(number);
-        } else if head.len() >= tail.len() {
-            self.heads.add(&head[..head.len().min(MAX_KEY_BYTES)], number);
-        } else {
-            self.tails.add(&tail[tail.len().saturating_sub(MAX_KEY_BYTES)..], number);
+    /// Adds a rule for texts that begin and end so and have these runs within. Where many have the same
+    /// beginning and end, it is told from them by what is rarest within.
+    fn add(&mut self, (head, tail): (&[u8], &[u8]), runs: &[Vec<u8>], number: u32) {
+        let head = &head[..head.len().min(MAX_KEY_BYTES)];
+        let tail = &tail[tail.len().saturating_sub(MAX_KEY_BYTES)..];
+        let like_it = match (head, tail) {
+            ([], []) => self.others.len(),
+            _ if head.len() >= tail.len() => self.heads.count(head),
+            _ => self.tails.count(tail),
+        };
+        if like_it >= FEW {
+            let grams = runs.iter().flat_map(|run| run.array_windows());
+            let count = |gram: &[u8; GRAM_BYTES]| self.within.get(gram).map_or(0, Vec::len);
+            if let Some(rarest) = grams.min_by_key(|gram| count(gram))
+                && count(rarest) < like_it
+            {
+                return self.within.entry(*rarest).or_default().push(number);
+            }
+        }
+        match (head, tail) {
+            ([], []) => self.others.push(number),
+            _ if head.len() >= tail.len() => self.heads.add(head, number),
+            _ => self.tails.add(tail, number),
         }
     }
 
@@ -106,6 +147,11 @@ impl Table {
         self.exact.get(text, take);
         self.heads.each(text, |length| &text[..length], take);
         self.tails.each(text, |length| &text[text.len() - length..], take);
+        if !self.within.is_empty() {
+            for numbers in text.array_windows().filter_map(|gram| self.within.get(gram)) {
+                take(numbers);
+            }
+        }
         take(&self.others);
     }
 }
@@ -123,6 +169,11 @@ impl Affixes {
         };
         self.lengths[place].1.insert(*last);
         self.by_bytes.entry(bytes.into()).or_default().push(number);
+    }
+
+    /// How many there are of these bytes.
+    fn count(&self, bytes: &[u8]) -> usize {
+        self.by_bytes.get(bytes).map_or(0, Vec::len)
     }
 
     /// Those of the whole of a text.
