@@ -132,6 +132,13 @@ impl Client {
                     self.replace_or_fail(failure, &version)?;
                     deadline = Instant::now() + PATIENCE;
                 }
+                Greeting::Refused { failure, .. }
+                    if failure.code == codes::CONFINED_DAEMON
+                        && !self.version_checked.replace(true)
+                        && self.replace_if_idle()? =>
+                {
+                    deadline = Instant::now() + PATIENCE;
+                }
                 Greeting::Refused { failure, protocol, version } => {
                     let failure = advise(failure, &version);
                     return Err(ClientError::Refused { failure, protocol, version });
@@ -176,6 +183,22 @@ impl Client {
         }
     }
 
+    /// Ends a daemon that has nothing to do, so that the next channel starts another: with a newer
+    /// version, or with what this process has and the starter of that one had not. Returns whether
+    /// it has ended; one that works goes on.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the daemon from being reached.
+    pub fn replace_if_idle(&self) -> Result<bool, ClientError> {
+        if !self.may_start() {
+            return Ok(false);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let reply = upgrade::ask_to_end(&self.home, ShutdownWhen::Idle, deadline, &self.notes)?;
+        Ok(matches!(reply, ShutdownReply::Ended | ShutdownReply::NobodyListens))
+    }
+
     /// Checks the version of the daemon; returns whether it was replaced.
     fn check_version(&self, welcome: &Welcome) -> Result<bool, ClientError> {
         if self.version_checked.replace(true)
@@ -184,12 +207,8 @@ impl Client {
         {
             return Ok(false);
         }
-        if welcome.idle && self.may_start() {
-            let deadline = Instant::now() + PATIENCE;
-            match upgrade::ask_to_end(&self.home, ShutdownWhen::Idle, deadline, &self.notes)? {
-                ShutdownReply::Ended | ShutdownReply::NobodyListens => return Ok(true),
-                ShutdownReply::Refused(_) | ShutdownReply::TimedOut => {}
-            }
+        if welcome.idle && self.replace_if_idle()? {
+            return Ok(true);
         }
         (self.notes)(&format!(
             "the daemon is older ({}) than bdctl ({PRODUCT_VERSION}); it is replaced when it is idle",
@@ -200,12 +219,8 @@ impl Client {
 
     /// Replaces a daemon that has no protocol version in common with this client, if it is idle.
     fn replace_or_fail(&self, failure: Failure, version: &str) -> Result<(), ClientError> {
-        if self.may_start() {
-            let deadline = Instant::now() + PATIENCE;
-            match upgrade::ask_to_end(&self.home, ShutdownWhen::Idle, deadline, &self.notes)? {
-                ShutdownReply::Ended | ShutdownReply::NobodyListens => return Ok(()),
-                ShutdownReply::Refused(_) | ShutdownReply::TimedOut => {}
-            }
+        if self.replace_if_idle()? {
+            return Ok(());
         }
         Err(Failure {
             message: format!(

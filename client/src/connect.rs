@@ -93,12 +93,25 @@ fn attempt(name: &Name<'_>, deadline: Instant) -> io::Result<(UnixStream, u32)> 
         .name(name.borrow())
         .wait_mode(ConnectWaitMode::Timeout(left))
         .connect_sync_as::<Stream>()?;
+    let uid = peer(&stream)?.unwrap_or(NOBODY);
     // With a full backlog, interprocess returns a socket that is not connected: it has no peer.
-    let uid = stream.peer_creds()?.euid().unwrap_or(NOBODY);
     if uid == NOBODY {
         return Err(ErrorKind::NotConnected.into());
     }
     Ok((UnixStream::from(OwnedFd::from(stream)), uid))
+}
+
+/// The user at the other end. Not asked by interprocess, which has none for a process that cannot be
+/// seen from this one's namespace.
+#[cfg(target_os = "linux")]
+fn peer(stream: &Stream) -> io::Result<Option<u32>> {
+    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+    Ok(Some(getsockopt(stream, PeerCredentials)?.uid()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peer(stream: &Stream) -> io::Result<Option<u32>> {
+    Ok(stream.peer_creds()?.euid())
 }
 
 /// The first bytes of a connection: the hello, and the first frame of the channel behind it, so

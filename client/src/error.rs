@@ -137,6 +137,15 @@ fn log_text(lines: &[String]) -> String {
 }
 
 impl ClientError {
+    /// The code of the daemon's refusal or failure, if this is one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Failure(failure) | Self::Refused { failure, .. } => Some(&failure.code),
+            _ => None,
+        }
+    }
+
     /// The whole sentence, as shown to users.
     #[must_use]
     pub fn sentence(&self) -> String {

@@ -1,11 +1,13 @@
-//! What requests say about this process: directory, environment, umask and parent build of a command,
-//! and the directory of a query about a workspace.
+//! What requests say about this process: directory, environment, umask, state and parent build of a
+//! command, and the directory of a query about a workspace.
 
 use crate::args::{BuildOptions, CommandContext};
 use crate::command_error::CommandError;
 use crate::render::text::millis;
+use crate::{jobserver, process_state};
 use bd_protocol::OsText;
 use bd_protocol::changes::WorkspaceLocator;
+use bd_protocol::process_state::ProcessState;
 use bd_protocol::submit::{JoinPolicy, Submit};
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
@@ -27,6 +29,7 @@ pub(crate) fn submit(
             environment.push((name.clone().into(), value.clone().into()));
         }
     }
+    let process = ProcessState { jobserver: jobserver::of(&environment), ..process_state::own() };
     let mask = umask(Mode::empty());
     umask(mask);
     Ok(Submit {
@@ -34,6 +37,7 @@ pub(crate) fn submit(
         cwd: directory(context.cwd.as_deref().unwrap_or(Path::new(".")))?.into(),
         environment,
         umask: Some(mask.bits() as u32),
+        process: Some(process),
         parent: std::env::var("BD_BUILD").ok().filter(|build| !build.is_empty()),
         ..Submit::default()
     })

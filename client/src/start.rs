@@ -182,20 +182,30 @@ fn spawn(program: PathBuf, listener: UnixListener, home: &Home) -> Result<Starte
         .open(&path)
         .map_err(StartError::io("open", &path))?;
     let offset = stderr.metadata().map_or(0, |meta| meta.len());
-    let child = Command::new(&program)
+    let mut command = Command::new(&program);
+    command
         .arg("--socket-from-stdin")
         .stdin(Stdio::from(OwnedFd::from(listener)))
         .stdout(Stdio::null())
         // With a pipe, whoever reads the output of bdctl would wait for the end of the daemon.
         .stderr(stderr)
         .current_dir("/")
-        .process_group(0)
         // These belong to one client; the daemon serves all.
         .env_remove("BD_SESSION")
-        .env_remove("BD_BUILD")
-        .spawn()
-        .map_err(StartError::io("run", &program))?;
+        .env_remove("BD_BUILD");
+    apart(&mut command);
+    let child = command.spawn().map_err(StartError::io("run", &program))?;
     Ok(Started { program, child, stderr: path, offset })
+}
+
+/// Gives the new process a session of its own, before it can be reached by Ctrl-C or the end of this
+/// terminal.
+#[expect(unsafe_code, reason = "a session can only be set after the fork")]
+fn apart(command: &mut Command) {
+    // SAFETY: a plain system call, and no memory is touched.
+    unsafe {
+        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(std::io::Error::from));
+    }
 }
 
 fn tail(path: &Path, offset: u64) -> Vec<String> {

@@ -62,6 +62,14 @@ pub mod codes {
     pub const NO_STATE: &str = "no_state";
     /// Client and daemon share no protocol version.
     pub const PROTOCOL_MISMATCH: &str = "protocol_mismatch";
+    /// A command cannot be given what its client has: a nice value, a limit, a group. A daemon that
+    /// this client starts could.
+    pub const OUT_OF_REACH: &str = "out_of_reach";
+    /// The client is confined in a way that the daemon is not; see the message.
+    pub const CONFINED_CLIENT: &str = "confined_client";
+    /// The daemon is confined in a way that the client is not. A daemon that this client starts would
+    /// not be.
+    pub const CONFINED_DAEMON: &str = "confined_daemon";
     /// The peer belongs to another user.
     pub const FOREIGN_PEER: &str = "foreign_peer";
     /// The daemon serves as many connections as it may.

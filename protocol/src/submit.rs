@@ -1,5 +1,6 @@
 //! What a client sends to submit a build.
 
+use crate::process_state::ProcessState;
 use crate::{OsText, Priority};
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,9 @@ pub struct Submit {
     /// so that a full queue cannot block its own work.
     #[serde(default)]
     pub parent: Option<String>,
+    /// What else the client hands on to what it starts; absent means the daemon's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessState>,
 }
 
 /// Answer to a [`Submit`].

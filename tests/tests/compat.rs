@@ -12,6 +12,7 @@ use bd_protocol::envelope::{RawRequest, Reply, Request};
 use bd_protocol::events::{Kind, Lagged, Subscribe, push, records};
 use bd_protocol::failure::{Failure, Tier};
 use bd_protocol::hello::{Channel, ClientHello, OUR_RANGE, ServerHello, ShutdownWhen};
+use bd_protocol::process_state::{Jobserver, ProcessState, ResourceLimit, Scheduling};
 use bd_protocol::service::{BdRequest, BdResponse, DaemonStatus, HistoryQuery, Status, Workspace};
 use bd_protocol::submit::{Explanation, JoinPolicy, StdinMode, Submit, Submitted, TerminalSize};
 use bd_protocol::watch::{
@@ -117,7 +118,28 @@ fn submit() -> Submit {
         tty: Some(TerminalSize { rows: 24, columns: 80 }),
         detach: true,
         parent: Some("b1m7yfgnex00".into()),
+        process: None,
     }
+}
+
+/// A submission with the state of its client, which version 0.1 did not send.
+fn submit_in_state() -> Submit {
+    let limit =
+        |resource: &str, soft, hard| ResourceLimit { resource: resource.into(), soft, hard };
+    let process = ProcessState {
+        nice: Some(-5),
+        scheduling: Some(Scheduling { policy: 3, priority: 0 }),
+        io_priority: Some(24_576),
+        processors: Some(vec![3, 1]),
+        limits: vec![limit("nofile", Some(1024), None), limit("stack", None, None)],
+        oom_score_adj: Some(200),
+        group: Some(100),
+        groups: Some(vec![1, 100]),
+        ignored_signals: vec![1, 34],
+        personality: Some(8),
+        jobserver: Some(Jobserver { read: 3, write: 4 }),
+    };
+    Submit { process: Some(process), ..submit() }
 }
 
 fn build() -> Build {
@@ -298,6 +320,7 @@ fn hellos_stay_what_they_are_for_ever() {
 fn requests_are_read_by_later_daemons() {
     let requests = [
         ("submit", BdRequest::Submit { request: submit() }),
+        ("submit-in-state", BdRequest::Submit { request: submit_in_state() }),
         ("status", BdRequest::Status {}),
         ("build", BdRequest::Build { id: "b1".into() }),
         ("cancel", BdRequest::Cancel { id: "b1".into() }),

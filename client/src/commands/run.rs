@@ -8,6 +8,7 @@ use crate::follow::output::Route;
 use crate::follow::progress::{FollowedBuild, progress_mode};
 use crate::follow::signals::{self, CurrentBuild, Interrupted, Reaction};
 use crate::follow::terminal::{self, Raw};
+use crate::in_place;
 use crate::render::document::{OneBuild, document};
 use crate::render::live::ProgressMode;
 use crate::render::text::escape_control;
@@ -71,7 +72,20 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
     let place = std::mem::take(&mut args.context);
     let request = request::submit(std::mem::take(&mut args.command), place)?;
     let request = with_options(request, &args);
-    let (mut control, submitted) = ask(&client, |control| control.submit(request.clone()))?;
+    let asked = ask(&client, |control| {
+        in_place::check(control.welcome().pid)?;
+        control.submit(request.clone())
+    });
+    let (mut control, submitted) = match asked {
+        // What these options ask for is of a build that the daemon has.
+        Err(CommandError::Client(why))
+            if in_place::is_needed(&why)
+                && !(args.detach || args.wait.is_some() || args.json || args.events) =>
+        {
+            return in_place::run(&request, args.options.timeout, &why);
+        }
+        asked => asked?,
+    };
     let id = submitted.build;
     if args.detach {
         if args.json {
@@ -113,10 +127,18 @@ pub(super) fn ask<T>(
     mut question: impl FnMut(&mut Control) -> Result<T, ClientError>,
 ) -> Result<(Control, T), CommandError> {
     let deadline = Instant::now() + DRAIN_PATIENCE;
+    let mut replaced = false;
     loop {
         let mut control = client.control()?;
         match question(&mut control) {
             Ok(answer) => return Ok((control, answer)),
+            Err(ClientError::Failure(failure))
+                if failure.code == codes::OUT_OF_REACH
+                    && !std::mem::replace(&mut replaced, true)
+                    && {
+                        drop(control);
+                        client.replace_if_idle()?
+                    } => {}
             Err(ClientError::Failure(failure))
                 if failure.code == codes::DRAINING && Instant::now() < deadline =>
             {

@@ -1,13 +1,18 @@
 //! The life of the daemon process: configuration, lock, log, signals, drain and end. Puts the other
 //! rooms together; none of them knows it.
 
+#[cfg(target_os = "linux")]
 mod clean_start;
+#[cfg(not(target_os = "linux"))]
+mod clean_start_elsewhere;
 mod config;
 mod config_error;
 mod daemon_mark;
 mod lock;
 mod log;
 mod log_file;
+#[cfg(target_os = "linux")]
+mod process_numbers;
 mod run;
 mod start_error;
 

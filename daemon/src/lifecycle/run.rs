@@ -1,6 +1,9 @@
 //! The life of a daemon: puts the rooms together, waits for a reason to end, drains, and exits.
 
-use super::clean_start::take_defaults;
+#[cfg(target_os = "linux")]
+use super::clean_start::{CleanStart, take_defaults};
+#[cfg(not(target_os = "linux"))]
+use super::clean_start_elsewhere::{CleanStart, take_defaults};
 use super::config::Config;
 use super::daemon_mark::DaemonMark;
 use super::lock::DaemonLock;
@@ -19,7 +22,6 @@ use crate::store::StoreHandle;
 use crate::watch::WorkspaceRegistry;
 use crate::workspace::OnChangeRules;
 use bd_protocol::rendezvous::Home;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -52,18 +54,17 @@ pub enum Start {
 ///
 /// [`StartError`], before any client was served.
 pub fn run(start: Start) -> Result<(), StartError> {
-    take_defaults();
+    let clean = take_defaults(start == Start::SocketFromStdin);
     let home = Home::from_env()?;
     home.prepare()?;
     let config = Config::read(home.config_file())?;
     let (lock, socket) = take_lock_and_socket(&home, start)?;
     log::open(&home)?;
-    let open_files = raise_open_files();
     let main = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(StartError::io("start the runtime"))?;
-    main.block_on(serve(&home, &config, lock, socket, open_files))
+    main.block_on(serve(&home, &config, lock, socket, clean))
 }
 
 /// Takes the lock and the socket. A client that starts the daemon holds the start lock meanwhile; a
@@ -71,8 +72,6 @@ pub fn run(start: Start) -> Result<(), StartError> {
 fn take_lock_and_socket(home: &Home, start: Start) -> Result<(DaemonLock, OwnedFd), StartError> {
     match start {
         Start::SocketFromStdin => {
-            // A process that was just started leads no group; if it does, it has no terminal.
-            let _ = nix::unistd::setsid();
             let socket = io::stdin()
                 .as_fd()
                 .try_clone_to_owned()
@@ -99,21 +98,12 @@ fn take_lock_and_socket(home: &Home, start: Start) -> Result<(DaemonLock, OwnedF
     }
 }
 
-/// Raises the limit of open files to what is allowed: a thousand clients have two connections
-/// each. Builds get the limit that the daemon was started with.
-fn raise_open_files() -> Option<(u64, u64)> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
-    // Some systems report a limit that they do not grant; then it stays as it is.
-    let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    Some((soft, hard))
-}
-
 async fn serve(
     home: &Home,
     config: &Config,
     lock: DaemonLock,
     socket: OwnedFd,
-    open_files: Option<(u64, u64)>,
+    clean: CleanStart,
 ) -> Result<(), StartError> {
     let listener = listen::adopt(socket).map_err(StartError::io("listen"))?;
     let mut terminate =
@@ -134,6 +124,10 @@ async fn serve(
         Retention { total_bytes: config.output_total, max_age: config.output_age },
     );
     let warnings = Warnings::default();
+    let CleanStart { kept, reach, open_files } = clean;
+    if !kept.is_empty() {
+        warnings.push(started_with(&kept));
+    }
     let (engine, inbox) = channels();
     let reports = engine.reports();
     let store = home.state_dir().join("store");
@@ -165,6 +159,7 @@ async fn serve(
         output,
         warnings,
         started_ms,
+        reach,
         max_executions: config.max_executions,
         streams: streams.clone(),
         shutdown,
@@ -213,6 +208,15 @@ async fn drain(
         }
         _ => false,
     }
+}
+
+/// What a starter has left of itself, in a sentence.
+fn started_with(kept: &[String]) -> String {
+    let kept = kept.join(", ");
+    format!(
+        "the daemon was started with {kept}, and may not change that; `bdctl daemon restart` from an \
+         ordinary shell starts it without"
+    )
 }
 
 fn ms(duration: Duration) -> u64 {

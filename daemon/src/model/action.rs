@@ -160,6 +160,9 @@ impl Action {
             });
         }
         hasher.number(u64::from(command.umask.unwrap_or(u32::MAX)));
+        if let Some(process) = &command.process {
+            process.identify(&mut hasher);
+        }
         if let Inputs::Globs(globs) = &self.inputs {
             hasher.field(b"inputs").number(globs.len() as u64);
             globs.iter().for_each(|glob| {
@@ -203,6 +206,7 @@ mod tests {
             with(&|c| c.environment.push(("DISPLAY".into(), ":0".into()))),
             with(&|c| c.environment.push(("DISPLAY".into(), "".into()))),
             with(&|c| c.umask = Some(0o77)),
+            with(&|c| c.process = Some(Arc::default())),
             with(&|c| {
                 c.program = Some(Program { path: "/bin/cargo".into(), signature: [1, 2, 3] });
             }),

@@ -1,10 +1,12 @@
 //! A command as it is to be run.
 
+use super::ProcessState;
 use super::digest::{Digest, FieldHasher};
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Size of a pseudo-terminal: rows, columns.
 pub type TerminalSize = (u16, u16);
@@ -20,6 +22,8 @@ pub struct Command {
     pub environment: Vec<(OsString, OsString)>,
     /// File mode creation mask.
     pub umask: Option<u32>,
+    /// What else its client hands on; the daemon's own where it has not said.
+    pub process: Option<Arc<ProcessState>>,
     /// Whether the client sends standard input.
     pub stdin: bool,
     /// The pseudo-terminal to run under.
@@ -64,6 +68,7 @@ impl Command {
             cwd: root.clone(),
             environment: Vec::new(),
             umask: None,
+            process: None,
             stdin: false,
             tty: None,
             root,

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod outcome;
 pub mod output_seal;
 pub mod plan;
+pub mod process_state;
 pub mod store_status;
 
 pub use action::{Action, ActionKey, EnvironmentPolicy, Inputs, LaneKey, Resources, TreeVersion};
@@ -22,4 +23,5 @@ pub use ids::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 pub use outcome::{AttemptResult, Exit, Outcome, OutcomeSource, Status};
 pub use output_seal::{OutputSeal, SealedSegment};
 pub use plan::{Join, NodeIndex, Plan, PlanError, PlanNode};
+pub use process_state::{ProcessState, Reach};
 pub use store_status::{StoreState, StoreStatus};

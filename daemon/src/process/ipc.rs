@@ -3,12 +3,13 @@
 //!
 //! Daemon to supervisor: one JSON line [`Header`], then the texts it counts, each ended by NUL
 //! (the command's arguments and environment are bytes, and can have anything but NUL); the
-//! descriptor of stdin travels with the first byte. Then JSON lines [`SupervisorRequest`].
+//! descriptors travel with the first byte, that of stdin first. Then JSON lines
+//! [`SupervisorRequest`].
 //! Supervisor to daemon: JSON lines [`SupervisorEvent`].
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -17,7 +18,9 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 use serde::{Deserialize, Serialize};
 
 use super::orphans::MARKER;
-use super::spec::Launch;
+use super::spec::{Launch, MOST_DESCRIPTORS};
+use crate::model::ProcessState;
+use crate::model::process_state::DESCRIPTORS_BELOW;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
@@ -27,6 +30,9 @@ struct Header {
     umask: Option<u32>,
     nofile: Option<(u64, u64)>,
     terminal: bool,
+    state: Option<ProcessState>,
+    stdin: bool,
+    descriptors: Vec<RawFd>,
 }
 
 /// The launch as the supervisor receives it.
@@ -38,7 +44,9 @@ pub(super) struct ReceivedLaunch {
     pub(super) umask: Option<u32>,
     pub(super) nofile: Option<(u64, u64)>,
     pub(super) terminal: bool,
+    pub(super) state: Option<ProcessState>,
     pub(super) stdin: Option<OwnedFd>,
+    pub(super) descriptors: Vec<(RawFd, OwnedFd)>,
 }
 
 /// What the daemon asks for after the start.
@@ -96,6 +104,10 @@ pub(super) fn encode(launch: &Launch) -> Vec<u8> {
         umask: launch.umask,
         nofile: launch.nofile,
         terminal: launch.terminal.is_some(),
+        state: launch.state.as_deref().cloned(),
+        // With a terminal it is copied into that.
+        stdin: launch.terminal.is_none() && launch.stdin.is_some(),
+        descriptors: launch.descriptors.iter().map(|(number, _)| *number).collect(),
     };
     let mut bytes = line(&header);
     bytes.append(&mut texts);
@@ -109,13 +121,17 @@ pub(super) fn line(message: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// Sends a launch, waiting for room; `stdin` travels with its first byte.
+/// Sends a launch, waiting for room; the descriptors travel with its first byte.
 ///
 /// # Errors
 ///
 /// When the supervisor is gone.
-pub(super) fn send(stream: &UnixStream, bytes: &[u8], stdin: Option<&OwnedFd>) -> io::Result<()> {
-    let descriptors: Vec<_> = stdin.iter().map(|stdin| stdin.as_raw_fd()).collect();
+pub(super) fn send<'a>(
+    stream: &UnixStream,
+    bytes: &[u8],
+    descriptors: impl Iterator<Item = &'a OwnedFd>,
+) -> io::Result<()> {
+    let descriptors: Vec<_> = descriptors.map(OwnedFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&descriptors)];
     let rights = if descriptors.is_empty() { &rights[..0] } else { &rights[..] };
     let first = [IoSlice::new(bytes)];
@@ -152,16 +168,23 @@ impl ControlReader {
     ///
     /// When the daemon is gone, or sends anything else.
     pub(super) fn launch(&mut self, stream: &UnixStream) -> io::Result<ReceivedLaunch> {
-        let mut stdin = None;
+        let mut received = Vec::new();
         let header: Header = loop {
             if let Some(header) = self.next()? {
                 break header;
             }
-            self.receive(stream, &mut stdin)?;
+            self.receive(stream, &mut received)?;
         };
         while self.0.len() < header.texts_bytes {
-            self.receive(stream, &mut stdin)?;
+            self.receive(stream, &mut received)?;
         }
+        let mut received = received.into_iter();
+        let mut descriptor =
+            || received.next().ok_or_else(|| io::Error::other("a descriptor was not passed"));
+        let stdin = header.stdin.then(&mut descriptor).transpose()?;
+        let numbers = header.descriptors.into_iter();
+        let descriptors =
+            numbers.map(|number| Ok((number, descriptor()?))).collect::<io::Result<Vec<_>>>()?;
         let texts: Vec<u8> = self.0.drain(..header.texts_bytes).collect();
         let mut texts = texts.split(|&byte| byte == 0).map(|text| OsString::from_vec(text.into()));
         let mut text = || texts.next().ok_or_else(|| io::Error::other("a launch is cut short"));
@@ -174,13 +197,15 @@ impl ControlReader {
             umask: header.umask,
             nofile: header.nofile,
             terminal: header.terminal,
+            state: header.state,
             stdin,
+            descriptors,
         })
     }
 
-    fn receive(&mut self, stream: &UnixStream, stdin: &mut Option<OwnedFd>) -> io::Result<()> {
+    fn receive(&mut self, stream: &UnixStream, received: &mut Vec<OwnedFd>) -> io::Result<()> {
         let mut chunk = vec![0; 64 * 1024];
-        let mut space = nix::cmsg_space!([std::os::fd::RawFd; 1]);
+        let mut space = nix::cmsg_space!([RawFd; MOST_DESCRIPTORS + 1]);
         let mut iov = [IoSliceMut::new(&mut chunk)];
         #[cfg(target_os = "linux")]
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
@@ -188,8 +213,8 @@ impl ControlReader {
         let flags = MsgFlags::empty();
         let message = recvmsg::<()>(stream.as_raw_fd(), &mut iov, Some(&mut space), flags)?;
         for control in message.cmsgs()? {
-            if let ControlMessageOwned::ScmRights(received) = control {
-                *stdin = received.first().map(|&raw| owned(raw));
+            if let ControlMessageOwned::ScmRights(passed) = control {
+                received.extend(passed.into_iter().map(|raw| out_of_the_way(owned(raw))));
             }
         }
         let n = message.bytes;
@@ -201,10 +226,18 @@ impl ControlReader {
     }
 }
 
+/// The same descriptor above the numbers that the command may be promised, if there is room.
+pub(super) fn out_of_the_way(descriptor: OwnedFd) -> OwnedFd {
+    use nix::fcntl::{FcntlArg, fcntl};
+    match fcntl(&descriptor, FcntlArg::F_DUPFD_CLOEXEC(DESCRIPTORS_BELOW)) {
+        Ok(raw) => owned(raw),
+        Err(_) => descriptor,
+    }
+}
+
 #[expect(unsafe_code, reason = "the kernel hands descriptors over as numbers")]
 fn owned(raw: std::os::fd::RawFd) -> OwnedFd {
-    // SAFETY: the number came in an SCM_RIGHTS message just now, so it is open, and nothing else
-    // owns it.
+    // SAFETY: the number came from the kernel just now, so it is open, and nothing else owns it.
     unsafe { OwnedFd::from_raw_fd(raw) }
 }
 
@@ -214,20 +247,24 @@ mod tests {
 
     #[test]
     fn a_launch_arrives_as_it_was_sent_with_bytes_that_are_not_text() {
+        let (mut reader, writer) = std::io::pipe().expect("pipe");
         let odd = || OsString::from_vec(vec![0xff, b'=', b'\n', b'"']);
-        let launch = Launch {
+        let mut launch = Launch {
             argv: vec!["a".into(), "".into(), odd()],
             cwd: "/some where".into(),
             environment: vec![("K".into(), odd()), ("EMPTY".into(), "".into())],
             umask: Some(0o27),
             nofile: Some((100, 200)),
+            state: Some(std::sync::Arc::new(ProcessState { nice: Some(-3), ..Default::default() })),
+            descriptors: vec![(9, writer.into())],
             stdin: None,
             terminal: None,
             marker: "m".to_owned(),
         };
         let (ours, theirs) = UnixStream::pair().expect("socketpair");
-        let (mut reader, writer) = std::io::pipe().expect("pipe");
-        send(&ours, &encode(&launch), Some(&writer.into())).expect("send");
+        let passed = launch.descriptors.iter().map(|(_, descriptor)| descriptor);
+        send(&ours, &encode(&launch), passed).expect("send");
+        launch.descriptors.clear();
         (&ours).write_all(&line(&SupervisorRequest::Stop { grace_ms: 7 })).expect("request");
 
         let mut control = ControlReader::default();
@@ -238,7 +275,10 @@ mod tests {
         marked.push((MARKER.into(), "m".into()));
         assert_eq!(spec.environment, marked);
         assert_eq!((spec.umask, spec.nofile, spec.terminal), (Some(0o27), Some((100, 200)), false));
-        let passed = spec.stdin.expect("the descriptor came along");
+        assert_eq!((spec.state, spec.stdin.is_none()), (launch.state.as_deref().cloned(), true));
+        let mut descriptors = spec.descriptors;
+        let (number, passed) = descriptors.pop().expect("the descriptor came along");
+        assert_eq!((number, descriptors.len()), (9, 0));
         std::fs::File::from(passed).write_all(b"x").expect("write");
         let mut got = Vec::new();
         reader.read_to_end(&mut got).expect("read");

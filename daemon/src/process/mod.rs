@@ -25,6 +25,7 @@ mod pump;
 mod spawn;
 mod spec;
 mod start;
+mod state;
 mod stdin_forward;
 mod stdio;
 mod supervisor;
@@ -33,8 +34,8 @@ mod tree;
 
 pub use orphans::{MARKER, kill_orphans};
 pub use spec::{
-    AttemptEnd, AttemptEvent, CommandExit, Launch, LaunchError, OutputSink, OutputStream,
-    TerminalSize,
+    AttemptEnd, AttemptEvent, CommandExit, Launch, LaunchError, MOST_DESCRIPTORS, OutputSink,
+    OutputStream, TerminalSize,
 };
 pub use start::{AttemptHandle, own_program, start};
 pub use supervisor::{SUPERVISE_ARGUMENT, supervise};

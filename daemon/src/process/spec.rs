@@ -1,9 +1,11 @@
 //! What the caller gives for an attempt and what is reported to it. Has no behaviour.
 
+use crate::model::ProcessState;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which of the command's outputs bytes came from.
@@ -24,6 +26,9 @@ pub struct TerminalSize {
     pub columns: u16,
 }
 
+/// Most descriptors that a command gets beside its standard streams.
+pub const MOST_DESCRIPTORS: usize = 4;
+
 /// One command to run.
 #[derive(Debug)]
 pub struct Launch {
@@ -39,6 +44,11 @@ pub struct Launch {
     /// Soft and hard limit of open descriptors, lowered to what the daemon may set; the daemon's
     /// own when absent.
     pub nofile: Option<(u64, u64)>,
+    /// What else it is started with; the daemon's own when absent.
+    pub state: Option<Arc<ProcessState>>,
+    /// Further descriptors, and the numbers under which it gets them: above 2 and below
+    /// [`DESCRIPTORS_BELOW`](crate::model::process_state::DESCRIPTORS_BELOW).
+    pub descriptors: Vec<(RawFd, OwnedFd)>,
     /// What the command reads; `/dev/null` when absent. With a terminal it is copied into that.
     pub stdin: Option<OwnedFd>,
     /// A terminal of this size instead of stdin, stdout and stderr.

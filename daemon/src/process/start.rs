@@ -12,9 +12,10 @@ use nix::sys::socket::MsgFlags;
 
 use super::ipc::{self, SupervisorRequest};
 use super::pump::Pump;
-use super::spec::{AttemptEvent, Launch, LaunchError, OutputSink, TerminalSize};
+use super::spec::{AttemptEvent, Launch, LaunchError, MOST_DESCRIPTORS, OutputSink, TerminalSize};
 use super::stdio::ChildStdio;
 use super::terminal;
+use crate::model::process_state::DESCRIPTORS_BELOW;
 
 /// The program of this process, for [`start`]. On Linux it stays this very program when
 /// the file is replaced by another version.
@@ -84,7 +85,7 @@ pub fn start(
     };
     let master = stdio.terminal_master();
     let bytes = ipc::encode(&launch);
-    let Launch { mut stdin, terminal, marker, .. } = launch;
+    let Launch { mut stdin, terminal, marker, descriptors, .. } = launch;
     let input = if terminal.is_some() { stdin.take() } else { None };
     let pump = Pump::new(Arc::clone(&control), stdio, input, sink, marker);
     let program = program.to_owned();
@@ -94,13 +95,18 @@ pub fn start(
         .map_err(failed("start a thread"))?;
     // The thread starts the supervisor, or closes its end: this does not wait for ever. If the
     // supervisor is gone already, the thread sees that.
-    let _ = ipc::send(&control, &bytes, stdin.as_ref());
+    let passed = descriptors.iter().map(|(_, descriptor)| descriptor);
+    let _ = ipc::send(&control, &bytes, stdin.iter().chain(passed));
     Ok(AttemptHandle { control, master })
 }
 
 fn check(launch: &Launch) -> Result<(), LaunchError> {
     if launch.argv.is_empty() {
         return Err(LaunchError::InvalidLaunch("it has no program"));
+    }
+    let fits = |(number, _): &(i32, _)| (3..DESCRIPTORS_BELOW).contains(number);
+    if launch.descriptors.len() > MOST_DESCRIPTORS || !launch.descriptors.iter().all(fits) {
+        return Err(LaunchError::InvalidLaunch("a descriptor has a number that is taken"));
     }
     let variables = launch.environment.iter().flat_map(|(name, value)| [name, value]);
     let mut texts = launch.argv.iter().chain(variables).map(|text| text.as_bytes());

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 
 use super::ipc::{CommandEnd, ControlReader, SupervisorEvent, SupervisorRequest, line};
 use super::meter::Meter;
-use super::{spawn, tree};
+use super::{ipc, spawn, tree};
 
 /// First argument that makes the daemon's program a supervisor.
 pub const SUPERVISE_ARGUMENT: &str = "supervise";
@@ -62,7 +62,8 @@ fn run() -> io::Result<()> {
         nix::sys::prctl::set_child_subreaper(true)?;
         nix::sys::prctl::set_name(c"bdd-supervise")?;
     }
-    let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let control = io::stdin().as_fd().try_clone_to_owned()?;
+    let control = UnixStream::from(ipc::out_of_the_way(control));
     let mut requests = ControlReader::default();
     let spec = requests.launch(&control)?;
     let spawned = spawn::spawn(spec);

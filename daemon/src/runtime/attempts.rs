@@ -5,7 +5,7 @@ use crate::model::{Action, AttemptId, AttemptResult, BuildId, ExecutionId, Exit,
 use crate::output::{self, OutputStore, Writer};
 use crate::process::{self, AttemptHandle, Launch, OutputSink, OutputStream, TerminalSize};
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +19,21 @@ const FIRST_READER_MAY_TAKE: Duration = Duration::from_millis(500);
 /// with a zero byte behind it.
 const CHANGED_FILES: &str = "BD_CHANGED_FILES";
 const CHANGED_FILES_0: &str = "BD_CHANGED_FILES0";
+
+/// What a client gives along with a build, and the core need not see.
+#[derive(Debug, Default)]
+pub struct Attachment {
+    /// The pipe that the command reads from.
+    pub stdin: Option<OwnedFd>,
+    /// Further descriptors, and the numbers under which the command gets them.
+    pub descriptors: Vec<(RawFd, OwnedFd)>,
+}
+
+impl Attachment {
+    fn is_empty(&self) -> bool {
+        self.stdin.is_none() && self.descriptors.is_empty()
+    }
+}
 
 /// What attempts are started with.
 #[derive(Clone, Debug)]
@@ -38,8 +53,8 @@ pub(super) struct Attempts {
     settings: AttemptSettings,
     output: OutputStore,
     running: HashMap<AttemptId, Attempt>,
-    /// Pipes into builds that have not started.
-    stdin: HashMap<BuildId, OwnedFd>,
+    /// What clients gave along with builds that have not started.
+    attached: HashMap<BuildId, Attachment>,
 }
 
 #[derive(Debug)]
@@ -86,17 +101,19 @@ enum StartError {
 
 impl Attempts {
     pub(super) fn new(settings: AttemptSettings, output: OutputStore) -> Self {
-        Self { settings, output, running: HashMap::new(), stdin: HashMap::new() }
+        Self { settings, output, running: HashMap::new(), attached: HashMap::new() }
     }
 
-    /// Keeps the pipe that a build reads from until it starts.
-    pub(super) fn keep_stdin(&mut self, build: BuildId, stdin: OwnedFd) {
-        self.stdin.insert(build, stdin);
+    /// Keeps what a client gave along with a build until that starts.
+    pub(super) fn attach(&mut self, build: BuildId, attachment: Attachment) {
+        if !attachment.is_empty() {
+            self.attached.insert(build, attachment);
+        }
     }
 
-    /// Lets go of the pipe of a build that has ended.
-    pub(super) fn drop_stdin(&mut self, build: BuildId) {
-        self.stdin.remove(&build);
+    /// Lets go of what was given along with a build that has ended.
+    pub(super) fn detach(&mut self, build: BuildId) {
+        self.attached.remove(&build);
     }
 
     /// Starts an attempt. `ended` is called when it is over, from a thread of its own; where it
@@ -145,13 +162,17 @@ impl Attempts {
                 environment.push((variable.into(), list.into()));
             }
         }
+        let Attachment { stdin, descriptors } = self.attached.remove(&build).unwrap_or_default();
         let launch = Launch {
             argv: command.argv.clone(),
             cwd: command.cwd.clone(),
             environment,
             umask: command.umask,
-            nofile: self.settings.open_files,
-            stdin: self.stdin.remove(&build),
+            // A client says it with the rest of its state.
+            nofile: self.settings.open_files.filter(|_| command.process.is_none()),
+            state: command.process.clone(),
+            stdin,
+            descriptors,
             terminal: command.tty.map(|(rows, columns)| TerminalSize { rows, columns }),
             marker: format!("{}{attempt}", self.settings.mark),
         };

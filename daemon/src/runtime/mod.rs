@@ -19,7 +19,7 @@ mod trigger_update;
 mod triggers;
 mod warnings;
 
-pub use attempts::AttemptSettings;
+pub use attempts::{Attachment, AttemptSettings};
 pub use effect_handler::EffectHandler;
 pub use engine_handle::{EngineStopped, EventSender, Inbox, channels};
 pub use followers::{Change, Feed};

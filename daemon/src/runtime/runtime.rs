@@ -1,7 +1,7 @@
 //! Carries out the core's effects by the rooms that do I/O, each family of effects by a part of its
 //! own. Decides nothing; every answer goes back to the core as an input.
 
-use super::attempts::{AttemptSettings, Attempts, FinishedAttempt, Start};
+use super::attempts::{Attachment, AttemptSettings, Attempts, FinishedAttempt, Start};
 use super::awaited_roots::AwaitedRoots;
 use super::effect_handler::EffectHandler;
 use super::engine_handle::{self, EventSender};
@@ -17,7 +17,6 @@ use crate::output::OutputStore;
 use crate::process::{AttemptEnd, TerminalSize};
 use crate::store::{Recovered, StoreHandle};
 use crate::watch::WorkspaceRegistry;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -115,14 +114,12 @@ impl Runtime {
 }
 
 impl EffectHandler for Runtime {
-    type Attachment = Option<OwnedFd>;
+    type Attachment = Attachment;
     type Report = Report;
     type Question = Question;
 
-    fn accept(&mut self, build: BuildId, attachment: Option<OwnedFd>) {
-        if let Some(stdin) = attachment {
-            self.attempts.keep_stdin(build, stdin);
-        }
+    fn accept(&mut self, build: BuildId, attachment: Attachment) {
+        self.attempts.attach(build, attachment);
     }
 
     fn trigger_added(&mut self, trigger: TriggerId, reply: TriggerReply) {
@@ -173,7 +170,7 @@ impl EffectHandler for Runtime {
 
     fn changed(&mut self, view: &BuildView) {
         if matches!(view.phase, Phase::Ended { .. }) {
-            self.attempts.drop_stdin(view.id);
+            self.attempts.detach(view.id);
         }
         self.recorder.build(view);
     }

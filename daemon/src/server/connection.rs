@@ -2,9 +2,10 @@
 
 use super::failure::RefusedConnection;
 use super::frame_codec::FrameCodec;
+use super::rpc::Requester;
 use super::state::{OpenChannel, Server};
 use super::wire::{Frames, Wire};
-use super::{control, listen, stdin, stream};
+use super::{control, listen, peers, stdin, stream};
 use crate::model::ClientId;
 use bd_protocol::Failure;
 use bd_protocol::hello::{
@@ -14,7 +15,6 @@ use bd_protocol::limits::{CONTROL_MAX_BYTES, HELLO_MAX_BYTES, HELLO_TIMEOUT, INP
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use interprocess::local_socket::tokio::{Listener, Stream};
-use interprocess::local_socket::traits::StreamCommon as _;
 use nix::unistd::geteuid;
 use std::io;
 use std::sync::Arc;
@@ -31,8 +31,9 @@ const BUFFER_BYTES: usize = 1024;
 const RESERVED_HELLO_TIMEOUT: Duration = Duration::from_secs(1);
 const RESERVED_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a connection may be there.
+/// Who is at the other end, and why the connection may be there, after the first checks.
 struct Admitted {
+    process: Option<i32>,
     permit: OwnedSemaphorePermit,
     /// Why it is one of the reserved ones: what they are not for is refused with this.
     refused: Option<Failure>,
@@ -58,7 +59,7 @@ impl Server {
     }
 
     async fn connection(self: Arc<Self>, stream: Stream) -> io::Result<()> {
-        let peer = stream.peer_creds()?.euid();
+        let (peer, process) = peers::credentials(&stream)?;
         let codec = FrameCodec::new(HELLO_MAX_BYTES, self.frames.clone());
         let mut frames = Frames::with_capacity(stream, codec, BUFFER_BYTES);
         if peer != Some(geteuid().as_raw()) {
@@ -67,12 +68,12 @@ impl Server {
         }
         let too_many = RefusedConnection::TooMany(self.most_connections);
         if let Ok(permit) = self.connections.clone().try_acquire_owned() {
-            let admitted = Admitted { permit, refused: None };
+            let admitted = Admitted { process, permit, refused: None };
             return self.first_frame(frames, admitted, HELLO_TIMEOUT).await;
         }
         match self.reserved.clone().try_acquire_owned() {
             Ok(permit) => {
-                let admitted = Admitted { permit, refused: Some(too_many.into()) };
+                let admitted = Admitted { process, permit, refused: Some(too_many.into()) };
                 let served = self.first_frame(frames, admitted, RESERVED_HELLO_TIMEOUT);
                 // Whoever stays would take it from the next.
                 tokio::time::timeout(RESERVED_TIMEOUT, served).await.unwrap_or(Ok(()))
@@ -120,10 +121,13 @@ impl Server {
                     };
                     return refuse(&mut frames, refused).await;
                 };
-                let Admitted { permit, refused } = admitted;
+                let Admitted { process, permit, refused } = admitted;
                 if refused.is_some() && channel != Channel::Control {
                     let too_many = RefusedConnection::TooMany(self.most_connections);
                     return refuse(&mut frames, too_many).await;
+                }
+                if let Err(found) = self.peers.check(process) {
+                    return refuse(&mut frames, RefusedConnection::Confined(found)).await;
                 }
                 let client = ClientId(self.next.fetch_add(1, Ordering::Relaxed));
                 let idle = channel == Channel::Control
@@ -137,7 +141,7 @@ impl Server {
                     capabilities: Vec::new(),
                 };
                 send(&mut frames, &welcome).await?;
-                let opened = OpenChannel { frames, session, client, permit };
+                let opened = OpenChannel { frames, session, process, client, permit };
                 self.open(channel, opened, refused).await
             }
         }
@@ -153,11 +157,11 @@ impl Server {
         match channel {
             Channel::Control => {
                 codec.set_max_frame_length(CONTROL_MAX_BYTES);
-                let (session, client) = (opened.session, opened.client);
+                let OpenChannel { frames, session, process, client, permit } = opened;
+                let requester = Requester { server: self, session, process, client };
                 // Boxed, because it would make the future of every connection large, and those are moved.
-                let wire = Wire::new(opened.frames, refused);
-                Box::pin(control::serve(&self, wire, session, client)).await;
-                drop(opened.permit);
+                Box::pin(control::serve(Wire::new(frames, refused), requester)).await;
+                drop(permit);
                 Ok(())
             }
             Channel::Events => stream::hand_over(self, opened),

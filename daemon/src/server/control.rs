@@ -2,21 +2,17 @@
 //! when the connection ends. Knows no request.
 
 use super::rpc::Requester;
-use super::state::Server;
 use super::wire::Wire;
 use crate::engine::Input;
-use crate::model::ClientId;
-use bd_protocol::Session;
 use bd_protocol::service::Bd as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use std::pin::pin;
-use std::sync::Arc;
 use tarpc::server::{BaseChannel, Channel as _, Config};
 
 /// Serves one control channel to its end, then withdraws the interest in its builds.
-pub(super) async fn serve(server: &Arc<Server>, wire: Wire, session: Session, client: ClientId) {
-    let requester = Requester { server: server.clone(), session, client };
+pub(super) async fn serve(wire: Wire, requester: Requester) {
+    let (server, client) = (requester.server.clone(), requester.client);
     let mut requests = pin!(BaseChannel::new(Config::default(), wire).requests());
     // Not spawned, so that handlers end with the connection; tarpc alone does not do that.
     let mut handlers = FuturesUnordered::new();

@@ -3,6 +3,7 @@
 //! because they are shown as they are.
 
 use super::builds::FindBuildError;
+use super::confinement::{Difference, listed};
 use super::convert::GlobsError;
 use super::locate::LocateError;
 use super::submit::SubmitError;
@@ -35,6 +36,9 @@ pub(super) enum RefusedConnection {
         range.min, range.max, OUR_RANGE.min, OUR_RANGE.max
     )]
     NoCommonProtocol { version: String, range: ProtocolRange, client_is_newer: bool },
+    /// A command would run in another confinement than its client.
+    #[error("the client has {} than the daemon", listed(&.0.what))]
+    Confined(Difference),
     /// Asked to end when idle.
     #[error("builds are waiting or running")]
     Busy,
@@ -44,6 +48,11 @@ pub(super) enum RefusedConnection {
 #[derive(Debug, thiserror::Error)]
 #[error("the standard input of the build cannot be connected: {0}")]
 pub(super) struct NoPipe(pub(super) io::Error);
+
+/// A command cannot be given the state of its client's process.
+#[derive(Debug, thiserror::Error)]
+#[error("the client has {0}")]
+pub(super) struct OutOfReach(pub(super) String);
 
 /// A clock is malformed.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +104,15 @@ impl From<Refusal> for Failure {
             )
             .hint("wait for some of them to end; `bdctl status` lists them"),
         }
+    }
+}
+
+impl From<OutOfReach> for Failure {
+    fn from(error: OutOfReach) -> Self {
+        Self::environment(codes::OUT_OF_REACH, error.to_string()).hint(
+            "whoever started the daemon had less; `bdctl daemon restart` starts it with what this \
+             process has",
+        )
     }
 }
 
@@ -266,6 +284,14 @@ impl From<RefusedConnection> for Failure {
                     .hint("try again when some have ended")
             }
             RefusedConnection::NoHello(_) => Self::user(codes::BAD_REQUEST, message),
+            RefusedConnection::Confined(Difference { client_is_freer: false, .. }) => {
+                Self::environment(codes::CONFINED_CLIENT, message).hint(
+                    "run it outside of the sandbox, or give the sandbox a daemon of its own: set \
+                     BD_HOME to a directory in it",
+                )
+            }
+            RefusedConnection::Confined(_) => Self::environment(codes::CONFINED_DAEMON, message)
+                .hint("the daemon was started in a sandbox; `bdctl daemon restart` starts it here"),
             RefusedConnection::Busy => {
                 Self::environment(codes::BUSY, message).hint("`bdctl status` lists them")
             }

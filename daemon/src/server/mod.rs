@@ -3,15 +3,18 @@
 //! owns the answer.
 
 mod builds;
+mod confinement;
 mod connection;
 mod control;
 mod convert;
 mod failure;
 mod frame_codec;
+mod jobserver;
 pub mod listen;
 mod locate;
 mod logs;
 mod memory;
+mod peers;
 mod rpc;
 mod search_path;
 mod state;

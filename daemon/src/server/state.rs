@@ -3,8 +3,9 @@
 
 use super::frame_codec::FrameBudget;
 use super::memory::Memory;
+use super::peers::Peers;
 use super::wire::Frames;
-use crate::model::{BuildId, BuildView, ClientId};
+use crate::model::{BuildId, BuildView, ClientId, Reach};
 use crate::output::OutputStore;
 use crate::runtime::{Engine, Warnings};
 use crate::store::{HistoryReader, StoreHealth};
@@ -44,6 +45,8 @@ pub struct ServerParts {
     pub warnings: Warnings,
     /// When the daemon started, in milliseconds since 1970.
     pub started_ms: u64,
+    /// What of a client's own state commands can be given.
+    pub reach: Reach,
     /// Most executions at once, for `status`.
     pub max_executions: u32,
     /// Where events channels are served, apart from requests, so that a gigabyte of output
@@ -59,6 +62,7 @@ pub struct Server {
     pub(super) parts: ServerParts,
     pub(super) begun: Instant,
     pub(super) memory: Memory,
+    pub(super) peers: Peers,
     /// Write ends of the pipes into builds that read from their clients, until the client opens its
     /// input channel.
     stdin_pipes: Mutex<HashMap<BuildId, OwnedFd>>,
@@ -78,6 +82,8 @@ pub struct Server {
 pub(super) struct OpenChannel {
     pub(super) frames: Frames,
     pub(super) session: Session,
+    /// The process at the other end.
+    pub(super) process: Option<i32>,
     pub(super) client: ClientId,
     /// Released when the connection ends.
     pub(super) permit: OwnedSemaphorePermit,
@@ -92,6 +98,7 @@ impl Server {
             parts,
             begun: Instant::now(),
             memory: Memory::default(),
+            peers: Peers::new(),
             stdin_pipes: Mutex::default(),
             connections: Arc::new(Semaphore::new(most_connections)),
             reserved: Arc::new(Semaphore::new(RESERVED_CONNECTIONS)),

@@ -13,6 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 /// Where programs are searched for if the environment does not say (as with `execvp`).
@@ -108,6 +109,7 @@ fn command(asked: Submit) -> Result<Command, SubmitError> {
         cwd,
         environment: environment.into_iter().collect(),
         umask: asked.umask,
+        process: asked.process.map(convert::process_state).map(Arc::new),
         stdin: asked.stdin == StdinMode::Forward,
         tty: asked.tty.map(|size| (size.rows, size.columns)),
     })

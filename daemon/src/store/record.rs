@@ -288,6 +288,7 @@ impl BuildRecord {
             (None, None) => Phase::Waiting(WaitReason::Resolving),
         };
         let command = Command {
+            process: None,
             argv: self.argv.into_iter().map(Raw::into_os).collect(),
             cwd: self.cwd.into_os().into(),
             environment: Vec::new(),

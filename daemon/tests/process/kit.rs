@@ -56,6 +56,8 @@ pub(crate) fn command<S: AsRef<OsStr>>(argv: impl IntoIterator<Item = S>) -> Lau
         environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
         umask: None,
         nofile: None,
+        state: None,
+        descriptors: Vec::new(),
         stdin: None,
         terminal: None,
         marker: format!("test-{}-{number}", std::process::id()),

@@ -3,12 +3,15 @@
 mod cancellation;
 mod changes;
 mod coalescing;
+mod confinement;
 mod consent;
 mod damage;
 mod documents;
 mod ending;
+mod jobserver;
 mod moved;
 mod nesting;
+mod process_state;
 mod queue;
 mod running;
 mod screen;

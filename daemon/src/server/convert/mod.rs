@@ -2,6 +2,7 @@
 
 mod build;
 mod changes;
+mod process_state;
 mod store;
 mod text;
 mod trigger;
@@ -9,6 +10,7 @@ mod workspace;
 
 pub(super) use build::{build, join_reason, listed, model_priority};
 pub(super) use changes::{changes, verification};
+pub(super) use process_state::process_state;
 pub(super) use store::store;
 pub(super) use text::time;
 pub(super) use trigger::{GlobsError, globs, triggered};

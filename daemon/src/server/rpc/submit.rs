@@ -1,8 +1,11 @@
 //! `Submit`: accepts a build.
 
 use super::requester::Requester;
-use crate::model::BuildId;
-use crate::server::failure::NoPipe;
+use crate::engine::Submission;
+use crate::model::{BuildId, Reach};
+use crate::runtime::Attachment;
+use crate::server::failure::{NoPipe, OutOfReach};
+use crate::server::jobserver;
 use crate::server::state::{Server, wait_for_end};
 use crate::server::submit::submission;
 use bd_protocol::Failure;
@@ -12,16 +15,26 @@ use std::sync::Arc;
 
 pub(super) async fn submit(asker: &Requester, request: Submit) -> Result<Submitted, Failure> {
     let (server, session) = (&asker.server, &asker.session);
+    let jobserver = request.process.as_ref().and_then(|process| process.jobserver);
     let submission = submission(request, asker.client, session)?;
-    let (to_build, from_client) =
-        if submission.plan.is_interactive() { pipe()? } else { (None, None) };
-    let build = server.parts.engine.submit(submission, from_client).await??;
+    within_reach(&server.parts.reach, &submission)?;
+    let (to_build, stdin) = if submission.plan.is_interactive() { pipe()? } else { (None, None) };
+    let named = jobserver.zip(asker.process);
+    let descriptors = named.map(|(named, client)| jobserver::take_over(client, named));
+    let attachment = Attachment { stdin, descriptors: descriptors.unwrap_or_default() };
+    let build = server.parts.engine.submit(submission, attachment).await??;
     if let Some(pipe) = to_build {
         server.keep_stdin(build, pipe);
         tokio::spawn(drop_stdin_at_the_end(server.clone(), build));
     }
     tracing::info!(%build, %session, "submitted");
     Ok(Submitted { build: build.to_string() })
+}
+
+/// A command runs in the state of its client, or not at all.
+pub(super) fn within_reach(reach: &Reach, submission: &Submission) -> Result<(), OutOfReach> {
+    let state = submission.plan.command().process.as_ref();
+    state.and_then(|state| reach.lacks(state)).map_or(Ok(()), |what| Err(OutOfReach(what)))
 }
 
 /// Both ends of a pipe: the one to write to, the one to read from.

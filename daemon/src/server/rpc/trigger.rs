@@ -2,6 +2,7 @@
 //! belongs.
 
 use super::requester::Requester;
+use super::submit::within_reach;
 use crate::engine::TriggerRequest;
 use crate::model::TriggerId;
 use crate::runtime::Question;
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 pub(super) async fn watch(asker: &Requester, request: Watch) -> Result<Watching, Failure> {
     let session = &asker.session;
     let template = submission(request.submit, asker.client, session)?;
+    within_reach(&asker.server.parts.reach, &template)?;
     if template.plan.is_interactive() {
         return Err(TriggerError::Interactive.into());
     }

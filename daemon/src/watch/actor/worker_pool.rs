@@ -316,7 +316,9 @@ impl Shared {
         // A signal or a lack of memory only makes the loop go round once more.
         let _ = wait_for(&mut descriptors, left);
         let [is_poked, has_events, has_mounts] = at.map(|at| {
-            at.is_some_and(|at: usize| !descriptors[at].revents().unwrap_or(PollFlags::empty()).is_empty())
+            at.is_some_and(|at: usize| {
+                !descriptors[at].revents().unwrap_or(PollFlags::empty()).is_empty()
+            })
         });
         self.lock().leader = Leader::Awake;
         if is_poked {
