@@ -4,6 +4,7 @@
 
 use crate::connect::connect;
 use crate::{ClientError, StartError};
+use bd_protocol::living::Holder;
 use bd_protocol::rendezvous::Home;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
@@ -46,9 +47,18 @@ pub(crate) fn start(home: &Home) -> Result<(UnixStream, Option<Started>), Client
         if let Some(stream) = connect(&socket, deadline)? {
             return Ok((stream, None));
         }
-        // Held means running: it was started by hand and does not listen yet, or it drains.
-        if try_lock(&daemon_lock, &home.daemon_lock())? {
+        // Held means running: it was started by hand and does not listen yet, or it drains, or binds
+        // its socket again.
+        let store_lock = home.store_lock();
+        let of_store = Holder::of(&store_lock).map_err(StartError::io("check", &store_lock))?;
+        if of_store.is_none() && try_lock(&daemon_lock, &home.daemon_lock())? {
             break;
+        }
+        let elsewhere = of_store.and_then(|holder| holder.socket).filter(|at| *at != socket);
+        if let Some(elsewhere) = elsewhere
+            && let Some(stream) = connect(&elsewhere, deadline)?
+        {
+            return Ok((stream, None));
         }
         if Instant::now() >= deadline {
             return Err(StartError::Deaf { path: home.daemon_lock() }.into());

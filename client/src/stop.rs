@@ -5,15 +5,17 @@ use crate::upgrade::{self, ShutdownReply};
 use crate::{Client, ClientError};
 use bd_protocol::failure::codes;
 use bd_protocol::hello::{OUR_RANGE, PRODUCT_VERSION, ShutdownWhen};
+use bd_protocol::living::Holder;
+use bd_protocol::rendezvous::Home;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::fs::{self, File, TryLockError};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a daemon may take to end by itself. `bdctl daemon stop` promises to end it within five
 /// seconds; killing it and checking again take the rest.
 const GRACE: Duration = Duration::from_millis(4500);
+/// How long a daemon that lives may take to listen; asking it and its end take the rest.
+const LISTEN_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the kernel may take to end a killed process.
 const KILL_PATIENCE: Duration = Duration::from_millis(450);
 /// Between two checks of the lock.
@@ -45,10 +47,23 @@ impl Client {
         self.home().verify()?;
         let began = Instant::now();
         let deadline = began + GRACE;
-        let lock = self.home().daemon_lock();
+        let home = self.home();
         let silent = || ClientError::Silent { waited: began.elapsed() };
-        match upgrade::ask_to_end(self.home(), when, deadline, self.notes())? {
-            ShutdownReply::NobodyListens if is_free(&lock)? => return Ok(Stopped::NotRunning),
+        let mut alive = false;
+        let reply = loop {
+            match upgrade::ask_to_end(home, when, deadline, self.notes())? {
+                ShutdownReply::NobodyListens if is_free(home)? => {
+                    return Ok(if alive { Stopped::Ended } else { Stopped::NotRunning });
+                }
+                // It starts, it ends, or it binds its socket again.
+                ShutdownReply::NobodyListens if began.elapsed() < LISTEN_PATIENCE => {
+                    alive = true;
+                    std::thread::sleep(CHECK_EVERY);
+                }
+                reply => break reply,
+            }
+        };
+        match reply {
             ShutdownReply::TimedOut if when == ShutdownWhen::Idle => return Err(silent()),
             // A daemon that drains is about to end.
             ShutdownReply::Refused(failure) if failure.code != codes::DRAINING => {
@@ -57,25 +72,20 @@ impl Client {
             }
             _ => {}
         }
-        if becomes_free(&lock, deadline)? {
+        if becomes_free(home, deadline)? {
             return Ok(Stopped::Ended);
         }
         if when == ShutdownWhen::Idle {
             return Err(silent());
         }
         // The lock is held, so the process that wrote this id lives: the id is not reused.
-        let pid = fs::read_to_string(&lock)
-            .map_err(ClientError::io("read the process id of the daemon"))?
-            .trim()
-            .parse::<i32>()
-            .ok()
-            .filter(|pid| *pid > 1);
+        let pid = self.living_pid()?.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 1);
         let Some(pid) = pid else { return Err(silent()) };
-        if !is_free(&lock)? {
+        if !is_free(home)? {
             kill(Pid::from_raw(pid), Signal::SIGKILL)
                 .map_err(|errno| ClientError::io("kill the daemon")(errno.into()))?;
         }
-        if becomes_free(&lock, Instant::now() + KILL_PATIENCE)? {
+        if becomes_free(home, Instant::now() + KILL_PATIENCE)? {
             return Ok(Stopped::Killed { pid });
         }
         Err(silent())
@@ -88,32 +98,21 @@ impl Client {
     ///
     /// [`ClientError::Io`] if the lock cannot be checked.
     pub fn living_pid(&self) -> Result<Option<u32>, ClientError> {
-        let lock = self.home().daemon_lock();
-        if is_free(&lock)? {
-            return Ok(None);
-        }
-        let text = fs::read_to_string(&lock).unwrap_or_default();
-        Ok(text.trim().parse().ok())
+        Ok(living(self.home())?.and_then(|holder| holder.pid))
     }
+}
+
+fn living(home: &Home) -> Result<Option<Holder>, ClientError> {
+    home.living_daemon().map_err(ClientError::io("check the lock of the daemon"))
 }
 
 /// Whether no daemon is running.
-fn is_free(lock: &Path) -> Result<bool, ClientError> {
-    let failed = ClientError::io("check the lock of the daemon");
-    let file = match File::open(lock) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(failed(error)),
-    };
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
+fn is_free(home: &Home) -> Result<bool, ClientError> {
+    Ok(living(home)?.is_none())
 }
 
-fn becomes_free(lock: &Path, deadline: Instant) -> Result<bool, ClientError> {
-    while !is_free(lock)? {
+fn becomes_free(home: &Home, deadline: Instant) -> Result<bool, ClientError> {
+    while !is_free(home)? {
         if Instant::now() >= deadline {
             return Ok(false);
         }

@@ -18,6 +18,7 @@ pub mod failure;
 pub mod frame;
 pub mod hello;
 pub mod limits;
+pub mod living;
 pub mod os_text;
 pub mod process_state;
 pub mod rendezvous;

@@ -2,8 +2,10 @@
 //! that make them trustworthy. Knows nothing of what is said there.
 //!
 //! `BD_HOME=DIR` puts everything under DIR; otherwise the XDG directories are used (on macOS
-//! their counterparts under `~/Library`).
+//! their counterparts under `~/Library`). Where a user's client and daemon meet then does not depend
+//! on `XDG_RUNTIME_DIR`: a terminal has it, and cron, `su` and what a service started have not.
 
+use crate::living::Holder;
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -18,6 +20,9 @@ pub const SOCKET_PATH_MAX_BYTES: usize = 103;
 
 /// Directories in that of the state.
 const PARTS_OF_STATE: [&str; 3] = ["store", "journal", "output"];
+
+const SOCKET: &str = "bdd.sock";
+const LOCK: &str = "bdd.lock";
 
 const OTHERS_MAY_WRITE: u32 = 0o022;
 const OTHERS_MAY_ANYTHING: u32 = 0o077;
@@ -132,7 +137,8 @@ impl HomeError {
 }
 
 impl Home {
-    /// The home that the environment names. Changes nothing; reads only `XDG_RUNTIME_DIR`.
+    /// The home that the environment names, or where a daemon lives that met its clients elsewhere.
+    /// Changes nothing.
     ///
     /// # Errors
     ///
@@ -169,16 +175,11 @@ impl Home {
     fn of_user() -> Result<Self, HomeError> {
         let dirs = directories::ProjectDirs::from("", "", "bd").ok_or(HomeError::Unknown)?;
         let state = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_path_buf();
-        // A runtime directory that others may enter is not used.
-        let runtime = dirs
-            .runtime_dir()
-            .filter(|bd| {
-                let is_closed = |dir: &Path| {
-                    fs::metadata(dir).is_ok_and(|found| found.mode() & OTHERS_MAY_ANYTHING == 0)
-                };
-                bd.parent().is_some_and(|parent| verify(parent).is_ok() && is_closed(parent))
-            })
-            .map_or_else(|| dirs.cache_dir().join("run"), Path::to_path_buf);
+        let private = state.join("run");
+        let usual = runtime_of_user().unwrap_or_else(|| private.clone());
+        let former = dirs.runtime_dir().map(Path::to_path_buf).into_iter();
+        let places = former.chain([private, dirs.cache_dir().join("run")]);
+        let runtime = meeting_place(usual, places);
         Ok(Self {
             base: None,
             runtime,
@@ -188,16 +189,37 @@ impl Home {
         })
     }
 
+    /// The lock that the daemon holds while it uses the store, and in which it says where it listens:
+    /// a store has one daemon, wherever that meets its clients.
+    #[must_use]
+    pub fn store_lock(&self) -> PathBuf {
+        self.state.join("daemon.lock")
+    }
+
+    /// Who holds the lock of this place or that of the store; `None` when no daemon lives.
+    ///
+    /// # Errors
+    ///
+    /// That of the system, if a lock cannot be tried.
+    pub fn living_daemon(&self) -> io::Result<Option<Holder>> {
+        match Holder::of(&self.store_lock())? {
+            // The lock is held a moment before it is written.
+            Some(holder) if holder.pid.is_some() => Ok(Some(holder)),
+            Some(_) => Ok(Some(Holder::read(&self.daemon_lock()))),
+            None => Holder::of(&self.daemon_lock()),
+        }
+    }
+
     /// The socket of the daemon.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        self.runtime.join("bdd.sock")
+        self.runtime.join(SOCKET)
     }
 
     /// The lock that the daemon holds while it runs. Held means running; nothing else does.
     #[must_use]
     pub fn daemon_lock(&self) -> PathBuf {
-        self.runtime.join("bdd.lock")
+        self.runtime.join(LOCK)
     }
 
     /// The lock of the process that starts the daemon.
@@ -291,6 +313,28 @@ impl Home {
         }
         Ok(())
     }
+}
+
+/// The directory that the system gives this user, if it does.
+fn runtime_of_user() -> Option<PathBuf> {
+    let dir = PathBuf::from(format!("/run/user/{}", geteuid().as_raw()));
+    // One that others may enter is not used.
+    let is_closed =
+        || fs::metadata(&dir).is_ok_and(|found| found.mode() & OTHERS_MAY_ANYTHING == 0);
+    (cfg!(target_os = "linux") && verify(&dir).is_ok() && is_closed()).then(|| dir.join("bd"))
+}
+
+/// The usual place, unless a daemon lives at another: one that began before the usual place was
+/// there, or that is of an older version.
+fn meeting_place(usual: PathBuf, others: impl Iterator<Item = PathBuf>) -> PathBuf {
+    if fs::symlink_metadata(usual.join(SOCKET)).is_ok() {
+        return usual;
+    }
+    let lives = |place: &PathBuf| {
+        let lock = place.join(LOCK);
+        *place != usual && matches!(Holder::of(&lock), Ok(Some(_))) && place.join(SOCKET).exists()
+    };
+    others.into_iter().find(lives).unwrap_or(usual)
 }
 
 /// `lstat`, so that a link is seen as what it is.
@@ -406,6 +450,29 @@ mod tests {
             assert_eq!(mode(&dir.path().join("home").join(path)), 0o700, "{path}");
         }
         assert_eq!((mode(&ours), mode(&theirs)), (0o600, 0o644));
+    }
+
+    #[test]
+    fn a_daemon_that_lives_elsewhere_is_found_there_and_a_dead_one_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = |name: &str| {
+            let place = dir.path().join(name);
+            fs::create_dir(&place).expect("a place");
+            place
+        };
+        let (usual, dead, living) = (place("usual"), place("dead"), place("living"));
+        let places = || [dir.path().join("gone"), dead.clone(), living.clone()].into_iter();
+        assert_eq!(meeting_place(usual.clone(), places()), usual);
+        for place in [&dead, &living] {
+            fs::write(place.join(SOCKET), "").expect("a stale socket");
+            fs::write(place.join(LOCK), "7\n").expect("a lock");
+        }
+        assert_eq!(meeting_place(usual.clone(), places()), usual);
+        let lock = fs::File::open(living.join(LOCK)).expect("a lock");
+        lock.lock().expect("held");
+        assert_eq!(meeting_place(usual.clone(), places()), living);
+        fs::write(usual.join(SOCKET), "").expect("a socket");
+        assert_eq!(meeting_place(usual.clone(), places()), usual);
     }
 
     #[test]

@@ -72,10 +72,7 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
     let place = std::mem::take(&mut args.context);
     let request = request::submit(std::mem::take(&mut args.command), place)?;
     let request = with_options(request, &args);
-    let asked = ask(&client, |control| {
-        in_place::check(control.welcome().pid)?;
-        control.submit(request.clone())
-    });
+    let asked = ask(&client, |control| control.submit(request.clone()));
     let (mut control, submitted) = match asked {
         // What these options ask for is of a build that the daemon has.
         Err(CommandError::Client(why))
@@ -130,6 +127,7 @@ pub(super) fn ask<T>(
     let mut replaced = false;
     loop {
         let mut control = client.control()?;
+        in_place::check(control.welcome().pid)?;
         match question(&mut control) {
             Ok(answer) => return Ok((control, answer)),
             Err(ClientError::Failure(failure))

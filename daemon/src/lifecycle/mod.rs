@@ -11,6 +11,7 @@ mod daemon_mark;
 mod lock;
 mod log;
 mod log_file;
+mod meeting_place;
 #[cfg(target_os = "linux")]
 mod process_numbers;
 mod run;

@@ -8,6 +8,7 @@ use super::config::Config;
 use super::daemon_mark::DaemonMark;
 use super::lock::DaemonLock;
 use super::log;
+use super::meeting_place::{MeetingPlace, News};
 use super::start_error::StartError;
 use crate::engine::{Core, Input, Limits};
 use crate::output::{LogLimits, OutputStore, Retention};
@@ -22,6 +23,7 @@ use crate::store::StoreHandle;
 use crate::watch::WorkspaceRegistry;
 use crate::workspace::OnChangeRules;
 use bd_protocol::rendezvous::Home;
+use interprocess::local_socket::tokio::Listener;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -164,7 +166,10 @@ async fn serve(
         streams: streams.clone(),
         shutdown,
     });
-    let mut serving = tokio::spawn(server.clone().run(listener));
+    let (moved, news) = mpsc::unbounded_channel();
+    let lock = Arc::new(lock);
+    let mut serving = tokio::spawn(serve_sockets(server.clone(), listener, news));
+    MeetingPlace::new(home, lock.clone()).watch(moved);
     tracing::info!(version = bd_protocol::hello::PRODUCT_VERSION, "bdd is up");
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM"),
@@ -190,6 +195,28 @@ async fn serve(
     }
     // What still runs, if anything, ends with this process.
     std::process::exit(0);
+}
+
+/// Serves the connections of a socket, and of those that take its place. Ends the process when its home
+/// is gone: nothing could be written, and a new home has nothing to do with this daemon. Its
+/// supervisors kill every build then.
+async fn serve_sockets(
+    server: Arc<Server>,
+    mut listener: Listener,
+    mut news: mpsc::UnboundedReceiver<News>,
+) -> io::Result<()> {
+    loop {
+        tokio::select! {
+            ended = server.clone().run(listener) => return ended,
+            Some(news) = news.recv() => match news {
+                News::Bound(socket) => listener = listen::adopt(socket)?,
+                News::Gone(why) => {
+                    tracing::error!(why, "the home is gone, and bdd ends");
+                    std::process::exit(0);
+                }
+            },
+        }
+    }
 }
 
 /// Ends the builds and closes the store. Returns whether that was done in time.

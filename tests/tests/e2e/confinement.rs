@@ -128,6 +128,45 @@ fn a_client_in_another_tree_is_not_served_this_one() {
     assert_eq!((&*output.stdout, output.status.code()), (&b""[..], Some(125)), "{output:?}");
 }
 
+/// Restricts itself by Landlock, with the flag of which the first argument speaks, and runs the rest.
+const LANDLOCK: &str = "
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+no_directories = (ctypes.c_uint64 * 1)(1 << 7)
+rules = libc.syscall(444, no_directories, 8, 0)
+if rules < 0: sys.exit(97)
+if sys.argv[1] == 'nnp': libc.prctl(38, 1, 0, 0, 0)
+if libc.syscall(446, rules, 0) != 0: sys.exit(97)
+os.close(rules)
+os.execvp(sys.argv[2], sys.argv[2:])
+";
+
+#[test]
+fn a_client_under_landlock_finds_out_and_stays_under_it() {
+    let mkdir = ["--", "sh", "-c", "mkdir made 2>/dev/null || echo refused"];
+    for (starter, flag) in [(None, "none"), (Some("--no-new-privs"), "nnp")] {
+        let wrapper = ["python3", "-c", LANDLOCK, flag];
+        let tried = Command::new("python3").args(&wrapper[1..]).arg("true").status();
+        if !tried.is_ok_and(|status| status.success()) {
+            return skip("there is no python3, or no Landlock");
+        }
+        let sandbox = Sandbox::new();
+        // All that can be compared is equal.
+        let started = match starter {
+            Some(option) => run(&sandbox, &["setpriv", option], &["status"]),
+            None => sandbox.run(&["status"]),
+        };
+        assert!(started.status.success(), "{started:?}");
+        let output = run(&sandbox, &wrapper, &[&["run"][..], &mkdir].concat());
+        assert_eq!(output.stdout, b"refused\n", "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("Landlock") && said.lines().count() == 1, "{said}");
+        let output = run(&sandbox, &wrapper, &[&["watch"][..], &mkdir].concat());
+        assert_eq!(output.status.code(), Some(125), "{output:?}");
+        assert!(!sandbox.workspace().join("made").exists());
+    }
+}
+
 #[test]
 fn a_daemon_that_a_sandbox_started_makes_room_when_it_is_idle() {
     let wrapper = ["setpriv", "--no-new-privs"];

@@ -9,6 +9,7 @@ mod damage;
 mod documents;
 mod ending;
 mod jobserver;
+mod meeting;
 mod moved;
 mod nesting;
 mod process_state;
