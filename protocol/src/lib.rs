@@ -19,6 +19,7 @@ pub mod frame;
 pub mod hello;
 pub mod limits;
 pub mod living;
+mod meeting_place;
 pub mod os_text;
 pub mod process_state;
 pub mod rendezvous;

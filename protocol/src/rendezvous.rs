@@ -6,6 +6,7 @@
 //! on `XDG_RUNTIME_DIR`: a terminal has it, and cron, `su` and what a service started have not.
 
 use crate::living::Holder;
+use crate::meeting_place::{meeting_place, runtime_of_user};
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -21,11 +22,11 @@ pub const SOCKET_PATH_MAX_BYTES: usize = 103;
 /// Directories in that of the state.
 const PARTS_OF_STATE: [&str; 3] = ["store", "journal", "output"];
 
-const SOCKET: &str = "bdd.sock";
-const LOCK: &str = "bdd.lock";
+pub(crate) const SOCKET: &str = "bdd.sock";
+pub(crate) const LOCK: &str = "bdd.lock";
 
 const OTHERS_MAY_WRITE: u32 = 0o022;
-const OTHERS_MAY_ANYTHING: u32 = 0o077;
+pub(crate) const OTHERS_MAY_ANYTHING: u32 = 0o077;
 
 /// The files and directories of one user's daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -315,30 +316,8 @@ impl Home {
     }
 }
 
-/// The directory that the system gives this user, if it does.
-fn runtime_of_user() -> Option<PathBuf> {
-    let dir = PathBuf::from(format!("/run/user/{}", geteuid().as_raw()));
-    // One that others may enter is not used.
-    let is_closed =
-        || fs::metadata(&dir).is_ok_and(|found| found.mode() & OTHERS_MAY_ANYTHING == 0);
-    (cfg!(target_os = "linux") && verify(&dir).is_ok() && is_closed()).then(|| dir.join("bd"))
-}
-
-/// The usual place, unless a daemon lives at another: one that began before the usual place was
-/// there, or that is of an older version.
-fn meeting_place(usual: PathBuf, others: impl Iterator<Item = PathBuf>) -> PathBuf {
-    if fs::symlink_metadata(usual.join(SOCKET)).is_ok() {
-        return usual;
-    }
-    let lives = |place: &PathBuf| {
-        let lock = place.join(LOCK);
-        *place != usual && matches!(Holder::of(&lock), Ok(Some(_))) && place.join(SOCKET).exists()
-    };
-    others.into_iter().find(lives).unwrap_or(usual)
-}
-
 /// `lstat`, so that a link is seen as what it is.
-fn verify(path: &Path) -> Result<(), HomeError> {
+pub(crate) fn verify(path: &Path) -> Result<(), HomeError> {
     let found = fs::symlink_metadata(path).map_err(failed("access", path))?;
     let (path, mode) = (path.to_path_buf(), found.mode() & 0o7777);
     if !found.is_dir() {
@@ -450,29 +429,6 @@ mod tests {
             assert_eq!(mode(&dir.path().join("home").join(path)), 0o700, "{path}");
         }
         assert_eq!((mode(&ours), mode(&theirs)), (0o600, 0o644));
-    }
-
-    #[test]
-    fn a_daemon_that_lives_elsewhere_is_found_there_and_a_dead_one_is_not() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let place = |name: &str| {
-            let place = dir.path().join(name);
-            fs::create_dir(&place).expect("a place");
-            place
-        };
-        let (usual, dead, living) = (place("usual"), place("dead"), place("living"));
-        let places = || [dir.path().join("gone"), dead.clone(), living.clone()].into_iter();
-        assert_eq!(meeting_place(usual.clone(), places()), usual);
-        for place in [&dead, &living] {
-            fs::write(place.join(SOCKET), "").expect("a stale socket");
-            fs::write(place.join(LOCK), "7\n").expect("a lock");
-        }
-        assert_eq!(meeting_place(usual.clone(), places()), usual);
-        let lock = fs::File::open(living.join(LOCK)).expect("a lock");
-        lock.lock().expect("held");
-        assert_eq!(meeting_place(usual.clone(), places()), living);
-        fs::write(usual.join(SOCKET), "").expect("a socket");
-        assert_eq!(meeting_place(usual.clone(), places()), usual);
     }
 
     #[test]

@@ -38,15 +38,21 @@ pub(crate) const EXCEPTIONS: &[Exceptions] = &[
     Exceptions {
         reason: "it is the kernel's, in /proc or /dev, and ends",
         places: &[
+            ("reading", "daemon/src/lifecycle/clean_start.rs", "`std::fs::read_to_string`"),
+            ("reading", "daemon/src/lifecycle/process_numbers.rs", "`std::fs::File::open`"),
             ("reading", "daemon/src/lifecycle/run.rs", "`std::fs::File::open`"),
             ("reading", "daemon/src/process/orphans.rs", "`std::fs::read`"),
             ("reading", "daemon/src/process/supervisor.rs", "`std::fs::OpenOptions::new`"),
             ("reading", "daemon/src/process/terminal.rs", "`std::fs::OpenOptions::new`"),
             ("reading", "daemon/src/process/tree.rs", "`std::fs::File::open`"),
+            ("reading", "daemon/src/server/confinement.rs", "`std::fs::read_to_string`"),
+            ("reading", "daemon/src/server/jobserver.rs", "`std::fs::read_to_string`"),
+            ("reading", "daemon/src/server/jobserver.rs", "`std::fs::File::options`"),
             ("reading", "daemon/src/watch/actor/capacity.rs", "`std::fs::read_to_string`"),
             ("reading", "daemon/src/watch/actor/snapshot.rs", "`std::fs::read`"),
             ("reading", "daemon/src/watch/sync/mounts.rs", "`std::fs::File::open`"),
             ("reading", "client/src/follow/signals.rs", "`std::fs::read_to_string`"),
+            ("reading", "client/src/process_state.rs", "`std::fs::read_to_string`"),
         ],
     },
 ];
