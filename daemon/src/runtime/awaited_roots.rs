@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, spawn_blocking};
 
-/// How often it is looked for a root. Nobody makes a directory and builds in it sooner.
+/// How soon it is looked for a root again, and how often where it stays away: it may never come.
 const INTERVAL: Duration = Duration::from_secs(1);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -41,8 +42,10 @@ impl AwaitedRoots {
 }
 
 async fn observe(registry: WorkspaceRegistry, root: PathBuf) {
+    let mut interval = INTERVAL;
     loop {
-        tokio::time::sleep(INTERVAL).await;
+        tokio::time::sleep(interval).await;
+        interval = LONGEST_INTERVAL.min(interval * 2);
         let path = root.clone();
         // On a thread of its own: what is mounted there may not answer.
         if !spawn_blocking(move || path.is_dir()).await.unwrap_or(false) {

@@ -358,6 +358,7 @@ fn a_limit_beyond_reason_is_the_most_there_is() {
 #[test]
 fn more_than_a_command_line_takes_is_said_with_what_to_do() {
     let sandbox = Sandbox::new();
+    let _ = sandbox.ok(&["daemon", "start"]);
     let mut wire = control(&sandbox);
     let build = submitted(&mut wire, &submission(&sandbox, &["true", &"x".repeat(300_000)]));
     let outcome = ended(&sandbox, &build)["outcome"].clone();
