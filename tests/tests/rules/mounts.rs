@@ -19,6 +19,11 @@ echo 4 > ../other/f; seen
 mount --bind ../its file; seen
 umount file; seen
 umount d; seen
+mkdir in over; echo 5 > in/f; seen
+mount --bind in over; seen
+echo 6 > in/f; seen
+seen
+umount over; seen
 "$BDCTL" changes --wait=60s > /dev/null & waiting=$!
 while kill -0 $waiting 2> /dev/null; do mount --bind ../other d; sleep 0.3; umount d; sleep 0.3; done
 wait $waiting && echo woken
@@ -42,8 +47,20 @@ fn what_is_mounted_over_directories_and_files_is_seen_and_what_is_taken_away_too
     let output = unshare.output().expect("unshare starts");
     let text = String::from_utf8_lossy(&output.stdout);
     let lines: Vec<_> = text.lines().map(str::trim).collect();
-    let expected =
-        ["A d/g M d M d/f", "M d/f", "M file", "M file", "D d/g M d M d/f", "woken", "equal"];
+    let expected = [
+        "A d/g M d M d/f",
+        "M d/f",
+        "M file",
+        "M file",
+        "D d/g M d M d/f",
+        "A in A in/f A over",
+        "A over/f M over",
+        "M in/f M over/f",
+        "",
+        "D over/f M over",
+        "woken",
+        "equal",
+    ];
     assert_eq!(lines, expected, "{output:?}");
 }
 

@@ -1,11 +1,11 @@
 //! Tells the index what listings say: what is in a directory, what watches it, which rules hold.
-//! Knows no disk.
+//! Knows of the disk only whether two places are one directory.
 
 use super::synchronizer::Synchronizer;
 use crate::index::{Difference, Evidence, Index, NodeId, Signature};
 use crate::watch::error::WorkspaceError;
 use crate::watch::scan::Listing;
-use crate::watch::source::limit_hint;
+use crate::watch::source::{WatchId, limit_hint};
 use crate::workspace::holds_rules;
 use std::collections::BTreeSet;
 
@@ -141,10 +141,25 @@ impl Synchronizer {
         }
     }
 
+    /// Whether the watch of a directory is that of another place where the same directory is: events
+    /// tell of one place only.
+    fn is_second_place(&self, node: NodeId, watch: WatchId) -> bool {
+        let other = self.watches.dir_of(watch).filter(|other| *other != node);
+        let Some(other) = other.filter(|other| self.index.is_in_use(*other)) else { return false };
+        let found = |dir: NodeId| rustix::fs::lstat(self.path_of(dir)).ok();
+        let (Some(here), Some(there)) = (found(node), found(other)) else { return false };
+        (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    }
+
     /// Notes what watches a directory from now on. Returns with which evidence what is in it is to
     /// be taken: what was not watched all the time may have changed without a trace.
     fn set_watch(&mut self, node: NodeId, listing: &Listing, now: i64) -> Evidence {
         match &listing.watch {
+            Ok(watch) if self.is_second_place(node, *watch) => {
+                let why = "they are mounted at another place of the workspace as well";
+                self.watches.set_polled(node, why.to_owned());
+                Evidence::Unwatched(now)
+            }
             Ok(watch) => {
                 let before = self.watches.watch_of(node);
                 self.watches.set_watch(node, *watch);
