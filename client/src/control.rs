@@ -1,6 +1,7 @@
 //! The control channel: requests and their replies. Knows no request by name, and nothing of how
 //! the connection came about.
 
+use crate::confined;
 use crate::connect::{self, Connection, Notes, misunderstood};
 use crate::{Client, ClientError, Frames, Welcome};
 use bd_protocol::envelope::{Reply, Request};
@@ -44,13 +45,16 @@ macro_rules! answer {
 pub(crate) use answer;
 
 impl Client {
-    /// Opens a channel for requests.
+    /// Opens a channel for requests that change something.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the daemon from being reached, started or understood.
+    /// Whatever keeps the daemon from being reached, started or understood; or this process is
+    /// confined in a way that only it can find out.
     pub fn control(&self) -> Result<Control, ClientError> {
-        Ok(Control::new(self.open(Channel::Control, None)?, self.notes().clone()))
+        let connection = self.open(Channel::Control, None)?;
+        confined::check(connection.welcome.pid)?;
+        Ok(Control::new(connection, self.notes().clone()))
     }
 
     /// Sends one request on a connection of its own, without waiting for the welcome, and returns

@@ -3,8 +3,7 @@
 //! is the one that was asked for.
 
 use crate::command_error::CommandError;
-use bd_client::ClientError;
-use bd_protocol::Failure;
+use bd_client::{ClientError, may_be_confined};
 use bd_protocol::failure::codes;
 use bd_protocol::submit::{StdinMode, Submit};
 use nix::sys::signal::{Signal, killpg};
@@ -26,38 +25,6 @@ const GRACE: Duration = Duration::from_secs(3);
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 const TIMED_OUT: u8 = 124;
-
-/// Fails when this process is confined in a way that the daemon cannot see: Landlock keeps it from
-/// looking at processes outside.
-#[cfg(target_os = "linux")]
-pub(crate) fn check(daemon: u32) -> Result<(), ClientError> {
-    // Only the privileged get under it without this flag.
-    let may_be = may_be_confined() || nix::unistd::geteuid().is_root();
-    let look = || std::fs::read_link(format!("/proc/{daemon}/ns/mnt"));
-    if may_be && look().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
-        return Err(Failure::environment(
-            codes::CONFINED_CLIENT,
-            "this process may not look at the daemon, so that it is confined by Landlock or the like",
-        )
-        .into());
-    }
-    Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn check(_daemon: u32) -> Result<(), ClientError> {
-    Ok(())
-}
-
-#[cfg(target_os = "linux")]
-fn may_be_confined() -> bool {
-    nix::sys::prctl::get_no_new_privs().unwrap_or(true)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn may_be_confined() -> bool {
-    false
-}
 
 /// Whether this error means that the command has to run here.
 pub(crate) fn is_needed(error: &ClientError) -> bool {

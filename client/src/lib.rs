@@ -14,6 +14,7 @@
 //! ```
 
 mod client;
+mod confined;
 mod connect;
 mod control;
 mod error;
@@ -28,6 +29,7 @@ mod upgrade;
 mod version;
 
 pub use client::{Client, StartPolicy};
+pub use confined::may_be_confined;
 pub use connect::{Connection, Welcome};
 pub use control::{Control, Sender};
 pub use error::{ClientError, StartError};

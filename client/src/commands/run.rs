@@ -127,7 +127,6 @@ pub(super) fn ask<T>(
     let mut replaced = false;
     loop {
         let mut control = client.control()?;
-        in_place::check(control.welcome().pid)?;
         match question(&mut control) {
             Ok(answer) => return Ok((control, answer)),
             Err(ClientError::Failure(failure))

@@ -47,7 +47,8 @@ pub(super) fn take_defaults(apart: bool) -> CleanStart {
     let mut start = CleanStart::default();
     numbers::use_all_processors();
     start.reach.processors = numbers::processors();
-    if !numbers::be_ordinary() {
+    start.reach.only_class = numbers::be_ordinary().err();
+    if start.reach.only_class.is_some() {
         start.kept.push("a scheduling class of its own".to_owned());
     }
     niceness(&mut start);

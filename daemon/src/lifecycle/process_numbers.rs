@@ -72,13 +72,19 @@ pub(super) fn processors() -> Option<Vec<u64>> {
     (written > 0).then_some(words)
 }
 
-/// Takes the ordinary scheduling class; false where that is not permitted.
-pub(super) fn be_ordinary() -> bool {
+/// Takes the ordinary scheduling class.
+///
+/// # Errors
+///
+/// The class it stays in, where that is not permitted.
+pub(super) fn be_ordinary() -> Result<(), i32> {
     let parameter = libc::sched_param { sched_priority: 0 };
     // SAFETY: the kernel reads one structure, which outlives the call.
     unsafe {
-        libc::sched_getscheduler(0) == libc::SCHED_OTHER
-            || libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameter) == 0
+        let class = libc::sched_getscheduler(0);
+        let ordinary = class == libc::SCHED_OTHER
+            || libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameter) == 0;
+        if ordinary { Ok(()) } else { Err(class) }
     }
 }
 

@@ -136,6 +136,8 @@ fn list(hasher: &mut FieldHasher, numbers: impl Iterator<Item = u64>) {
 pub struct Reach {
     /// Lowest nice value.
     pub nice: i32,
+    /// The scheduling class of the daemon, where it cannot leave it.
+    pub only_class: Option<i32>,
     /// Whether real-time classes can be had.
     pub real_time: bool,
     /// Processors; `None` where that is not known.
@@ -155,6 +157,12 @@ impl Reach {
             return Some(format!(
                 "a nice value of {nice}, and the daemon can give {lowest} at best"
             ));
+        }
+        let others = |only: i32| state.scheduling.is_some_and(|(policy, _)| policy != only);
+        if self.only_class.is_some_and(others) {
+            return Some(
+                "another scheduling class, and the daemon cannot leave its own".to_owned(),
+            );
         }
         if state.scheduling.is_some_and(|(_, priority)| priority > 0) && !self.real_time {
             return Some("a real-time scheduling class".to_owned());
@@ -246,6 +254,7 @@ mod tests {
     fn what_a_daemon_cannot_give_is_named_and_at_its_bound_it_can() {
         let reach = Reach {
             nice: 5,
+            only_class: Some(0),
             real_time: false,
             processors: Some(vec![0b11]),
             limits: vec![(Resource::Cpu, 100)],
@@ -268,7 +277,10 @@ mod tests {
             reach.lacks(&changed).expect("it is lacking")
         };
         assert!(but(&|s| s.nice = Some(4)).contains("nice value of 4"));
-        assert!(but(&|s| s.scheduling = Some((1, 1))).contains("real-time"));
+        assert!(but(&|s| s.scheduling = Some((5, 0))).contains("cannot leave"));
+        let ordinary = Reach { only_class: None, ..reach.clone() };
+        let real_time = ProcessState { scheduling: Some((1, 1)), ..state.clone() };
+        assert!(ordinary.lacks(&real_time).expect("it is lacking").contains("real-time"));
         assert!(but(&|s| s.processors = Some(vec![0b110])).contains("processors"));
         assert!(but(&|s| s.processors = Some(vec![1, 1])).contains("processors"));
         assert!(but(&|s| s.limits[0].soft = 101).contains("processor time"));

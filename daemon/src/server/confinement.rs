@@ -4,20 +4,20 @@
 //!
 //! The daemon looks at its peers itself and believes no message. It cannot see Landlock.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat, statat};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read as _};
 
-/// The namespaces that make a difference to a build, by their names below `/proc/PID/ns`, and in words.
+/// The namespaces that make a difference to a build, by their names below `/proc/PID`, and in words.
 const NAMESPACES: [(&str, &str); 7] = [
-    ("mnt", "mount"),
-    ("net", "network"),
-    ("pid", "process"),
-    ("user", "user"),
-    ("uts", "host name"),
-    ("ipc", "IPC"),
-    ("time", "time"),
+    ("ns/mnt", "mount"),
+    ("ns/net", "network"),
+    ("ns/pid", "process"),
+    ("ns/user", "user"),
+    ("ns/uts", "host name"),
+    ("ns/ipc", "IPC"),
+    ("ns/time", "time"),
 ];
 const PROCESS: usize = 2;
 const USER: usize = 3;
@@ -58,18 +58,23 @@ impl Confinement {
     ///
     /// There is no such process, or it is none of those that this one may look at.
     pub(super) fn of(process: &str) -> io::Result<Self> {
-        let dir = PathBuf::from(format!("/proc/{process}"));
+        // Every look is relative to this, so that all are of one process.
+        let dir = File::open(format!("/proc/{process}"))?;
         let mut found = Self::default();
         for (at, (name, _)) in NAMESPACES.iter().enumerate() {
-            found.namespaces[at] = match fs::read_link(dir.join("ns").join(name)) {
+            found.namespaces[at] = match readlinkat(&dir, *name, Vec::with_capacity(64)) {
                 Ok(link) => Some(number_in_brackets(&link.to_string_lossy())?),
-                Err(error) if error.kind() == io::ErrorKind::NotFound && dir.exists() => None,
-                Err(error) => return Err(error),
+                // The kernel has none of this kind, or the process has just ended.
+                Err(Errno::NOENT) => None,
+                Err(error) => return Err(error.into()),
             };
         }
-        let root = fs::metadata(dir.join("root"))?;
-        found.root = (root.dev(), root.ino());
-        found.read_status(&fs::read_to_string(dir.join("status"))?);
+        let root = statat(&dir, "root", AtFlags::empty())?;
+        found.root = (root.st_dev, root.st_ino);
+        let status = openat(&dir, "status", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut text = String::with_capacity(4096);
+        File::from(status).read_to_string(&mut text)?;
+        found.read_status(&text);
         Ok(found)
     }
 

@@ -1,0 +1,39 @@
+//! What a client can find out of its own confinement where the daemon cannot: Landlock shows in no file,
+//! but it keeps a process from looking at others. Knows nothing of what follows from it.
+
+use crate::ClientError;
+use bd_protocol::Failure;
+use bd_protocol::failure::codes;
+
+/// Fails when this process may not look at the daemon, though all that the daemon can compare is equal.
+#[cfg(target_os = "linux")]
+pub(crate) fn check(daemon: u32) -> Result<(), ClientError> {
+    use std::io::ErrorKind;
+    // Only the privileged get under it without the flag.
+    let may_be = may_be_confined() || nix::unistd::geteuid().is_root();
+    let look = || std::fs::read_link(format!("/proc/{daemon}/ns/mnt"));
+    if may_be && look().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+        return Err(Failure::environment(
+            codes::CONFINED_CLIENT,
+            "this process may not look at the daemon, so that it is confined by Landlock or the like",
+        )
+        .hint("run it outside of the sandbox")
+        .into());
+    }
+    Ok(())
+}
+
+/// Here there is no Landlock.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn check(_daemon: u32) -> Result<(), ClientError> {
+    Ok(())
+}
+
+/// Whether this process has given up to gain privileges, as every sandbox of an ordinary user has.
+#[must_use]
+pub fn may_be_confined() -> bool {
+    #[cfg(target_os = "linux")]
+    return nix::sys::prctl::get_no_new_privs().unwrap_or(true);
+    #[cfg(not(target_os = "linux"))]
+    false
+}
