@@ -4,15 +4,23 @@
 use crate::ClientError;
 use bd_protocol::Failure;
 use bd_protocol::failure::codes;
+use std::os::unix::net::UnixStream;
 
 /// Fails when this process may not look at the daemon, though all that the daemon can compare is equal.
 #[cfg(target_os = "linux")]
-pub(crate) fn check(daemon: u32) -> Result<(), ClientError> {
-    use std::io::ErrorKind;
+pub(crate) fn check(stream: &UnixStream, daemon: u32) -> Result<(), ClientError> {
+    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
     // Only the privileged get under it without the flag.
     let may_be = may_be_confined() || nix::unistd::geteuid().is_root();
-    let look = || std::fs::read_link(format!("/proc/{daemon}/ns/mnt"));
-    if may_be && look().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+    let denied = |process: u32| {
+        let look = std::fs::read_link(format!("/proc/{process}/ns/mnt"));
+        look.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    };
+    // The peer is the client that bound the socket, until the daemon listens on it itself.
+    let listener =
+        || getsockopt(stream, PeerCredentials).map_or(0, |peer| peer.pid().cast_unsigned());
+    let own = std::process::id();
+    if may_be && denied(daemon) && [daemon, own].contains(&listener()) {
         return Err(Failure::environment(
             codes::CONFINED_CLIENT,
             "this process may not look at the daemon, so that it is confined by Landlock or the like",
@@ -25,7 +33,7 @@ pub(crate) fn check(daemon: u32) -> Result<(), ClientError> {
 
 /// Here there is no Landlock.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn check(_daemon: u32) -> Result<(), ClientError> {
+pub(crate) fn check(_stream: &UnixStream, _daemon: u32) -> Result<(), ClientError> {
     Ok(())
 }
 

@@ -53,7 +53,7 @@ impl Client {
     /// confined in a way that only it can find out.
     pub fn control(&self) -> Result<Control, ClientError> {
         let connection = self.open(Channel::Control, None)?;
-        confined::check(connection.welcome.pid)?;
+        confined::check(connection.frames.stream(), connection.welcome.pid)?;
         Ok(Control::new(connection, self.notes().clone()))
     }
 

@@ -5,7 +5,7 @@ use crate::rendezvous::{LOCK, OTHERS_MAY_ANYTHING, SOCKET, verify};
 use nix::unistd::geteuid;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The directory that the system gives this user, if it does.
 pub(crate) fn runtime_of_user() -> Option<PathBuf> {

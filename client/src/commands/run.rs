@@ -130,7 +130,7 @@ pub(super) fn ask<T>(
         match question(&mut control) {
             Ok(answer) => return Ok((control, answer)),
             Err(ClientError::Failure(failure))
-                if failure.code == codes::OUT_OF_REACH
+                if [codes::OUT_OF_REACH, codes::CONFINED_DAEMON].contains(&&*failure.code)
                     && !std::mem::replace(&mut replaced, true)
                     && {
                         drop(control);

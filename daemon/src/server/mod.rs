@@ -3,6 +3,7 @@
 //! owns the answer.
 
 mod builds;
+mod cgroups;
 mod confinement;
 mod connection;
 mod control;

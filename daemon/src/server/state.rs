@@ -1,6 +1,7 @@
 //! What all connections share: the handles that own the answers to requests, and the state of the
 //! server itself.
 
+use super::cgroups::Cgroups;
 use super::frame_codec::FrameBudget;
 use super::memory::Memory;
 use super::peers::Peers;
@@ -63,6 +64,7 @@ pub struct Server {
     pub(super) begun: Instant,
     pub(super) memory: Memory,
     pub(super) peers: Peers,
+    pub(super) cgroups: Cgroups,
     /// Write ends of the pipes into builds that read from their clients, until the client opens its
     /// input channel.
     stdin_pipes: Mutex<HashMap<BuildId, OwnedFd>>,
@@ -99,6 +101,7 @@ impl Server {
             begun: Instant::now(),
             memory: Memory::default(),
             peers: Peers::new(),
+            cgroups: Cgroups::new(),
             stdin_pipes: Mutex::default(),
             connections: Arc::new(Semaphore::new(most_connections)),
             reserved: Arc::new(Semaphore::new(RESERVED_CONNECTIONS)),

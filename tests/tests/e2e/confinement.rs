@@ -4,6 +4,7 @@
 use bd_tests::sandbox::alive;
 use bd_tests::{Sandbox, eventually, skip};
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// How a client can be confined, and what it is told then.
@@ -126,6 +127,56 @@ fn a_client_in_another_tree_is_not_served_this_one() {
     assert_eq!((&*output.stdout, output.status.code()), (&b"inside\n"[..], Some(0)), "{output:?}");
     let output = run(&sandbox, &other, &["changes", "--json"]);
     assert_eq!((&*output.stdout, output.status.code()), (&b""[..], Some(125)), "{output:?}");
+}
+
+/// A cgroup with a limit of memory, removed at the end.
+struct LimitedCgroup(PathBuf);
+
+impl LimitedCgroup {
+    fn new() -> Option<Self> {
+        let name = format!("bd-test-{}", std::process::id());
+        for (top, file) in [("memory", "memory.limit_in_bytes"), ("", "memory.max")] {
+            let dir = PathBuf::from("/sys/fs/cgroup").join(top).join(&name);
+            if fs::create_dir(&dir).is_ok() {
+                let made = Self(dir.clone());
+                if fs::write(dir.join(file), (4_u64 << 30).to_string()).is_ok() {
+                    return Some(made);
+                }
+            }
+        }
+        skip("no cgroup with a limit can be made here");
+        None
+    }
+}
+
+impl Drop for LimitedCgroup {
+    fn drop(&mut self) {
+        // Its last process may be on its way out.
+        eventually("the cgroup is removed", || fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn a_client_whose_cgroup_limits_it_stays_within_the_limit() {
+    let Some(cgroup) = LimitedCgroup::new() else { return };
+    let sandbox = Sandbox::new();
+    let _ = sandbox.ok(&["status"]);
+    let procs = cgroup.0.join("cgroup.procs").display().to_string();
+    let script = format!("echo $$ > {procs} && exec \"$0\" \"$@\"");
+    let output = run(&sandbox, &["sh", "-c", &script], &["run", "--", "cat", "/proc/self/cgroup"]);
+    let (out, said) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("bd-test-"), "{out}{said}");
+    assert!(said.contains("runs here") && said.contains("cgroup"), "{said}");
+    // A daemon that begins there makes room for one that does not.
+    let _ = sandbox.ok(&["daemon", "stop"]);
+    assert!(run(&sandbox, &["sh", "-c", &script], &["status"]).status.success());
+    let output = sandbox.run(&["run", "--", "cat", "/proc/self/cgroup"]);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && !out.contains("bd-test-"), "{output:?}");
+    assert_eq!(output.stderr, b"");
+    assert_eq!(sandbox.daemons_started(), 3);
+    let _ = sandbox.ok(&["daemon", "stop"]);
 }
 
 /// Restricts itself by Landlock, with the flag of which the first argument speaks, and runs the rest.

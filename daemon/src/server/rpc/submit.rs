@@ -2,9 +2,9 @@
 
 use super::requester::Requester;
 use crate::engine::Submission;
-use crate::model::{BuildId, Reach};
+use crate::model::BuildId;
 use crate::runtime::Attachment;
-use crate::server::failure::{NoPipe, OutOfReach};
+use crate::server::failure::{NoPipe, OutOfReach, RefusedConnection};
 use crate::server::jobserver;
 use crate::server::state::{Server, wait_for_end};
 use crate::server::submit::submission;
@@ -17,7 +17,7 @@ pub(super) async fn submit(asker: &Requester, request: Submit) -> Result<Submitt
     let (server, session) = (&asker.server, &asker.session);
     let jobserver = request.process.as_ref().and_then(|process| process.jobserver);
     let submission = submission(request, asker.client, session)?;
-    within_reach(&server.parts.reach, &submission)?;
+    within_reach(asker, &submission)?;
     let (to_build, stdin) = if submission.plan.is_interactive() { pipe()? } else { (None, None) };
     let named = jobserver.zip(asker.process);
     let descriptors = named.map(|(named, client)| jobserver::take_over(client, named));
@@ -32,9 +32,14 @@ pub(super) async fn submit(asker: &Requester, request: Submit) -> Result<Submitt
 }
 
 /// A command runs in the state of its client, or not at all.
-pub(super) fn within_reach(reach: &Reach, submission: &Submission) -> Result<(), OutOfReach> {
+pub(super) fn within_reach(asker: &Requester, submission: &Submission) -> Result<(), Failure> {
+    let (reach, cgroups) = (&asker.server.parts.reach, &asker.server.cgroups);
     let state = submission.plan.command().process.as_ref();
-    state.and_then(|state| reach.lacks(state)).map_or(Ok(()), |what| Err(OutOfReach(what)))
+    if let Some(what) = state.and_then(|state| reach.lacks(state)) {
+        return Err(OutOfReach(what).into());
+    }
+    let limits = asker.process.and_then(|process| cgroups.difference(process));
+    limits.map_or(Ok(()), |found| Err(RefusedConnection::Confined(found).into()))
 }
 
 /// Both ends of a pipe: the one to write to, the one to read from.

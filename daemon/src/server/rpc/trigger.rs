@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 pub(super) async fn watch(asker: &Requester, request: Watch) -> Result<Watching, Failure> {
     let session = &asker.session;
     let template = submission(request.submit, asker.client, session)?;
-    within_reach(&asker.server.parts.reach, &template)?;
+    within_reach(asker, &template)?;
     if template.plan.is_interactive() {
         return Err(TriggerError::Interactive.into());
     }
