@@ -31,7 +31,9 @@ impl History {
 
     /// One that was saved, as a new instance that knows the clocks of the old ones.
     pub(super) fn restored(instance: Instance, past: Vec<Clock>, tick: u64, log: Log) -> Self {
-        Self { instance, past, tick, is_open: false, logging: true, log }
+        // What was held back is logged behind the last tick.
+        let is_open = log.newest_tick().is_some_and(|newest| newest > tick);
+        Self { instance, past, tick, is_open, logging: true, log }
     }
 
     /// Adds what happened to the next tick.

@@ -25,6 +25,8 @@ pub(super) struct Log {
     entries: VecDeque<(u64, LogEntry)>,
     /// Ticks up to this one are forgotten.
     forgotten: u64,
+    /// How many entries were ever added.
+    added: u64,
 }
 
 /// What came of one path.
@@ -41,7 +43,7 @@ struct Net<'a> {
 impl Log {
     /// A log that knows nothing before and at `tick`.
     pub(super) fn starting_at(tick: u64) -> Self {
-        Self { entries: VecDeque::new(), forgotten: tick }
+        Self { entries: VecDeque::new(), forgotten: tick, added: 0 }
     }
 
     pub(super) fn add(&mut self, tick: u64, entry: LogEntry) {
@@ -52,6 +54,26 @@ impl Log {
             self.forgotten = self.forgotten.max(oldest);
         }
         self.entries.push_back((tick, entry));
+        self.added += 1;
+    }
+
+    /// How many entries were ever added.
+    pub(super) fn added(&self) -> u64 {
+        self.added
+    }
+
+    /// The entries after the first `added` that ever were; `None` when some of them are forgotten.
+    pub(super) fn since_added(
+        &self,
+        added: u64,
+    ) -> Option<impl ExactSizeIterator<Item = &(u64, LogEntry)>> {
+        let new = usize::try_from(self.added.checked_sub(added)?).ok()?;
+        Some(self.entries.range(self.entries.len().checked_sub(new)?..))
+    }
+
+    /// The tick of the newest entry.
+    pub(super) fn newest_tick(&self) -> Option<u64> {
+        self.entries.back().map(|(tick, _)| *tick)
     }
 
     /// Whether everything after this tick is known.

@@ -20,4 +20,4 @@ pub use debounce::Debounce;
 pub(crate) use entry::RACY_NS;
 pub use entry::{Kind, Signature};
 pub use input_set::InputSet;
-pub use tree::{Difference, Evidence, Index, NodeId, Totals};
+pub use tree::{Continuity, Difference, Evidence, Index, NodeId, Recorded, Totals};

@@ -11,11 +11,11 @@ use super::log;
 use super::meeting_place::{MeetingPlace, News};
 use super::start_error::StartError;
 use crate::engine::{Core, Input, Limits};
-use crate::output::{LogLimits, OutputStore, Retention};
+use crate::output::{LogLimits, OutputStore, OutputSync, Retention};
 use crate::process;
 use crate::runtime::{
     AttemptSettings, Engine, EventSender, Report, Runtime, RuntimeParts, StoredSnapshots, Warnings,
-    channels, machine,
+    channels, keep_synced, machine,
 };
 use crate::scheduler::PriorityScheduler;
 use crate::server::{Server, ServerParts, listen};
@@ -125,6 +125,7 @@ async fn serve(
         LogLimits { kept_bytes: config.output_per_build, ..LogLimits::default() },
         Retention { total_bytes: config.output_total, max_age: config.output_age },
     );
+    let output_sync = output.sync();
     let warnings = Warnings::default();
     let CleanStart { kept, reach, open_files } = clean;
     if !kept.is_empty() {
@@ -137,6 +138,7 @@ async fn serve(
     let store = StoreHandle::open(store, started_ms, move |facts| {
         recovered.send(Report::Recovered(facts));
     });
+    keep_synced(output.sync(), store.sync()).map_err(StartError::io("start the disk's thread"))?;
     let registry = registry(home, &store, engine.reports());
     let (history, health) = (store.history(), store.health());
     let parts = RuntimeParts {
@@ -183,7 +185,7 @@ async fn serve(
             std::process::exit(70);
         }
     }
-    let clean = drain(&server, &engine, config.drain_grace, when_drained).await;
+    let clean = drain(&server, &engine, config.drain_grace, when_drained, output_sync).await;
     // The socket goes before the lock: no client may find a daemon that has ended.
     serving.abort();
     if !serving.is_finished() {
@@ -225,13 +227,19 @@ async fn drain(
     engine: &Engine,
     grace: Duration,
     when_drained: oneshot::Receiver<StoreHandle>,
+    output: OutputSync,
 ) -> bool {
     // The core refuses new work from now on, and clients wait for the next daemon.
     engine.tell(Input::Drain { grace_ms: ms(grace.min(DRAIN_MOST / 2)) });
     match tokio::time::timeout(DRAIN_MOST, when_drained).await {
         Ok(Ok(store)) => {
             flush_followers(server).await;
-            tokio::task::spawn_blocking(move || store.close()).await.unwrap_or(false)
+            let close = move || {
+                // What fails was said where it was written.
+                let _ = output.sync();
+                store.close()
+            };
+            tokio::task::spawn_blocking(close).await.unwrap_or(false)
         }
         _ => false,
     }

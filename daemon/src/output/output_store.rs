@@ -12,6 +12,7 @@ use super::ended::{EndedLog, EndedLogs};
 use super::error::LogError;
 use super::limits::{LogLimits, Retention};
 use super::log::Log;
+use super::output_sync::OutputSync;
 use super::writer::{Writer, create_private_dir};
 use crate::model::{ExecutionId, OutputSeal};
 
@@ -33,6 +34,7 @@ struct Shared {
     retention: Retention,
     /// Locked for a lookup, or for the creation of one log.
     logs: Mutex<Logs>,
+    sync: OutputSync,
 }
 
 /// What is known of the logs.
@@ -56,7 +58,8 @@ impl OutputStore {
     #[must_use]
     pub fn new(dir: PathBuf, limits: LogLimits, retention: Retention) -> Self {
         let logs = Mutex::default();
-        Self { shared: Arc::new(Shared { dir, limits, retention, logs }) }
+        let sync = OutputSync::default();
+        Self { shared: Arc::new(Shared { dir, limits, retention, logs, sync }) }
     }
 
     /// Creates the directory of an execution's log, for another file beside its output.
@@ -87,7 +90,13 @@ impl OutputStore {
         let mut logs = self.shared.lock();
         let (writer, log) = Writer::create(&self.dir(execution), self.shared.limits)?;
         logs.live.insert(execution, log.clone());
-        Ok((writer, log))
+        Ok((writer.told_to(self.shared.sync.clone()), log))
+    }
+
+    /// Has output outlive a power cut.
+    #[must_use]
+    pub fn sync(&self) -> OutputSync {
+        self.shared.sync.clone()
     }
 
     /// The log of an execution while it is live.

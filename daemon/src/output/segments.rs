@@ -110,6 +110,11 @@ impl Segments {
         self.readers.get_mut(&reader).is_some_and(|cursor| std::mem::take(&mut cursor.overrun))
     }
 
+    /// Those that end after a position.
+    pub(super) fn after(&self, position: u64) -> Vec<Segment> {
+        self.list.iter().filter(|segment| segment.end > position).cloned().collect()
+    }
+
     pub(super) fn locate(&self, position: u64) -> Location {
         let next = self.list.partition_point(|segment| segment.end <= position);
         match self.list.get(next) {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -17,6 +18,8 @@ pub(super) struct SharedLog {
     state: Mutex<LogState>,
     /// Readers that have everything wait for this.
     pub(super) more: Notify,
+    /// Something was written that may not outlive a power cut.
+    pub(super) unsynced: AtomicBool,
 }
 
 /// What the writer has published. Locked for moments only, never over a system call on data.
@@ -34,6 +37,8 @@ pub(super) struct LogState {
     /// What the log consists of, once it has ended.
     pub(super) seal: Option<Arc<OutputSeal>>,
     pub(super) missing: Missing,
+    /// What is before this position outlives a power cut.
+    pub(super) synced: u64,
 }
 
 /// Positions that were sealed and whose output is no longer there.
@@ -53,7 +58,13 @@ impl Missing {
 
 impl SharedLog {
     pub(super) fn new(dir: PathBuf, limits: LogLimits, state: LogState) -> Arc<Self> {
-        Arc::new(Self { dir, limits, state: Mutex::new(state), more: Notify::new() })
+        Arc::new(Self {
+            dir,
+            limits,
+            state: Mutex::new(state),
+            more: Notify::new(),
+            unsynced: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, LogState> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::error::LogError;
 use super::limits::LogLimits;
 use super::log::Log;
+use super::output_sync::OutputSync;
 use super::record::{HEADER_BYTES, RECORD_BYTES, StreamKind, header};
 use super::seal::seal;
 use super::segments::Segment;
@@ -40,6 +41,8 @@ pub struct Writer {
     /// Segments that nobody needs. If the daemon is killed, they stay as a part of the log that it
     /// could do without.
     spare: Vec<Segment>,
+    /// Told of what is written.
+    sync: OutputSync,
 }
 
 #[derive(Debug)]
@@ -74,8 +77,15 @@ impl Writer {
             after_loss: false,
             retry: None,
             spare: Vec::new(),
+            sync: OutputSync::default(),
         };
         Ok((writer, log))
+    }
+
+    /// The same, with somebody who is told of what is written.
+    pub(super) fn told_to(mut self, sync: OutputSync) -> Self {
+        self.sync = sync;
+        self
     }
 
     /// Appends output. What can not be written is dropped and counted, and readers get a gap.
@@ -143,10 +153,12 @@ impl Writer {
             segment.end = self.position;
             segment.bytes = current.bytes;
         }
-        if std::mem::take(&mut state.waiting) {
-            drop(state);
+        let is_waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        if is_waiting {
             self.shared.more.notify_waiters();
         }
+        self.sync.wrote(&self.shared);
     }
 
     /// Begins the next segment, in the file of an old one if one is free: its pages are in memory

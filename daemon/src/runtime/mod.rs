@@ -3,6 +3,7 @@
 
 mod attempts;
 mod awaited_roots;
+mod disk_sync;
 mod effect_handler;
 mod engine_handle;
 mod event_loop;
@@ -20,6 +21,7 @@ mod triggers;
 mod warnings;
 
 pub use attempts::{Attachment, AttemptSettings};
+pub use disk_sync::keep_synced;
 pub use effect_handler::EffectHandler;
 pub use engine_handle::{EngineStopped, EventSender, Inbox, channels};
 pub use followers::{Change, Feed};

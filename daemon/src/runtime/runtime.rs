@@ -93,7 +93,7 @@ impl Runtime {
     }
 
     fn recovered(&self, recovered: Recovered) -> Input {
-        if let Some(warning) = recovered.warning {
+        for warning in &recovered.warnings {
             self.warnings.push(warning.to_string());
         }
         if recovered.interrupted > 0 {

@@ -9,13 +9,17 @@ use std::path::Path;
 pub struct StoredSnapshots(pub SnapshotsHandle);
 
 impl SnapshotStore for StoredSnapshots {
-    fn load(&self, root: &Path, same_boot: &dyn Fn(&[u8]) -> bool) -> Option<Saved> {
-        let StoredSnapshot { header, pages, safe } = self.0.load(root)?;
-        (safe || same_boot(header.as_ref()?)).then_some(Saved { header, pages })
+    fn load(&self, root: &Path) -> Option<Saved> {
+        let StoredSnapshot { header, pages } = self.0.load(root)?;
+        Some(Saved { header, pages, records: self.0.records(root) })
     }
 
-    fn save(&self, root: &Path, Saved { header, pages }: Saved) {
-        self.0.save(root, StoredSnapshot { header, pages, safe: false });
+    fn save(&self, root: &Path, Saved { header, pages, .. }: Saved) {
+        self.0.save(root, StoredSnapshot { header, pages });
+    }
+
+    fn record(&self, root: &Path, record: &[u8]) {
+        self.0.record(root, record);
     }
 
     fn forget(&self, root: &Path) {

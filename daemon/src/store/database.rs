@@ -1,13 +1,16 @@
 //! The sled database: opening, checking, setting aside. Knows trees and keys, not when to write.
 
+use super::builds_list::{BuildsList, Listed, Sums};
 use super::error::{StoreError, Warning};
-use super::frame::{FrameError, decode, encode};
+use super::frame::{FrameError, decode, encode, sum_of};
 use super::leftovers;
 use super::output_record::OutputRecord;
 use super::record::{AttemptRecord, BuildRecord, ExecutionRecord};
 use super::snapshots::Snapshots;
 use crate::model::{ExecutionId, OutputSeal};
-use std::fs;
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,6 +24,9 @@ const CACHE_BYTES: u64 = 4 << 20;
 /// Size of the database's segments, in bytes; sled's default of 512 KiB keeps several of them in
 /// memory for a database that is usually smaller than one.
 const SEGMENT_BYTES: usize = 64 << 10;
+
+/// Bytes that are read at once to learn whether they can be.
+const READ_BYTES: usize = 256 << 10;
 
 /// How long a database may stay locked by a process that is about to release it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -42,6 +48,8 @@ pub(super) struct Database {
     attempts: sled::Tree,
     pub(super) snapshots: Snapshots,
     path: PathBuf,
+    /// What was written, by a file that does not share the database's damage.
+    list: RefCell<BuildsList>,
     /// Whether the previous daemon ended without closing it.
     pub(super) unclean: bool,
 }
@@ -50,7 +58,7 @@ impl Database {
     /// Opens the store in `dir`, or creates it. One that does not open or fails its checks is set
     /// aside, and the second value is a warning of that.
     pub(super) fn open(dir: &Path) -> Result<(Self, Option<Warning>), StoreError> {
-        match Self::open_when_free(dir) {
+        match Self::open_when_free(dir).or_else(|cause| Self::open_by_log(dir, cause)) {
             Ok(store) => Ok((store, None)),
             Err(error) if error.is_about_the_disk() => Err(error),
             Err(cause) => {
@@ -58,6 +66,21 @@ impl Database {
                 Ok((Self::open_checked(dir)?, Some(Warning::SetAside { aside, cause })))
             }
         }
+    }
+
+    /// Opens a store that did not open, without sled's snapshot of its page table if there is one: the
+    /// log has everything that is in it.
+    fn open_by_log(dir: &Path, cause: StoreError) -> Result<Self, StoreError> {
+        if !cause.may_be_the_snapshot() {
+            return Err(cause);
+        }
+        let removed = leftovers::remove_snapshots(dir)
+            .map_err(|source| StoreError::Leftovers { path: dir.to_path_buf(), source })?;
+        if !removed {
+            return Err(cause);
+        }
+        tracing::warn!(%cause, "the store is read without its snapshot");
+        Self::open_when_free(dir)
     }
 
     /// Opens the store, waiting for a lock that is about to be released: sled releases it a moment
@@ -75,40 +98,64 @@ impl Database {
     }
 
     fn open_checked(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.to_path_buf();
         let existed = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
         leftovers::remove_unfinished(dir)
-            .map_err(|source| StoreError::Leftovers { path: path.clone(), source })?;
+            .map_err(|source| StoreError::Leftovers { path: dir.to_path_buf(), source })?;
+        // sled takes what it cannot read for the end of its log, and writes over what follows.
+        let db = dir.join("db");
+        read_through(&db).map_err(|source| StoreError::Read { path: db, source })?;
+        let path = BuildsList::path_beside(dir);
+        let mut list = Some(
+            BuildsList::open(&path, MOST_BUILDS)
+                .map_err(|source| StoreError::List { path, source })?,
+        );
         // sled panics on some damage instead of returning it.
-        let opened = std::panic::catch_unwind(|| {
-            let db = sled::Config::new()
-                .path(dir)
-                .cache_capacity(CACHE_BYTES)
-                .segment_size(SEGMENT_BYTES)
-                .flush_every_ms(None)
-                .open()?;
-            let tree = |name: &str| db.open_tree(name);
-            let (meta, builds) = (tree("meta")?, tree("builds")?);
-            let (executions, attempts) = (tree("executions")?, tree("attempts")?);
-            let unclean = meta.get("clean")?.is_none() && meta.get("schema")?.is_some();
-            let era =
-                meta.get("era")?.and_then(|era| Some(u64::from_be_bytes(*era.first_chunk()?)));
-            let era = era.unwrap_or(0) + u64::from(unclean);
-            meta.insert("era", &era.to_be_bytes())?;
-            let snapshots = Snapshots::new(tree("states")?, era);
-            let path = dir.to_path_buf();
-            Ok(Self { db, meta, builds, executions, attempts, snapshots, path, unclean })
-        });
-        let store: Self = opened
-            .map_err(|_| StoreError::Panicked(path.clone()))?
-            .map_err(|source| StoreError::Open { path: path.clone(), source })?;
-        store.check_schema(&path, existed)?;
-        if store.unclean {
-            store.check_values(&path)?;
+        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let list = list.take().expect("BUG: it is opened once");
+            let store = Self::open_trees(dir, list)
+                .map_err(|source| StoreError::Open { path: dir.to_path_buf(), source })?;
+            store.check_schema(dir, existed)?;
+            if store.unclean {
+                store.check_values(dir)?;
+            }
+            store.meta.remove("clean")?;
+            store.db.flush()?;
+            // Read now, when it can still be set aside.
+            store.list.borrow_mut().stored = store.sums()?;
+            Ok(store)
+        }));
+        opened.map_err(|_| StoreError::Panicked(dir.to_path_buf()))?
+    }
+
+    fn open_trees(dir: &Path, list: BuildsList) -> sled::Result<Self> {
+        let db = sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            .segment_size(SEGMENT_BYTES)
+            .flush_every_ms(None)
+            .open()?;
+        let tree = |name: &str| db.open_tree(name);
+        let (meta, builds) = (tree("meta")?, tree("builds")?);
+        let (executions, attempts) = (tree("executions")?, tree("attempts")?);
+        let unclean = meta.get("clean")?.is_none() && meta.get("schema")?.is_some();
+        let era = meta.get("era")?.and_then(|era| Some(u64::from_be_bytes(*era.first_chunk()?)));
+        let era = era.unwrap_or(0) + u64::from(unclean);
+        meta.insert("era", &era.to_be_bytes())?;
+        let snapshots = Snapshots::new(tree("states")?, era);
+        let (path, list) = (dir.to_path_buf(), RefCell::new(list));
+        Ok(Self { db, meta, builds, executions, attempts, snapshots, path, list, unclean })
+    }
+
+    /// The checksums of all builds, by id.
+    fn sums(&self) -> Result<Sums, StoreError> {
+        let mut sums = Sums::new();
+        for pair in &self.builds {
+            let (key, value) = pair?;
+            if let (Ok(id), Some(sum)) = (key.as_ref().try_into(), sum_of(&value)) {
+                sums.insert(u64::from_be_bytes(id), sum);
+            }
         }
-        store.meta.remove("clean")?;
-        store.db.flush()?;
-        Ok(store)
+        Ok(sums)
     }
 
     /// `existed` is whether there were files before this opening; their creator wrote the schema
@@ -147,8 +194,21 @@ impl Database {
     }
 
     pub(super) fn put_build(&self, record: &BuildRecord) -> Result<(), StoreError> {
-        self.builds.insert(record.id.to_be_bytes(), encode(record))?;
+        let value = encode(record);
+        self.list.borrow_mut().put(record.id, listed(record, &value));
+        self.builds.insert(record.id.to_be_bytes(), value)?;
         Ok(())
+    }
+
+    /// The list of builds, to be compared with what the database had when it was opened.
+    pub(super) fn list(&self) -> &RefCell<BuildsList> {
+        &self.list
+    }
+
+    /// A build; a damaged one is none.
+    pub(super) fn build(&self, id: u64) -> Result<Option<BuildRecord>, StoreError> {
+        let value = self.builds.get(id.to_be_bytes())?;
+        Ok(value.and_then(|value| decode(&value).ok()))
     }
 
     pub(super) fn put_execution(&self, record: &ExecutionRecord) -> Result<(), StoreError> {
@@ -225,7 +285,9 @@ impl Database {
 
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         self.db.flush()?;
-        Ok(())
+        let listed = self.list.borrow_mut().flush();
+        let path = BuildsList::path_beside(&self.path);
+        listed.map_err(|source| StoreError::List { path, source })
     }
 
     /// Marks the store as closed, and makes sure that it is on the disk even if the power goes now.
@@ -238,6 +300,25 @@ impl Database {
         let synced = fs::File::open(&path).and_then(|file| file.sync_data());
         synced.map_err(|source| StoreError::Sync { path, source })
     }
+}
+
+fn listed(record: &BuildRecord, value: &[u8]) -> Listed {
+    Listed {
+        sum: sum_of(value).unwrap_or_default(),
+        submitted_ms: record.submitted_ms,
+        ended: record.end.is_some(),
+    }
+}
+
+/// Reads a file and forgets it. One that is not there is no matter.
+fn read_through(path: &Path) -> io::Result<()> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let mut buffer = vec![0; READ_BYTES];
+    while file.read(&mut buffer)? > 0 {}
+    Ok(())
 }
 
 fn damaged(path: &Path, tree: &'static str, key: &[u8], source: FrameError) -> StoreError {

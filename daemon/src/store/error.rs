@@ -11,6 +11,10 @@ pub(super) enum StoreError {
     Open { path: PathBuf, source: sled::Error },
     #[error("remove what a killed daemon left in the store {}: {source}", path.display())]
     Leftovers { path: PathBuf, source: io::Error },
+    #[error("read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("use the list of builds {}: {source}", path.display())]
+    List { path: PathBuf, source: io::Error },
     /// sled panics on some damage.
     #[error("open the store {}: the database panicked", .0.display())]
     Panicked(PathBuf),
@@ -50,6 +54,12 @@ impl StoreError {
         })
     }
 
+    /// Whether sled's snapshot of its page table may be what is damaged.
+    pub(super) fn may_be_the_snapshot(&self) -> bool {
+        let is_damage = matches!(self, Self::Open { .. } | Self::Panicked(_) | Self::Database(_));
+        is_damage && !self.is_about_the_disk()
+    }
+
     /// Another process has the database open. sled has no error of its own for this.
     pub(super) fn is_locked(&self) -> bool {
         self.io().is_some_and(|io| io.to_string().contains("could not acquire lock"))
@@ -60,6 +70,8 @@ impl StoreError {
             Self::Open { source: sled::Error::Io(io), .. }
             | Self::Database(sled::Error::Io(io))
             | Self::Leftovers { source: io, .. }
+            | Self::Read { source: io, .. }
+            | Self::List { source: io, .. }
             | Self::Sync { source: io, .. }
             | Self::SetAside { source: io, .. } => Some(io),
             _ => None,
@@ -85,6 +97,26 @@ pub(super) enum Warning {
     NotWritten(StoreError),
     #[error("history is written again")]
     WrittenAgain,
+    #[error(
+        "{count} {} lost with a damaged part of the store: {}{}; `bdctl history --all` lists them",
+        if *count == 1 { "build was" } else { "builds were" },
+        shown.join(", "),
+        if shown.len() < *count { ", …" } else { "" }
+    )]
+    Lost { count: usize, shown: Vec<String> },
+    #[error(
+        "{0} rows of the list of builds are damaged; whether their builds are lost is not known"
+    )]
+    ListDamaged(usize),
+    #[error("{0} records of the store's journal are damaged; what they said is lost")]
+    JournalDamaged(usize),
+}
+
+impl Warning {
+    /// Whether a history was set aside.
+    pub(super) fn is_set_aside(&self) -> bool {
+        matches!(self, Self::SetAside { .. })
+    }
 }
 
 #[cfg(test)]

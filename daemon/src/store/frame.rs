@@ -44,6 +44,11 @@ pub(super) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, FrameError>
     Ok(serde_json::from_slice(json)?)
 }
 
+/// The checksum that a value was given.
+pub(super) fn sum_of(value: &[u8]) -> Option<[u8; CHECKSUM_BYTES]> {
+    value.get(1..)?.first_chunk().copied()
+}
+
 fn checksum(json: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let [a, b, c, d, ..] = *blake3::hash(json).as_bytes();
     [a, b, c, d]

@@ -8,6 +8,8 @@ use super::record::{AttemptRecord, BuildRecord, ExecutionRecord, Raw};
 use super::recovery::Recovered;
 use super::request::StoreRequest;
 use super::snapshots_handle::SnapshotsHandle;
+use super::state_records::StateRecords;
+use super::store_sync::StoreSync;
 use super::worker::{self, Place};
 use crate::model::{AttemptId, AttemptResult, BuildId, BuildView, Digest, ExecutionId, OutputSeal};
 use std::cell::RefCell;
@@ -27,6 +29,8 @@ pub struct StoreHandle {
     ended: mpsc::Receiver<()>,
     health: StoreHealth,
     journal: RefCell<Journal>,
+    records: StateRecords,
+    sync: StoreSync,
 }
 
 impl StoreHandle {
@@ -45,15 +49,24 @@ impl StoreHandle {
         let journal_dir = dir.with_file_name("journal");
         let journal = Journal::behind(&journal_dir);
         let first = journal.number();
+        let records = StateRecords::new(dir.with_file_name("records"));
+        let sync = StoreSync::new(dir.clone(), journal_dir.clone());
+        let (kept, synced) = (records.clone(), sync.clone());
         std::thread::Builder::new()
             .name("store".into())
             .spawn(move || {
-                let place = Place { dir, journal: journal_dir, first_of_ours: first };
+                let place = Place {
+                    dir,
+                    journal: journal_dir,
+                    first_of_ours: first,
+                    records: kept,
+                    sync: synced,
+                };
                 worker::run(&place, now_ms, received, (&recovered, said));
                 drop(alive);
             })
             .expect("a thread for the store");
-        Self { requests, ended, health, journal: RefCell::new(journal) }
+        Self { requests, ended, health, journal: RefCell::new(journal), records, sync }
     }
 
     /// Writes a build as it is now. When this returns, what was written survives a kill: whoever
@@ -78,6 +91,7 @@ impl StoreHandle {
 
     fn append(&self, entry: &Entry) -> Option<u64> {
         let appended = self.journal.borrow_mut().append(entry);
+        self.sync.wrote();
         // The store may still write it; whether it can is said by the store.
         appended.inspect_err(|error| tracing::debug!(%error, "no journal")).ok().flatten()
     }
@@ -122,6 +136,12 @@ impl StoreHandle {
         }
     }
 
+    /// Has what was written outlive a power cut, from any thread.
+    #[must_use]
+    pub fn sync(&self) -> StoreSync {
+        self.sync.clone()
+    }
+
     /// Says whether what happens is saved, from any thread.
     #[must_use]
     pub fn health(&self) -> StoreHealth {
@@ -137,7 +157,7 @@ impl StoreHandle {
     /// Saves and loads snapshots of workspaces, from any thread.
     #[must_use]
     pub fn snapshots(&self) -> SnapshotsHandle {
-        SnapshotsHandle::new(self.requests.clone())
+        SnapshotsHandle::new(self.requests.clone(), self.records.clone())
     }
 
     /// Writes what is in the queue and closes the store. Returns whether that is done: sled waits

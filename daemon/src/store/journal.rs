@@ -3,8 +3,8 @@
 //!
 //! Records are framed with their length and a checksum. A file that has become large is followed by
 //! another, and is removed when the database has flushed everything in it; what is there when a
-//! daemon starts is written to the database anew. It does not survive a power cut: nothing here is
-//! synchronised with the disk.
+//! daemon starts is written to the database anew. Whether it survives a power cut is decided elsewhere:
+//! nothing here waits for the disk.
 
 use super::frame::{decode, encode};
 use super::record::{BuildRecord, Raw};
@@ -22,6 +22,9 @@ const MOST_BYTES: u64 = 256 << 10;
 const MOST_RECORD_BYTES: usize = 64 << 20;
 
 const LENGTH_BYTES: usize = 4;
+
+/// The number of the first file where it is not known which there are.
+const UNKNOWN_NUMBER: u64 = 1 << 32;
 
 /// What is remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +55,11 @@ pub(super) struct Journal {
 impl Journal {
     /// A journal that begins behind the files that are there.
     pub(super) fn behind(dir: &Path) -> Self {
-        let number = files(dir).last().map_or(0, |(number, _)| *number) + 1;
+        let number = match files(dir) {
+            Ok(files) => files.last().map_or(0, |(number, _)| *number) + 1,
+            // Behind whatever is there: there are not so many.
+            Err(_) => UNKNOWN_NUMBER,
+        };
         Self { dir: dir.to_path_buf(), number, file: None, bytes: 0 }
     }
 
@@ -98,51 +105,73 @@ impl Journal {
     }
 }
 
-/// The entries in the files before number `before`, oldest first.
-pub(super) fn entries(dir: &Path, before: u64) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    for (_, path) in files(dir).into_iter().filter(|(number, _)| *number < before) {
-        match std::fs::read(&path) {
-            Ok(bytes) => read(&bytes, &mut entries),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a journal can not be read");
-            }
-        }
+/// The entries in the files before number `before`, oldest first, and how many others are damaged.
+///
+/// # Errors
+///
+/// When a file cannot be read: what is in it may be the only record of what somebody was told.
+pub(super) fn entries(dir: &Path, before: u64) -> io::Result<(Vec<Entry>, usize)> {
+    let (mut entries, mut damaged) = (Vec::new(), 0);
+    for (_, path) in files(dir)?.into_iter().filter(|(number, _)| *number < before) {
+        damaged += read(&std::fs::read(&path)?, &mut entries);
     }
-    entries
+    Ok((entries, damaged))
 }
 
 /// Removes the files before number `before`.
 pub(super) fn remove(dir: &Path, before: u64) {
-    for (_, path) in files(dir).into_iter().filter(|(number, _)| *number < before) {
+    for (_, path) in files(dir).unwrap_or_default().into_iter().filter(|(at, _)| *at < before) {
         // One that stays is written to the database once more.
         let _ = std::fs::remove_file(path);
     }
 }
 
-/// Entries up to the first that is not whole: a kill cut it short.
-fn read(mut bytes: &[u8], entries: &mut Vec<Entry>) {
-    while let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        let whole = rest.split_at_checked(length).filter(|_| length <= MOST_RECORD_BYTES);
-        let Some((record, rest)) = whole else { return };
-        let Ok(entry) = decode(record) else { return };
-        entries.push(entry);
-        bytes = rest;
-    }
+/// The paths of all files.
+pub(super) fn paths(dir: &Path) -> Vec<PathBuf> {
+    files(dir).unwrap_or_default().into_iter().map(|(_, path)| path).collect()
 }
 
-/// The files by number, oldest first.
-fn files(dir: &Path) -> Vec<(u64, PathBuf)> {
-    let listed = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut files: Vec<_> = listed
-        .filter_map(|entry| {
-            let number = entry.file_name().to_str()?.strip_suffix(".journal")?.parse().ok()?;
-            Some((number, entry.path()))
-        })
-        .collect();
+/// Reads entries. Returns how many are damaged: what is behind the last whole one is not, since a kill
+/// cuts it short.
+fn read(mut bytes: &[u8], entries: &mut Vec<Entry>) -> usize {
+    let (mut damaged, mut is_whole) = (0, true);
+    while !bytes.is_empty() {
+        match first(bytes) {
+            Some((entry, rest)) => {
+                damaged += usize::from(!is_whole);
+                is_whole = true;
+                entries.push(entry);
+                bytes = rest;
+            }
+            // The next one may begin at any byte.
+            None => (is_whole, bytes) = (false, &bytes[1..]),
+        }
+    }
+    damaged
+}
+
+fn first(bytes: &[u8]) -> Option<(Entry, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
+    let length = u32::from_be_bytes(*length) as usize;
+    let (record, rest) = rest.split_at_checked(length).filter(|_| length <= MOST_RECORD_BYTES)?;
+    Some((decode(record).ok()?, rest))
+}
+
+/// The files by number, oldest first. Without a directory there are none.
+fn files(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let listed = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed?,
+    };
+    let mut files = Vec::new();
+    for entry in listed {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".journal")?.parse().ok());
+        files.extend(number.map(|number| (number, entry.path())));
+    }
     files.sort();
-    files
+    Ok(files)
 }
 
 fn path(dir: &Path, number: u64) -> PathBuf {
@@ -158,6 +187,33 @@ mod tests {
         Entry::Build(Box::new(BuildRecord::of(&ended(id))))
     }
 
+    fn found(dir: &Path, before: u64) -> Vec<Entry> {
+        entries(dir, before).expect("it can be read").0
+    }
+
+    #[test]
+    fn what_is_behind_a_damaged_record_is_read_and_the_damage_is_counted() {
+        let mut whole = Vec::new();
+        let all: Vec<_> = (1..=3).map(build).collect();
+        let mut starts = vec![0];
+        for entry in &all {
+            let record = encode(entry);
+            let length = u32::try_from(record.len()).expect("small");
+            whole.extend([&length.to_be_bytes()[..], &record].concat());
+            starts.push(whole.len());
+        }
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x41;
+            let which = starts.partition_point(|start| *start <= at) - 1;
+            let (mut entries, mut left) = (Vec::new(), all.clone());
+            let damaged = read(&bytes, &mut entries);
+            left.remove(which);
+            assert_eq!(entries, left, "byte {at}");
+            assert_eq!(damaged, usize::from(which < 2), "byte {at}: the last may be cut short");
+        }
+    }
+
     #[test]
     fn what_was_appended_is_read_however_the_last_record_was_cut() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -168,26 +224,26 @@ mod tests {
         for entry in [&build(1), &trust, &build(2)] {
             assert_eq!(journal.append(entry).expect("appended"), None);
         }
-        assert_eq!(entries(&dir, 1), [], "of a daemon before, there are none");
+        assert_eq!(found(&dir, 1), [], "of a daemon before, there are none");
         let all = [build(1), trust, build(2)];
-        assert_eq!(entries(&dir, 2), all);
+        assert_eq!(found(&dir, 2), all);
         let file = path(&dir, 1);
         let whole = std::fs::read(&file).expect("its bytes");
         let last = LENGTH_BYTES + encode(&all[2]).len();
         for cut in 1..=last {
             std::fs::write(&file, &whole[..whole.len() - cut]).expect("cut");
-            assert_eq!(entries(&dir, 2), all[..2], "cut by {cut}");
+            assert_eq!(found(&dir, 2), all[..2], "cut by {cut}");
         }
         let mut damaged = whole.clone();
         *damaged.last_mut().expect("bytes") ^= 1;
         std::fs::write(&file, damaged).expect("damaged");
-        assert_eq!(entries(&dir, 2), all[..2]);
+        assert_eq!(found(&dir, 2), all[..2]);
         // The next daemon writes behind it, and removes it.
         let mut next = Journal::behind(&dir);
         let _ = next.append(&build(3)).expect("appended");
-        assert_eq!(entries(&dir, u64::MAX), [&all[..2], &[build(3)]].concat());
+        assert_eq!(found(&dir, u64::MAX), [&all[..2], &[build(3)]].concat());
         remove(&dir, next.number());
-        assert_eq!(entries(&dir, u64::MAX), [build(3)]);
+        assert_eq!(found(&dir, u64::MAX), [build(3)]);
     }
 
     #[test]
@@ -208,6 +264,6 @@ mod tests {
         }
         assert!(full.starts_with(&[1, 2]) && full.is_sorted(), "{full:?}");
         assert_eq!(journal.number(), full.len() as u64 + 1);
-        assert_eq!(entries(dir.path(), u64::MAX).len(), 4_000);
+        assert_eq!(found(dir.path(), u64::MAX).len(), 4_000);
     }
 }

@@ -35,6 +35,19 @@ pub(super) fn remove_unfinished(store: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes sled's snapshots of its page table, which it can do without. Returns whether there was any.
+pub(super) fn remove_snapshots(store: &Path) -> io::Result<bool> {
+    let mut any = false;
+    for entry in std::fs::read_dir(store).into_iter().flatten() {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(SNAPSHOT) {
+            std::fs::remove_file(entry.path())?;
+            any = true;
+        }
+    }
+    Ok(any)
+}
+
 fn is_unfinished(name: &str) -> bool {
     name.strip_prefix(SNAPSHOT).is_some_and(|number| {
         number.len() != SNAPSHOT_DIGITS || !number.bytes().all(|digit| digit.is_ascii_hexdigit())

@@ -3,8 +3,10 @@
 //!
 //! Only what can be lost without harm is kept nowhere else: a store that is damaged is set aside
 //! and a new one begun. One thread owns the database; the others have handles, which put
-//! requests into its queue.
+//! requests into its queue. What must survive a kill before it is answered is appended to files beside
+//! it, on the thread of whoever answers.
 
+mod builds_list;
 mod database;
 mod error;
 mod frame;
@@ -14,6 +16,7 @@ mod history_reader;
 mod history_scope;
 mod journal;
 mod leftovers;
+mod lost;
 mod output_record;
 mod query;
 mod record;
@@ -21,6 +24,8 @@ mod recovery;
 mod request;
 mod snapshots;
 mod snapshots_handle;
+mod state_records;
+mod store_sync;
 mod unwritten;
 mod worker;
 
@@ -36,3 +41,4 @@ pub use query::HistoryError;
 pub use recovery::Recovered;
 pub use snapshots::StoredSnapshot;
 pub use snapshots_handle::SnapshotsHandle;
+pub use store_sync::StoreSync;

@@ -239,10 +239,16 @@ impl BuildRecord {
         }
     }
 
+    fn is_lost(&self) -> bool {
+        matches!(&self.root, Raw::Text(root) if root.is_empty())
+    }
+
     /// Whether it ran there.
     pub(super) fn is_in(&self, scope: &HistoryScope) -> bool {
         match scope {
             HistoryScope::All => true,
+            // Where it ran is lost: it may have been anywhere.
+            _ if self.is_lost() => true,
             HistoryScope::Under(dir) => Path::new(&self.cwd.clone().into_os()).starts_with(dir),
             HistoryScope::Workspace(root) => Path::new(&self.root.clone().into_os()) == root,
         }
@@ -265,6 +271,39 @@ impl BuildRecord {
                 OutcomeSource::Executed
             }),
             message: outcome.message,
+        });
+        self
+    }
+
+    /// In the place of a build of which nothing is known but that it was.
+    pub(super) fn lost(id: u64, submitted_ms: u64) -> Self {
+        Self {
+            id,
+            argv: vec![Raw::Text("(lost)".to_owned())],
+            cwd: Raw::Text("/".to_owned()),
+            root: Raw::Text(String::new()),
+            session: String::new(),
+            priority: write_priority(Priority::User),
+            submitted_ms,
+            started_ms: None,
+            execution: None,
+            joined: false,
+            join_reason: write_join(&JoinReason::NotABuild).0,
+            join_detail: None,
+            estimate_ms: None,
+            end: None,
+        }
+    }
+
+    /// The same build, whose end was recorded and is lost.
+    pub(super) fn end_lost(mut self, now_ms: u64) -> Self {
+        self.end = Some(EndRecord {
+            ended_ms: now_ms.max(self.submitted_ms),
+            status: write_status(Status::Error),
+            result: None,
+            moved: None,
+            source: write_source(OutcomeSource::Executed),
+            message: Some("its record was lost when the store was damaged".to_owned()),
         });
         self
     }

@@ -23,7 +23,7 @@ pub struct Recovered {
     /// Workspaces whose rules may be run on change: which rules, where that is known.
     pub consents: Vec<(PathBuf, Option<Digest>)>,
     /// What the operator should know.
-    pub warning: Option<StoreWarning>,
+    pub warnings: Vec<StoreWarning>,
 }
 
 impl Recovered {
@@ -35,13 +35,13 @@ impl Recovered {
             unclean: database.unclean,
             interrupted: 0,
             consents: database.snapshots.consents(),
-            warning: None,
+            warnings: Vec::new(),
         }
     }
 
     /// Nothing but a warning.
     pub(super) fn warning(warning: impl Into<StoreWarning>) -> Self {
-        Self { warning: Some(warning.into()), ..Self::default() }
+        Self { warnings: vec![warning.into()], ..Self::default() }
     }
 }
 

@@ -24,7 +24,8 @@ pub(super) enum StoreRequest {
     PutOutput(ExecutionId, OutputRecord),
     FindBuilds(HistoryQuery, HistoryReply),
     FindSeal(ExecutionId, SealReply),
-    PutSnapshot(PathBuf, StoredSnapshot),
+    /// Where it is the end of a saving: the number of the last file of records that are of before it.
+    PutSnapshot(PathBuf, StoredSnapshot, Option<u64>),
     LoadSnapshot(PathBuf, mpsc::Sender<Option<StoredSnapshot>>),
     RemoveSnapshot(PathBuf),
     SetConsent(PathBuf, Option<Digest>),

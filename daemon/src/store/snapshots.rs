@@ -29,15 +29,13 @@ pub struct StoredSnapshot {
     pub header: Option<Vec<u8>>,
     /// Pages by number.
     pub pages: BTreeMap<u32, Vec<u8>>,
-    /// Whether every daemon since has flushed its writes to the disk before it ended.
-    pub safe: bool,
 }
 
 /// The tree of snapshots.
 #[derive(Debug)]
 pub(super) struct Snapshots {
     tree: sled::Tree,
-    /// Counts the unclean ends of daemons. What was written in this era is certainly on the disk.
+    /// Counts the unclean ends of daemons. Written before each header, for readers of before.
     era: u64,
 }
 
@@ -62,10 +60,9 @@ impl Snapshots {
 
     pub(super) fn get(&self, root: &Path) -> Option<StoredSnapshot> {
         let header = self.tree.get(key(root, HEADER, 0)).ok()??;
-        let (era, header) = header.split_first_chunk()?;
-        let safe = u64::from_be_bytes(*era) == self.era;
+        let (_, header) = header.split_first_chunk::<8>()?;
         let mut snapshot =
-            StoredSnapshot { header: Some(header.to_vec()), safe, ..StoredSnapshot::default() };
+            StoredSnapshot { header: Some(header.to_vec()), ..StoredSnapshot::default() };
         for pair in self.tree.range(key(root, PAGE, 0)..=key(root, PAGE, u32::MAX)) {
             let (key, page) = pair.ok()?;
             let (_, number) = key.split_last_chunk()?;
@@ -148,8 +145,13 @@ impl Snapshots {
 }
 
 fn key(root: &Path, part: u8, number: u32) -> Vec<u8> {
+    [&root_digest(root)[..], &[part], &number.to_be_bytes()].concat()
+}
+
+/// The name of a workspace where its path would be too long.
+pub(super) fn root_digest(root: &Path) -> [u8; KEY_BYTES] {
     let digest = blake3::hash(root.as_os_str().as_bytes());
-    [&digest.as_bytes()[..KEY_BYTES], &[part], &number.to_be_bytes()].concat()
+    *digest.as_bytes().first_chunk().expect("BUG: a digest is longer")
 }
 
 #[cfg(test)]
@@ -164,7 +166,6 @@ mod tests {
         let snapshot = |byte: u8, numbers: &[u32]| StoredSnapshot {
             header: Some(vec![byte; 3]),
             pages: numbers.iter().map(|number| (*number, vec![byte; 9])).collect(),
-            safe: true,
         };
         let (here, gone) = (dir.path().to_path_buf(), dir.path().join("gone"));
         snapshots.put(&here, &snapshot(1, &[0, 1, 300])).expect("written");
@@ -181,7 +182,5 @@ mod tests {
         assert_eq!(snapshots.consents(), [(here.clone(), rules)]);
         snapshots.put_consent(&here, None).expect("no consent");
         assert!(snapshots.consents().is_empty());
-        let later = Snapshots::new(db.open_tree("states").expect("a tree"), 8);
-        assert!(!later.get(&here).expect("a snapshot").safe, "of another era");
     }
 }

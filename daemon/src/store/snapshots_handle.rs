@@ -1,7 +1,8 @@
-//! Snapshots of workspaces, and the trust in them, from any thread. Knows the store's queue only.
+//! Snapshots of workspaces, and what is recorded between them, from any thread.
 
 use super::request::StoreRequest;
 use super::snapshots::StoredSnapshot;
+use super::state_records::StateRecords;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -14,11 +15,12 @@ const LOAD_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct SnapshotsHandle {
     requests: mpsc::Sender<StoreRequest>,
+    records: StateRecords,
 }
 
 impl SnapshotsHandle {
-    pub(super) fn new(requests: mpsc::Sender<StoreRequest>) -> Self {
-        Self { requests }
+    pub(super) fn new(requests: mpsc::Sender<StoreRequest>, records: StateRecords) -> Self {
+        Self { requests, records }
     }
 
     /// The last saved snapshot of a workspace. Waits for the store to be open, two seconds at
@@ -30,13 +32,29 @@ impl SnapshotsHandle {
         loaded.recv_timeout(LOAD_PATIENCE).ok()?
     }
 
-    /// Saves a header and the pages that changed.
-    pub fn save(&self, root: &Path, snapshot: StoredSnapshot) {
-        self.send(StoreRequest::PutSnapshot(root.to_path_buf(), snapshot));
+    /// What was recorded of a workspace, oldest first: since its snapshot, and some of before.
+    #[must_use]
+    pub fn records(&self, root: &Path) -> Vec<Vec<u8>> {
+        self.records.read(root)
     }
 
-    /// Removes the snapshot of a workspace.
+    /// Saves a header and the pages that changed. Once a header is on the disk, the records of before
+    /// are removed.
+    pub fn save(&self, root: &Path, snapshot: StoredSnapshot) {
+        let covered = snapshot.header.is_some().then(|| self.records.rotate(root));
+        self.send(StoreRequest::PutSnapshot(root.to_path_buf(), snapshot, covered));
+    }
+
+    /// Appends a record, by one write. When this returns it survives a kill, unless the disk fails.
+    pub fn record(&self, root: &Path, record: &[u8]) {
+        if let Err(error) = self.records.append(root, record) {
+            tracing::debug!(root = %root.display(), %error, "a change is not recorded");
+        }
+    }
+
+    /// Removes the snapshot of a workspace, and its records.
     pub fn forget(&self, root: &Path) {
+        self.records.remove(root);
         self.send(StoreRequest::RemoveSnapshot(root.to_path_buf()));
     }
 

@@ -28,7 +28,7 @@ async fn a_build_that_a_killed_daemon_left_is_interrupted() {
     });
     let recovered = receive.recv().expect("recovered");
     assert_eq!((recovered.unclean, recovered.interrupted, recovered.last_id), (true, 1, 2));
-    assert!(recovered.warning.is_none(), "{recovered:?}");
+    assert!(recovered.warnings.is_empty(), "{recovered:?}");
     let found = store.history().newest(9, HistoryScope::All, None).await.expect("history");
     let [newest, oldest] = &found[..] else { panic!("two builds: {found:?}") };
     assert_eq!(newest.outcome().map(|outcome| outcome.status), Some(Status::Interrupted));
@@ -78,9 +78,79 @@ async fn a_store_that_does_not_open_is_unavailable_and_says_why() {
         store.history().newest(9, HistoryScope::All, None).await,
         Err(HistoryError::Unavailable)
     );
-    let warning = receive.recv().expect("recovered").warning.expect("a warning").to_string();
+    let warning = receive.recv().expect("recovered").warnings.pop().expect("a warning").to_string();
     let path = file.join("store").display().to_string();
     assert!(warning.starts_with("there is no history: failed to "), "{warning}");
     assert!(warning.contains(&path), "{warning}");
     assert!(store.close(), "closed in time");
+}
+
+/// Whatever is damaged below the store, a build is there as it was, or it is said that it is lost.
+#[tokio::test]
+async fn what_damage_takes_is_said_build_by_build() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let good = dir.path().join("good");
+    fill(&good, 300).await;
+    let mut lost = 0;
+    for (round, file) in ["db", "db", "db", "db", "db", "db", "snap", "snap"].iter().enumerate() {
+        let home = dir.path().join(format!("round{round}"));
+        copy(&good, &home);
+        damage(&home.join("store"), file, round);
+        let (send, receive) = mpsc::channel();
+        let store = StoreHandle::open(home.join("store"), 99, move |recovered| {
+            send.send(recovered).expect("the test receives");
+        });
+        let found = store.history().newest(999, HistoryScope::All, None).await.expect("history");
+        let recovered = receive.recv().expect("recovered");
+        let said: String = recovered.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), 300, "round {round}: {said}");
+        let gone: Vec<_> = found.iter().filter(|view| **view != ended(view.id.0)).collect();
+        for view in &gone {
+            let outcome = view.outcome().expect("an end");
+            assert_eq!(outcome.status, Status::Error, "round {round}: {view:?}");
+            assert!(outcome.message.as_deref().expect("a word").contains("lost"), "{view:?}");
+        }
+        assert_eq!(said.contains("lost"), !gone.is_empty(), "round {round}: {said}");
+        assert_eq!(recovered.last_id.max(300), 300, "round {round}");
+        assert!(*file == "db" || gone.is_empty(), "the log has what the snapshot had");
+        lost += gone.len();
+        assert!(store.close(), "closed in time");
+    }
+    assert!(lost > 0, "nothing was ever lost");
+}
+
+async fn fill(home: &Path, builds: u64) {
+    for from in (0..builds).step_by(100) {
+        let store = open(home);
+        for id in from + 1..=from + 100 {
+            store.put_build(&ended(id));
+            if id % 10 == 0 {
+                let _ = store.history().newest(1, HistoryScope::All, None).await;
+            }
+        }
+        assert!(store.close(), "closed in time");
+    }
+}
+
+/// Cuts, zeroes or changes a file, more of it from round to round.
+fn damage(store: &Path, file: &str, round: usize) {
+    let mut entries = std::fs::read_dir(store).expect("a store").map(|at| at.expect("one").path());
+    let begins = |path: &std::path::PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(file))
+    };
+    let path = entries.find(begins).expect("a file");
+    let mut bytes = std::fs::read(&path).expect("bytes");
+    let used = bytes.iter().rposition(|byte| *byte != 0).expect("something") + 1;
+    let at = used * (7 - round) / 8;
+    match round % 3 {
+        0 => bytes.truncate(at),
+        1 => bytes[at..used].iter_mut().take(4096).for_each(|byte| *byte = 0),
+        _ => bytes[at] ^= 4,
+    }
+    std::fs::write(path, bytes).expect("damaged");
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = std::process::Command::new("cp").arg("-a").args([from, to]).status();
+    assert!(copied.expect("cp starts").success());
 }

@@ -5,9 +5,12 @@ use super::database::Database;
 use super::error::{StoreError, Warning};
 use super::health::StoreHealth;
 use super::journal::{self, Entry};
+use super::lost;
 use super::query::HistoryError;
 use super::recovery::{Recovered, interrupt_unfinished};
 use super::request::StoreRequest;
+use super::state_records::StateRecords;
+use super::store_sync::StoreSync;
 use super::unwritten::Unwritten;
 use crate::model::{Digest, StoreState, StoreStatus};
 use std::path::{Path, PathBuf};
@@ -53,6 +56,9 @@ pub(super) struct Place {
     pub(super) journal: PathBuf,
     /// Number of this daemon's first file in it; those before are of daemons that were killed.
     pub(super) first_of_ours: u64,
+    /// What is recorded of workspaces between two snapshots.
+    pub(super) records: StateRecords,
+    pub(super) sync: StoreSync,
 }
 
 struct StoreWorker<'a> {
@@ -74,9 +80,17 @@ struct StoreWorker<'a> {
     /// Whether the operator was told.
     warned: bool,
     writes: u32,
-    /// All of the journal before this file was requested, and is there no longer than until the
-    /// next flush.
+    /// What is in the database after the next flush.
+    superseded: Superseded,
+}
+
+/// Files beside the database whose contents are in it after the next flush.
+#[derive(Default)]
+struct Superseded {
+    /// All of the journal before this file.
     journaled: Option<u64>,
+    /// Records of workspaces, of before their snapshots, up to these files.
+    records: Vec<(PathBuf, u64)>,
 }
 
 impl<'a> StoreWorker<'a> {
@@ -87,16 +101,24 @@ impl<'a> StoreWorker<'a> {
         health: StoreHealth,
     ) -> Self {
         let (mut healthy, mut failure) = (StoreStatus::default(), None);
-        let (database, recovered) = match open_with_journal(place, place.first_of_ours) {
-            Ok((database, set_aside)) => {
+        let opened = open_with_journal(place, place.first_of_ours).and_then(|mut opened| {
+            opened.warnings.extend(lost::mend(&opened.database, started_ms)?);
+            opened.database.flush()?;
+            Ok(opened)
+        });
+        let (database, recovered) = match opened {
+            Ok(Opened { database, warnings }) => {
+                place.sync.journaled(place.first_of_ours);
                 let mut recovered = Recovered::from_database(&database);
-                if let Some(warning) = &set_aside {
+                if let Some(warning) = warnings.iter().find(|warning| warning.is_set_aside()) {
                     healthy = status(StoreState::SetAside, warning);
                 }
-                recovered.warning = set_aside.map(Into::into);
+                recovered.warnings = warnings.into_iter().map(Into::into).collect();
                 match interrupt_unfinished(&database, started_ms) {
                     Ok(interrupted) => recovered.interrupted = interrupted,
-                    Err(error) => recovered.warning = Some(Warning::NotInterrupted(error).into()),
+                    Err(error) => {
+                        recovered.warnings.push(Warning::NotInterrupted(error).into());
+                    }
                 }
                 (Some(database), recovered)
             }
@@ -123,7 +145,7 @@ impl<'a> StoreWorker<'a> {
             tries: 0,
             warned,
             writes: 0,
-            journaled: None,
+            superseded: Superseded::default(),
         }
     }
 
@@ -183,8 +205,12 @@ impl<'a> StoreWorker<'a> {
             StoreRequest::PutOutput(execution, output) => {
                 writable.map(|db| db.put_output(execution, output))
             }
-            StoreRequest::PutSnapshot(root, snapshot) => {
-                writable.map(|db| db.snapshots.put(&root, &snapshot))
+            StoreRequest::PutSnapshot(root, snapshot, covered) => {
+                let written = writable.map(|db| db.snapshots.put(&root, &snapshot));
+                if let (Some(Ok(())), Some(number)) = (&written, covered) {
+                    self.superseded.records.push((root, number));
+                }
+                written
             }
             StoreRequest::RemoveSnapshot(root) => writable.map(|db| db.snapshots.remove(&root)),
             StoreRequest::SetConsent(root, rules) => {
@@ -211,7 +237,7 @@ impl<'a> StoreWorker<'a> {
                 return;
             }
             StoreRequest::JournalFull(number) => {
-                self.journaled = Some(number + 1);
+                self.superseded.journaled = Some(number + 1);
                 return;
             }
             StoreRequest::Close => return,
@@ -234,32 +260,32 @@ impl<'a> StoreWorker<'a> {
         // Only one at a time may have it open.
         self.database = None;
         let opened = || {
-            let (database, set_aside) = open_with_journal(self.place, u64::MAX)?;
-            interrupt_unfinished(&database, self.started_ms)?;
+            let Opened { database, mut warnings } = open_with_journal(self.place, u64::MAX)?;
             for record in self.unwritten.builds().values() {
                 database.put_build(record)?;
             }
             for (root, rules) in self.unwritten.consents() {
                 database.snapshots.put_consent(root, rules)?;
             }
+            warnings.extend(lost::mend(&database, self.started_ms)?);
+            interrupt_unfinished(&database, self.started_ms)?;
             database.flush()?;
-            Ok::<_, StoreError>((database, set_aside))
+            Ok::<_, StoreError>((database, warnings))
         };
         match opened() {
-            Ok((database, set_aside)) => {
+            Ok((database, warnings)) => {
                 self.database = Some(database);
+                self.place.sync.journaled(self.place.first_of_ours);
                 (self.failed, self.tries) = (None, 0);
                 self.unwritten.clear();
-                if let Some(warning) = &set_aside {
+                if let Some(warning) = warnings.iter().find(|warning| warning.is_set_aside()) {
                     self.healthy = status(StoreState::SetAside, warning);
                 }
                 self.healthy.unsaved_builds = self.unwritten.unsaved_builds();
                 self.health.set(self.healthy.clone());
                 let told = std::mem::take(&mut self.warned);
                 let again = told.then_some(Warning::WrittenAgain);
-                if let Some(warning) = set_aside.or(again) {
-                    self.warn(warning);
-                }
+                warnings.into_iter().chain(again).for_each(|warning| self.warn(warning));
             }
             Err(error) => {
                 tracing::debug!(%error, "the store was not opened again");
@@ -276,13 +302,18 @@ impl<'a> StoreWorker<'a> {
         let mut done = Ok(());
         if self.writes >= WRITES_BETWEEN_PRUNES {
             self.writes = 0;
-            done = database.prune().and_then(|()| database.snapshots.prune()).map(drop);
+            let roots = database.prune().and_then(|()| database.snapshots.prune());
+            done = roots.map(|roots| self.place.records.prune(&roots));
         }
         let done = done.and_then(|()| database.flush());
         if done.is_ok() {
+            self.place.sync.wrote();
             self.unwritten.clear();
-            if let Some(before) = self.journaled.take() {
-                journal::remove(&self.place.journal, before);
+            if let Some(before) = self.superseded.journaled.take() {
+                self.place.sync.journaled(before);
+            }
+            for (root, number) in self.superseded.records.drain(..) {
+                self.place.records.remove_until(&root, number);
             }
         }
         self.note(done);
@@ -292,6 +323,8 @@ impl<'a> StoreWorker<'a> {
     /// for a moment is no matter. sled fails for good, so that means opening it anew.
     fn note(&mut self, done: Result<(), StoreError>) {
         let Err(error) = done else { return };
+        // The snapshots that took their place are lost.
+        self.superseded.records.clear();
         self.failed = Some(Instant::now());
         if self.reopen() {
             tracing::info!(%error, "a write to the store failed, and succeeded when tried again");
@@ -314,7 +347,12 @@ impl<'a> StoreWorker<'a> {
         if self.failed.is_none()
             && let Some(database) = &self.database
         {
-            match database.close() {
+            let closed = database.close().and_then(|()| {
+                let synced = self.place.sync.sync();
+                let path = self.place.dir.clone();
+                synced.map_err(|source| StoreError::Sync { path, source })
+            });
+            match closed {
                 // Nothing is appended any more.
                 Ok(()) => journal::remove(&self.place.journal, u64::MAX),
                 Err(error) => tracing::warn!(%error, "the store was not closed"),
@@ -325,12 +363,11 @@ impl<'a> StoreWorker<'a> {
 
 /// Opens the database, and writes to it what the journal has before a file: what a daemon that was
 /// killed had told somebody, and what the database that failed may not have.
-fn open_with_journal(
-    place: &Place,
-    before: u64,
-) -> Result<(Database, Option<Warning>), StoreError> {
+fn open_with_journal(place: &Place, before: u64) -> Result<Opened, StoreError> {
     let (mut database, set_aside) = Database::open(&place.dir)?;
-    let entries = journal::entries(&place.journal, before);
+    let (entries, damaged) = journal::entries(&place.journal, before)
+        .map_err(|source| StoreError::Read { path: place.journal.clone(), source })?;
+    let damaged = (damaged > 0).then_some(Warning::JournalDamaged(damaged));
     if !entries.is_empty() {
         // Whoever left it was killed, even if the database was closed by another since.
         database.unclean = true;
@@ -348,9 +385,13 @@ fn open_with_journal(
         }
     }
     database.flush()?;
-    // Ours are removed one by one as they are full.
-    journal::remove(&place.journal, place.first_of_ours);
-    Ok((database, set_aside))
+    Ok(Opened { database, warnings: set_aside.into_iter().chain(damaged).collect() })
+}
+
+/// The database, and what is to be said of it.
+struct Opened {
+    database: Database,
+    warnings: Vec<Warning>,
 }
 
 fn status(state: StoreState, warning: &Warning) -> StoreStatus {

@@ -27,6 +27,7 @@ impl Index {
 
     fn page_changed(&mut self, node: NodeId) {
         self.pages.changed.insert(node.0 / PAGE as u32);
+        self.recording.touch(node);
     }
 
     /// Where a name is, or would be, among the entries of a directory.

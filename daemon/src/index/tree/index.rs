@@ -3,6 +3,7 @@
 //! disk.
 
 use super::node::{Content, Difference, Evidence, NO_DIR, Node, NodeId, Totals};
+use super::recording::Recording;
 use crate::index::change::{Change, ChangeKind, Changes};
 use crate::index::clock::{Clock, Instance};
 use crate::index::digest::NOTHING;
@@ -27,6 +28,7 @@ pub struct Index {
     /// Directories that are gone, for whoever keeps something by their ids.
     pub(super) removed_dirs: Vec<NodeId>,
     pub(super) pages: PageState,
+    pub(super) recording: Recording,
     pub(super) history: History,
 }
 
@@ -74,6 +76,7 @@ impl Index {
             unread: Unread::default(),
             removed_dirs: Vec::new(),
             pages: PageState { changed: BTreeSet::from([0]), checksums: Vec::new() },
+            recording: Recording::default(),
             history: History::new(instance),
         }
     }

@@ -78,6 +78,19 @@ pub struct Totals {
 }
 
 impl Node {
+    /// Whether it is a slot that is not used.
+    pub(super) fn is_free(&self) -> bool {
+        self.name.is_empty() && self.parent != NodeId(0)
+    }
+
+    /// Forgets its content if it was written after `certain`, in nanoseconds since 1970.
+    pub(super) fn doubt_after(&mut self, certain: i64) {
+        let signature = self.signature;
+        if !signature.is_dir() && signature.mtime_ns.max(signature.ctime_ns) > certain {
+            self.content = Content::Unread;
+        }
+    }
+
     /// A slot that is not used.
     pub(super) fn free() -> Self {
         Self {

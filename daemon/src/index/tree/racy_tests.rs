@@ -1,7 +1,7 @@
 //! What is read again since its signature does not show whether it changed.
 
 use super::tests::{dir, file};
-use super::{Difference, Evidence, Index};
+use super::{Continuity, Difference, Evidence, Index};
 use crate::index::Instance;
 use crate::model::Digest;
 
@@ -77,7 +77,8 @@ fn what_was_young_and_unread_when_it_was_saved_is_in_doubt_afterwards() {
         let mut index = Index::new(Instance(1), dir(1));
         index.upsert(Index::ROOT, b"a", file(2, NOW - age), Evidence::Stat);
         let (header, pages) = index.save(usize::MAX, NOW);
-        let restored = Index::restore(Instance(2), &header.expect("all at once"), &pages);
+        let saved = (&header.expect("all at once")[..], &pages);
+        let restored = Index::restore(Instance(2), saved, &[], Continuity::Unbroken);
         assert_eq!(restored.expect("as it was saved").has_suspects(), suspect, "{age} ns old");
     }
 }

@@ -2,18 +2,15 @@
 //! store. What is read back is checked: it may come from anywhere.
 
 use super::arena::PAGE;
+use super::bytes::{Reader, Writer, checksum};
 use super::index::{CHECKSUM_BYTES, Index};
 use super::node::{Content, NO_DIR, Node, NodeId, Totals};
-use crate::index::change::EntryType;
+use super::recorded::Restored;
 use crate::index::clock::{Clock, Instance};
 use crate::index::entry::Signature;
 use crate::index::history::History;
-use crate::index::log::{Log, LogEntry};
-use crate::model::Digest;
+use crate::index::log::Log;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Version of this layout; another one is not read.
-const VERSION: u8 = 1;
 
 /// Entries of the log that are saved: what happened last, for clients that come back.
 const MAX_LOGGED: usize = 4096;
@@ -21,11 +18,20 @@ const MAX_LOGGED: usize = 4096;
 /// Earlier instances whose clocks are still known.
 const MAX_INSTANCES: usize = 8;
 
-/// What is known of a content, in a page.
-const UNREAD: u8 = 0;
-const READ: u8 = 1;
-const SUSPECT: u8 = 2;
-const RACY_UNREAD: u8 = 3;
+/// What was written so long before an index was saved is on the disk, whatever happened to the system
+/// afterwards: one writes back what is half a minute old.
+const CERTAINLY_WRITTEN_NS: i64 = 3_600_000_000_000;
+
+/// What is known of the time between saving an index and restoring it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continuity {
+    /// The same system with the same file system: what a file's signature shows is what happened.
+    Unbroken,
+    /// The power may have gone, and what was written last may have gone back to what it was before,
+    /// with the signature that it had got. So no clock is known, and what was written last is read
+    /// again.
+    Broken,
+}
 
 impl Index {
     /// Pages that changed since they were last given, by number, at most so many; and once there
@@ -43,7 +49,11 @@ impl Index {
         for (number, page) in &pages {
             self.pages.checksums[*number as usize] = checksum(page);
         }
-        (self.pages.changed.is_empty().then(|| self.header()), pages)
+        let is_last = self.pages.changed.is_empty();
+        if is_last {
+            self.recording.begin(self.history.clock(), self.history.log.added());
+        }
+        (is_last.then(|| self.header(now)), pages)
     }
 
     /// Whether there is anything to save.
@@ -52,8 +62,15 @@ impl Index {
         !self.pages.changed.is_empty()
     }
 
-    fn header(&self) -> Vec<u8> {
+    /// How many pages there are to save.
+    #[must_use]
+    pub fn changed_pages(&self) -> usize {
+        self.pages.changed.len()
+    }
+
+    fn header(&self, now: i64) -> Vec<u8> {
         let mut out = Writer::default();
+        out.number(now.cast_unsigned());
         out.number(self.nodes.len() as u64);
         self.pages.checksums.iter().for_each(|sum| out.0.extend_from_slice(sum));
         let instances = self.history.past.iter().copied().chain([self.clock()]);
@@ -76,24 +93,25 @@ impl Index {
         let from = (page * PAGE).min(self.nodes.len());
         let to = (from + PAGE).min(self.nodes.len());
         for node in &self.nodes[from..to] {
-            let free = node.name.is_empty() && node.parent != Self::ROOT;
-            out.0.push(u8::from(free));
-            if !free {
+            out.0.push(u8::from(node.is_free()));
+            if !node.is_free() {
                 out.node(node, now);
             }
         }
         out.sealed()
     }
 
-    /// The index that was saved, as a new instance that knows the clocks of the old ones. `None`
-    /// if it does not make sense.
+    /// The index that was saved, with what was recorded since ([`Index::record`]), as a new instance
+    /// that knows the clocks of the old ones. `None` if it does not make sense.
     #[must_use]
     pub fn restore(
         instance: Instance,
-        header: &[u8],
-        pages: &BTreeMap<u32, Vec<u8>>,
+        (header, pages): (&[u8], &BTreeMap<u32, Vec<u8>>),
+        records: &[Vec<u8>],
+        continuity: Continuity,
     ) -> Option<Self> {
         let mut head = Reader::unsealed(header)?;
+        let saved_at = head.number()?.cast_signed();
         let count = usize::try_from(head.number()?).ok().filter(|count| *count > 0)?;
         let mut page_sums = Vec::new();
         for page in 0..count.div_ceil(PAGE) {
@@ -109,7 +127,7 @@ impl Index {
         for _ in 0..head.number()?.min(MAX_INSTANCES as u64) {
             past.push(Clock { instance: Instance(head.number()?), tick: head.number()? });
         }
-        let tick = past.last()?.tick;
+        past.last()?;
         let mut log = Log::starting_at(head.number()?);
         while !head.0.is_empty() {
             log.add(head.number()?, head.happened()?);
@@ -125,8 +143,21 @@ impl Index {
             return None;
         }
         let mut index = Self::new(instance, Signature::default());
-        index.history = History::restored(instance, past, tick, log);
-        (index.pages.checksums, index.pages.changed) = (page_sums, BTreeSet::new());
+        index.pages.changed = BTreeSet::new();
+        if continuity == Continuity::Broken {
+            let certain = saved_at.saturating_sub(CERTAINLY_WRITTEN_NS);
+            nodes.iter_mut().flatten().for_each(|node| node.doubt_after(certain));
+        } else {
+            let mut restored = Restored { nodes, past, log, touched: BTreeSet::new() };
+            restored.apply_all(records);
+            let Restored { nodes: newer, past, log, touched } = restored;
+            nodes = newer;
+            let last = *past.last()?;
+            index.recording.begin(last, log.added());
+            index.history = History::restored(instance, past, last.tick, log);
+            index.pages.changed = touched.into_iter().map(|node| node / PAGE as u32).collect();
+        }
+        index.pages.checksums = page_sums;
         index.fill(nodes)?;
         Some(index)
     }
@@ -180,157 +211,4 @@ impl Index {
             self.dirs_below(Self::ROOT).iter().map(|dir| self.entries(*dir).len()).sum();
         (reached + 1 + self.free.len() == self.nodes.len()).then_some(())
     }
-}
-
-#[derive(Default)]
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn number(&mut self, number: u64) -> &mut Self {
-        self.0.extend_from_slice(&number.to_le_bytes());
-        self
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(0).to_le_bytes());
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn node(&mut self, node: &Node, now: i64) {
-        let signature = node.signature;
-        self.0.extend_from_slice(&node.parent.0.to_le_bytes());
-        self.0.extend_from_slice(&signature.mode.to_le_bytes());
-        self.bytes(&node.name).number(signature.inode);
-        if !signature.is_dir() {
-            let times = (signature.mtime_ns, signature.ctime_ns);
-            self.number(signature.size)
-                .number(times.0.cast_unsigned())
-                .number(times.1.cast_unsigned());
-            self.0.push(match node.content {
-                // When nobody watches, it may change without a trace (rule 11).
-                Content::Racy | Content::Suspect => SUSPECT,
-                Content::Unread if signature.is_racy_at(now) => RACY_UNREAD,
-                Content::Unread => UNREAD,
-                Content::Read => READ,
-            });
-            if node.content != Content::Unread {
-                self.0.extend_from_slice(&node.digest.0);
-            }
-        }
-    }
-
-    fn entry(&mut self, entry: Option<EntryType>) -> &mut Self {
-        self.0.push(match entry {
-            None => 0,
-            Some(EntryType::File) => 1,
-            Some(EntryType::Dir) => 2,
-            Some(EntryType::Symlink) => 3,
-        });
-        self
-    }
-
-    fn happened(&mut self, happened: &LogEntry) {
-        match happened {
-            LogEntry::Changed { path, before, after } => {
-                self.0.push(0);
-                self.bytes(path).entry(*before).entry(*after);
-            }
-            LogEntry::Moved { from, to, entry, replaced } => {
-                self.0.push(1);
-                self.bytes(from).bytes(to).entry(Some(*entry)).entry(*replaced);
-            }
-        }
-    }
-
-    fn sealed(self) -> Vec<u8> {
-        let sum = checksum(&self.0);
-        [&[VERSION][..], &sum, &self.0].concat()
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn unsealed(bytes: &'a [u8]) -> Option<Self> {
-        let (version, rest) = bytes.split_first()?;
-        let (sum, rest) = rest.split_first_chunk::<CHECKSUM_BYTES>()?;
-        (*version == VERSION && *sum == checksum(rest)).then_some(Self(rest))
-    }
-
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*taken)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.take::<1>().map(|[byte]| byte)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn bytes(&mut self) -> Option<Box<[u8]>> {
-        let length = u32::from_le_bytes(self.take()?) as usize;
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken.into())
-    }
-
-    fn node(&mut self) -> Option<Node> {
-        let mut node = Node::free();
-        node.parent = NodeId(u32::from_le_bytes(self.take()?));
-        node.signature.mode = u32::from_le_bytes(self.take()?);
-        node.name = self.bytes()?;
-        node.signature.inode = self.number()?;
-        node.content = Content::Unread;
-        if !node.signature.is_dir() {
-            node.signature.size = self.number()?;
-            node.signature.mtime_ns = self.number()?.cast_signed();
-            node.signature.ctime_ns = self.number()?.cast_signed();
-            let known = self.byte()?;
-            node.content = match known {
-                UNREAD => Content::Unread,
-                READ => Content::Read,
-                SUSPECT | RACY_UNREAD => Content::Suspect,
-                _ => return None,
-            };
-            if known == READ || known == SUSPECT {
-                node.digest = Digest(self.take()?);
-            }
-        }
-        Some(node)
-    }
-
-    fn entry(&mut self) -> Option<Option<EntryType>> {
-        Some(match self.byte()? {
-            0 => None,
-            1 => Some(EntryType::File),
-            2 => Some(EntryType::Dir),
-            3 => Some(EntryType::Symlink),
-            _ => return None,
-        })
-    }
-
-    fn happened(&mut self) -> Option<LogEntry> {
-        match self.byte()? {
-            0 => Some(LogEntry::Changed {
-                path: self.bytes()?,
-                before: self.entry()?,
-                after: self.entry()?,
-            }),
-            1 => {
-                let (from, to, entry) = (self.bytes()?, self.bytes()?, self.entry()??);
-                Some(LogEntry::Moved { from, to, entry, replaced: self.entry()? })
-            }
-            _ => None,
-        }
-    }
-}
-
-fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(bytes).as_bytes();
-    [a, b, c, d, e, f, g, h]
 }

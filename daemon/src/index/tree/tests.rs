@@ -1,6 +1,6 @@
 //! The index against a plain map that learns the same, by seeds.
 
-use super::{Evidence, Index};
+use super::{Continuity, Evidence, Index, Recorded};
 use crate::index::{ChangeKind, Changes, Clock, InputSet, Instance, Signature};
 use crate::model::Digest;
 use std::collections::BTreeMap;
@@ -36,7 +36,10 @@ struct World {
     index: Index,
     model: Model,
     next: u64,
+    /// What is on the disk.
     saved: BTreeMap<u32, Vec<u8>>,
+    header: Option<Vec<u8>>,
+    records: Vec<Vec<u8>>,
     moments: Vec<(Clock, Model)>,
     inputs: InputSet,
 }
@@ -58,6 +61,8 @@ impl World {
             model: Model::new(),
             next: 2,
             saved: BTreeMap::new(),
+            header: None,
+            records: Vec::new(),
             moments,
             inputs: InputSet::new(is_input),
         }
@@ -91,7 +96,8 @@ impl World {
             5 => self.remove(),
             6..8 => self.rename(),
             8 => self.read_all(),
-            _ => self.save_and_restore(),
+            _ if self.header.is_none() || self.numbers.below(3) == 0 => self.save_and_restore(),
+            _ => self.kill_and_restore(),
         }
         if self.numbers.below(2) == 0 {
             self.index.seal();
@@ -197,8 +203,9 @@ impl World {
                 break header;
             }
         };
-        self.index =
-            Index::restore(Instance(self.next + 100), &header, &self.saved).expect("restored");
+        // The records stay, as after a kill before they are removed.
+        self.header = Some(header);
+        self.restore();
         assert_eq!(
             self.index.clock().tick,
             self.moments.last().map_or(0, |(clock, _)| clock.tick.max(self.index.clock().tick))
@@ -207,6 +214,105 @@ impl World {
             let reported = self.index.changes_since(*clock);
             explains(before, &self.model, &reported);
         }
+    }
+
+    /// What is restored after a kill is what was when somebody was last given a clock, and it is
+    /// known.
+    fn kill_and_restore(&mut self) {
+        self.read_all();
+        let clock = self.index.clock();
+        match self.index.record([], 0) {
+            Recorded::Nothing => {}
+            Recorded::Record(record) => self.records.push(record),
+            Recorded::TooMuch => panic!("too much"),
+        }
+        self.restore();
+        self.read_all();
+        let reported = self.index.changes_since(clock);
+        assert!(!reported.fresh && reported.changes.is_empty(), "{reported:?}");
+    }
+
+    fn restore(&mut self) {
+        let instance = Instance(self.next + 100);
+        self.next += 1;
+        let saved = (&self.header.as_ref().expect("a header")[..], &self.saved);
+        let restored = Index::restore(instance, saved, &self.records, Continuity::Unbroken);
+        self.index = restored.expect("restored");
+    }
+}
+
+#[test]
+fn a_record_that_does_not_follow_is_left_out_and_later_clocks_are_not_known() {
+    let mut world = World::new(3);
+    let (header, pages) = world.index.save(usize::MAX, 0);
+    let header = header.expect("all at once");
+    let mut records = vec![];
+    let mut clocks = vec![world.index.clock()];
+    for _ in 0..3 {
+        for _ in 0..STEPS {
+            world.make();
+            world.touch();
+        }
+        world.read_all();
+        let Recorded::Record(record) = world.index.record([], 0) else { panic!("no record") };
+        records.push(record);
+        clocks.push(world.index.clock());
+    }
+    let mut damaged = records.clone();
+    damaged[1][9] ^= 1;
+    let gone = vec![records[0].clone(), records[2].clone()];
+    for (records, known) in [(&records, 4), (&damaged, 2), (&gone, 2), (&vec![], 1)] {
+        let saved = (&header[..], &pages);
+        let restored = Index::restore(Instance(9), saved, records, Continuity::Unbroken);
+        let restored = restored.expect("restored");
+        let fresh: Vec<_> = clocks.iter().map(|at| restored.changes_since(*at).fresh).collect();
+        assert_eq!(fresh, [[false; 4], [true; 4]].concat()[4 - known..][..4], "{known}");
+    }
+}
+
+#[test]
+fn what_was_held_back_is_reported_to_whoever_comes_back_with_the_clock() {
+    let mut index = Index::new(Instance(1), dir(1));
+    index.upsert(Index::ROOT, b"a", file(2, 0), Evidence::Stat);
+    index.begin_log();
+    let (header, pages) = index.save(usize::MAX, 0);
+    let header = header.expect("all at once");
+    let since = index.clock();
+    let Recorded::Record(record) = index.record([&b"a"[..], b"gone"], 0) else {
+        panic!("no record")
+    };
+    let restored = Index::restore(Instance(2), (&header, &pages), &[record], Continuity::Unbroken);
+    let mut restored = restored.expect("restored");
+    restored.seal();
+    let reported = restored.changes_since(since);
+    assert!(!reported.fresh && reported.changes.len() == 1, "{reported:?}");
+    assert!(restored.changes_since(reported.clock).changes.is_empty(), "again and again");
+}
+
+#[test]
+fn where_the_last_writes_may_be_lost_no_clock_is_known_and_only_old_contents_are() {
+    const NOW: i64 = 10_000_000_000_000;
+    let mut index = Index::new(Instance(1), dir(1));
+    index.begin_log();
+    for (name, age) in [(b"old", 4_000_000_000_000), (b"new", 3_000_000_000_000)] {
+        let signature = file(u64::from(name[0]), NOW - age);
+        index.upsert(Index::ROOT, name, signature, Evidence::Stat);
+    }
+    for (node, generation) in index.unread() {
+        index.record_content(node, generation, Some(Digest([7; 32])), false);
+    }
+    index.seal();
+    let (header, pages) = index.save(usize::MAX, NOW);
+    let saved = (&header.expect("all at once")[..], &pages);
+    for continuity in [Continuity::Unbroken, Continuity::Broken] {
+        let restored = Index::restore(Instance(2), saved, &[], continuity);
+        let mut restored = restored.expect("restored");
+        let is_broken = continuity == Continuity::Broken;
+        assert_eq!(restored.changes_since(index.clock()).fresh, is_broken);
+        let unread = restored.unread();
+        let names: Vec<_> = unread.iter().map(|(node, _)| restored.name(*node)).collect();
+        assert_eq!(names, if is_broken { vec![b"new"] } else { vec![] });
+        assert_eq!(restored.is_unsaved(), is_broken);
     }
 }
 
@@ -335,8 +441,9 @@ fn damaged_pages_are_refused_and_never_panic() {
     let (header, pages) = world.index.save(usize::MAX, 0);
     let header = header.expect("all at once");
     world.saved.extend(pages);
-    let restore =
-        |header: &[u8], pages: &BTreeMap<u32, Vec<u8>>| Index::restore(Instance(5), header, pages);
+    let restore = |header: &[u8], pages: &BTreeMap<u32, Vec<u8>>| {
+        Index::restore(Instance(5), (header, pages), &[], Continuity::Unbroken)
+    };
     assert!(restore(&header, &world.saved).is_some());
     for at in 0..header.len() {
         let mut damaged = header.clone();

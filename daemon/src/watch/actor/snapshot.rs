@@ -1,26 +1,29 @@
-//! Saves the index of a workspace, and loads what was saved before. Where it is stored is decided
-//! elsewhere.
+//! Saves the index of a workspace, records what changes in between, and loads what was saved before.
+//! Where it is stored is decided elsewhere.
 
-use crate::index::{Index, Instance};
+use crate::index::{Continuity, Index, Instance, Recorded};
 use crate::watch::stat::now_ns;
 use crate::watch::sync::Synchronizer;
 use crate::workspace::RULES_VERSION;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::fs;
-use std::path::Path;
-use std::sync::LazyLock;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long nothing must have changed before the index is saved.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// The longest that a change stays unsaved while others follow. What is lost when the daemon is
-/// killed costs a check of the files that changed, not correctness.
+/// The longest that a change stays unsaved while others follow. When the daemon is killed, what was not
+/// saved is in the records, as far as somebody has a clock of it; the rest is compared with the disk.
 const MAX_UNSAVED: Duration = Duration::from_secs(20);
 
 /// Pages saved at once: a megabyte or two, so that saving a large index needs little memory.
 const PAGES_PER_PART: usize = 64;
+
+/// Bytes of records after which the index is saved instead.
+const MOST_RECORDED: usize = 1 << 20;
 
 /// Between two parts of one saving.
 const PART_INTERVAL: Duration = Duration::from_millis(20);
@@ -38,17 +41,22 @@ pub struct Saved {
     pub header: Option<Vec<u8>>,
     /// Pages by number.
     pub pages: BTreeMap<u32, Vec<u8>>,
+    /// What was recorded since, oldest first. There may be some of before.
+    pub records: Vec<Vec<u8>>,
 }
 
 /// Where indexes are saved. It may lose them: then everything is read again.
 pub trait SnapshotStore: Send + Sync + Debug {
-    /// What was saved of the workspace at `root`, if it can be trusted. `same_boot` says whether
-    /// a header was saved since the system was started: what was written before is on the disk
-    /// for certain only if the daemon before ended well.
-    fn load(&self, root: &Path, same_boot: &dyn Fn(&[u8]) -> bool) -> Option<Saved>;
+    /// What was saved of the workspace at `root`.
+    fn load(&self, root: &Path) -> Option<Saved>;
 
-    /// Saves what changed.
+    /// Saves what changed; the records of a part are not saved. When a part with a header is saved,
+    /// the records of before it are of no use any more.
     fn save(&self, root: &Path, saved: Saved);
+
+    /// Appends a record, which survives a kill when this returns. It may get lost: then the clocks
+    /// after it are not known to the next daemon.
+    fn record(&self, root: &Path, record: &[u8]);
 
     /// Forgets what was saved.
     fn forget(&self, root: &Path);
@@ -59,11 +67,13 @@ pub trait SnapshotStore: Send + Sync + Debug {
 pub struct NoSnapshots;
 
 impl SnapshotStore for NoSnapshots {
-    fn load(&self, _: &Path, _: &dyn Fn(&[u8]) -> bool) -> Option<Saved> {
+    fn load(&self, _: &Path) -> Option<Saved> {
         None
     }
 
     fn save(&self, _: &Path, _: Saved) {}
+
+    fn record(&self, _: &Path, _: &[u8]) {}
 
     fn forget(&self, _: &Path) {}
 }
@@ -75,17 +85,28 @@ pub(super) struct Saving {
     last: Option<Instant>,
     tick: u64,
     next_part: Option<Instant>,
+    /// Bytes recorded since the index was saved.
+    recorded: usize,
+    /// More has changed than can be recorded.
+    is_urgent: bool,
+    /// Changes that were not reported to everybody when they were logged.
+    unreported: BTreeSet<PathBuf>,
 }
 
 impl Saving {
     /// When to save next, if there is anything to save.
     pub(super) fn due(&mut self, index: &Index, now: Instant) -> Option<Instant> {
-        if !index.has_changed_pages() {
+        let is_urgent = self.is_urgent || self.recorded >= MOST_RECORDED;
+        if !index.has_changed_pages() && !index.is_unsaved() && !is_urgent {
             (self.first, self.last, self.next_part) = (None, None, None);
             return None;
         }
         if let Some(next) = self.next_part {
             return Some(next);
+        }
+        // The first time at once, unless that takes long: before it, no clock survives a kill.
+        if is_urgent || (index.is_unsaved() && index.changed_pages() <= PAGES_PER_PART) {
+            return Some(now);
         }
         if self.last.is_none() || self.tick != index.clock().tick {
             (self.last, self.tick) = (Some(now), index.clock().tick);
@@ -94,15 +115,48 @@ impl Saving {
         Some((self.last? + QUIET).min(first + MAX_UNSAVED))
     }
 
+    /// Has what changed survive a kill: to be called before somebody is given the clock. `unreported`
+    /// are paths whose changes are not reported yet to whoever is given it. Costs some microseconds
+    /// after a change, and nothing where nothing has changed.
+    pub(super) fn record(
+        &mut self,
+        synchronizer: &mut Synchronizer,
+        snapshots: &dyn SnapshotStore,
+        unreported: &BTreeSet<PathBuf>,
+    ) {
+        if self.unreported != *unreported {
+            self.unreported.clone_from(unreported);
+        }
+        self.append(synchronizer, snapshots);
+    }
+
+    fn append(&mut self, synchronizer: &mut Synchronizer, snapshots: &dyn SnapshotStore) {
+        let bytes = self.unreported.iter().map(|path| path.as_os_str().as_bytes());
+        match synchronizer.index_mut().record(bytes, now_ns()) {
+            Recorded::Nothing => {}
+            Recorded::Record(record) => {
+                self.recorded += record.len();
+                snapshots.record(synchronizer.root(), &record);
+            }
+            Recorded::TooMuch => self.is_urgent = true,
+        }
+    }
+
     /// Saves a part.
     pub(super) fn save(&mut self, synchronizer: &mut Synchronizer, snapshots: &dyn SnapshotStore) {
         (self.first, self.last) = (None, None);
+        // The records lead to what is saved, so that they are of use until it is on the disk.
+        self.append(synchronizer, snapshots);
+        let place = place(synchronizer.root());
         let index = synchronizer.index_mut();
-        if index.has_changed_pages() {
-            let (header, pages) = index.save(PAGES_PER_PART, now_ns());
-            self.next_part = header.is_none().then(|| Instant::now() + PART_INTERVAL);
-            let header = header.map(|header| [&BOOT[..], &[RULES_VERSION], &header].concat());
-            snapshots.save(synchronizer.root(), Saved { header, pages });
+        let (header, pages) = index.save(PAGES_PER_PART, now_ns());
+        self.next_part = header.is_none().then(|| Instant::now() + PART_INTERVAL);
+        let is_last = header.is_some();
+        let header = header.map(|header| [&place[..], &[RULES_VERSION], &header].concat());
+        snapshots.save(synchronizer.root(), Saved { header, pages, records: Vec::new() });
+        if is_last {
+            (self.recorded, self.is_urgent) = (0, false);
+            self.append(synchronizer, snapshots);
         }
     }
 
@@ -124,7 +178,7 @@ impl Saving {
         if synchronizer.take().is_err() {
             return snapshots.forget(synchronizer.root());
         }
-        while synchronizer.index().has_changed_pages() {
+        while synchronizer.index().has_changed_pages() || synchronizer.index().is_unsaved() {
             self.save(synchronizer, snapshots);
         }
     }
@@ -136,12 +190,17 @@ pub(super) fn load(
     root: &Path,
     instance: Instance,
 ) -> Option<Index> {
-    let saved = snapshots.load(root, &|header| header.starts_with(&*BOOT))?;
-    let header = saved.header?;
+    let Saved { header, pages, records } = snapshots.load(root)?;
+    let header = header?;
+    let (saved_in, header) = header.split_first_chunk::<PLACE_BYTES>()?;
     // By other rules other files would be in it.
-    let (rules, header) = header.get(BOOT_BYTES..)?.split_first()?;
+    let (rules, header) = header.split_first()?;
+    let continuity = match *saved_in == place(root) {
+        true => Continuity::Unbroken,
+        false => Continuity::Broken,
+    };
     let index = match *rules == RULES_VERSION {
-        true => Index::restore(instance, header, &saved.pages),
+        true => Index::restore(instance, (header, &pages), &records, continuity),
         false => None,
     };
     if index.is_none() {
@@ -150,12 +209,33 @@ pub(super) fn load(
     index
 }
 
-const BOOT_BYTES: usize = 16;
+const PLACE_BYTES: usize = 16;
 
-/// Identity of this boot of the system: the start of a digest, since only equality counts.
-static BOOT: LazyLock<[u8; BOOT_BYTES]> = LazyLock::new(|| {
-    let id = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let mut short = [0; BOOT_BYTES];
-    short.copy_from_slice(&blake3::hash(&id).as_bytes()[..BOOT_BYTES]);
+/// Identity of the running system and of the mounted file system: when either is another than before,
+/// the last writes of before may have been lost, without a trace. The start of a digest, since only
+/// equality counts.
+fn place(root: &Path) -> [u8; PLACE_BYTES] {
+    let mut all = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    all.extend(mount_id(root).unwrap_or_default().to_le_bytes());
+    let mut short = [0; PLACE_BYTES];
+    short.copy_from_slice(&blake3::hash(&all).as_bytes()[..PLACE_BYTES]);
     short
-});
+}
+
+/// The number of the mount, which no other has until the system is started anew; `None` where the
+/// system has no such number.
+fn mount_id(root: &Path) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+        /// `STATX_MNT_ID_UNIQUE`, since Linux 6.8.
+        const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+        let found = statx(CWD, root, AtFlags::empty(), UNIQUE).ok()?;
+        StatxFlags::from_bits_retain(found.stx_mask).contains(UNIQUE).then_some(found.stx_mnt_id)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = root;
+        None
+    }
+}

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// How often directories are listed of which no event comes, while somebody waits for changes.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Called before somebody is given a clock, with the paths whose changes are not reported with it.
+pub(super) type BeforeReport<'a> = &'a mut dyn FnMut(&mut Synchronizer, &BTreeSet<PathBuf>);
+
 /// Somebody who waits for a change.
 pub(super) struct Subscriber {
     pub(super) since: Clock,
@@ -62,6 +65,11 @@ impl Subscribers {
         !self.waiting.is_empty()
     }
 
+    /// Paths of which not everybody has been told what has changed.
+    pub(super) fn held_back(&self) -> &BTreeSet<PathBuf> {
+        &self.held_back
+    }
+
     /// Whether somebody waits for changes that have not been counted.
     pub(super) fn has_news(&self, tick: u64) -> bool {
         !self.waiting.is_empty() && self.counted_tick != tick
@@ -81,6 +89,7 @@ impl Subscribers {
         &mut self,
         synchronizer: &mut Synchronizer,
         contents: &mut Contents,
+        before: BeforeReport<'_>,
     ) -> Result<(), WorkspaceError> {
         self.release_closed(synchronizer);
         let now = self.epoch.elapsed();
@@ -100,17 +109,18 @@ impl Subscribers {
                 self.burst = None;
                 // What is run for it is run by the path.
                 synchronizer.check_root()?;
-                self.report_closed(synchronizer);
+                self.report_closed(synchronizer, before);
             }
         }
-        self.expire(synchronizer);
+        self.expire(synchronizer, before);
         Ok(())
     }
 
     /// Nothing starts on a truncate (rule 13): what somebody is writing is reported when it is
     /// closed.
-    fn report_closed(&mut self, synchronizer: &mut Synchronizer) {
+    fn report_closed(&mut self, synchronizer: &mut Synchronizer, before: BeforeReport<'_>) {
         let (open, _) = synchronizer.being_written(Instant::now());
+        before(synchronizer, &open.union(&self.held_back).cloned().collect());
         for subscriber in std::mem::take(&mut self.waiting) {
             let mut changes = synchronizer.index().changes_since(subscriber.since);
             let (held_back, closed): (Vec<Change>, Vec<Change>) =
@@ -140,8 +150,11 @@ impl Subscribers {
     }
 
     /// Answers those who have waited as long as they wanted to.
-    fn expire(&mut self, synchronizer: &Synchronizer) {
+    fn expire(&mut self, synchronizer: &mut Synchronizer, before: BeforeReport<'_>) {
         let now = Instant::now();
+        if self.waiting.iter().any(|subscriber| subscriber.until <= now) {
+            before(synchronizer, &self.held_back);
+        }
         for subscriber in std::mem::take(&mut self.waiting) {
             if subscriber.until > now {
                 self.waiting.push(subscriber);

@@ -16,6 +16,7 @@ use crate::watch::random::random_number;
 use crate::watch::source::{SourcePreference, Sources, Waker};
 use crate::watch::sync::{Synchronizer, verify};
 use crate::workspace::{OnChange, OnChangeRules};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -177,7 +178,11 @@ impl WorkspaceActor {
         // Whoever gets an answer may ask next whether they are run.
         self.report_rules();
         self.answer()?;
-        self.subscribers.report(&mut self.synchronizer, &mut self.contents)?;
+        let (saving, snapshots) = (&mut self.saving, &*self.config.snapshots);
+        let mut record = |synchronizer: &mut Synchronizer, unreported: &BTreeSet<PathBuf>| {
+            saving.record(synchronizer, snapshots, unreported);
+        };
+        self.subscribers.report(&mut self.synchronizer, &mut self.contents, &mut record)?;
         self.run_timers();
         Ok(())
     }
@@ -272,6 +277,8 @@ impl WorkspaceActor {
         let has_all = self.contents.want(&mut self.synchronizer, wanted)? && needs_all;
         let is_certain = !self.synchronizer.index().has_suspects();
         let digest = if has_all { self.synchronizer.index_mut().digest() } else { None };
+        let held_back = self.subscribers.held_back();
+        self.saving.record(&mut self.synchronizer, &*self.config.snapshots, held_back);
         let mut is_repaired = false;
         for PendingRequest { since, request } in std::mem::take(&mut self.requests) {
             match (request, digest) {
