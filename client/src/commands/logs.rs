@@ -6,11 +6,11 @@ use crate::command_error::{CommandError, DAEMON_FAILED};
 use crate::follow::event_loop::{Ended, Follower, Next, follow};
 use crate::follow::output::{Output, Route};
 use crate::render::document::document;
-use crate::render::text::size;
+use crate::render::text::{escape_control, size};
 use crate::values;
 use bd_client::{Event, StartPolicy};
-use bd_protocol::Build;
 use bd_protocol::events::Subscribe;
+use bd_protocol::{Build, OutcomeStatus};
 use clap::Args;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -65,6 +65,10 @@ pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> 
         Some(id) => client.build(id)?,
         None => history::newest(&client, args.all)?,
     };
+    if let Some(why) = never_ran(&build) {
+        eprintln!("bdctl: there is no output of {}: {}", build.id, escape_control(why));
+        return Ok(DAEMON_FAILED);
+    }
     let id = build.id.clone();
     let mut events = client.events(Subscribe::Build { build: id.clone(), from: 0 })?;
     let open_failed = CommandError::io("open the output");
@@ -87,6 +91,12 @@ pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> 
         Ended::Enough | Ended::Expired if reader.loss.is_some() => Ok(DAEMON_FAILED),
         Ended::Enough | Ended::Expired => Ok(0),
     }
+}
+
+/// Why a build has no output at all: the daemon could not run it, or its record is lost.
+fn never_ran(build: &Build) -> Option<&str> {
+    let outcome = build.outcome.as_ref().filter(|_| build.execution.is_none())?;
+    (outcome.status == OutcomeStatus::Error).then_some(outcome.message.as_deref()?)
 }
 
 /// Selects the part of the output that is wanted.

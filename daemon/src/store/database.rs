@@ -200,6 +200,19 @@ impl Database {
         Ok(())
     }
 
+    /// Writes what was written before. A build that has ended is not taken back: its end may be what is
+    /// damaged where this comes from.
+    pub(super) fn put_again(&self, record: &BuildRecord) -> Result<(), StoreError> {
+        if record.end.is_some() {
+            return self.put_build(record);
+        }
+        if self.build(record.id)?.is_none_or(|known| known.end.is_none()) {
+            // Not listed: the list may know of its end.
+            self.builds.insert(record.id.to_be_bytes(), encode(record))?;
+        }
+        Ok(())
+    }
+
     /// The list of builds, to be compared with what the database had when it was opened.
     pub(super) fn list(&self) -> &RefCell<BuildsList> {
         &self.list

@@ -154,3 +154,20 @@ fn copy(from: &Path, to: &Path) {
     let copied = std::process::Command::new("cp").arg("-a").args([from, to]).status();
     assert!(copied.expect("cp starts").success());
 }
+
+/// As when the end of a build is what is damaged in the journal of a daemon that was killed.
+#[tokio::test]
+async fn a_build_that_has_ended_is_not_taken_back_by_what_was_written_before() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path());
+    store.put_build(&ended(1));
+    assert!(store.close(), "closed in time");
+    let running = BuildView { phase: Phase::Running { started_ms: 11 }, ..ended(1) };
+    let mut journal = super::journal::Journal::behind(&dir.path().join("journal"));
+    let entry = super::journal::Entry::Build(Box::new(BuildRecord::of(&running)));
+    let _ = journal.append(&entry).expect("appended");
+    let store = open(dir.path());
+    let found = store.history().newest(9, HistoryScope::All, None).await.expect("history");
+    assert_eq!(found, [ended(1)]);
+    assert!(store.close(), "closed in time");
+}

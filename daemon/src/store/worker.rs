@@ -13,6 +13,7 @@ use super::state_records::StateRecords;
 use super::store_sync::StoreSync;
 use super::unwritten::Unwritten;
 use crate::model::{Digest, StoreState, StoreStatus};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -159,15 +160,23 @@ impl<'a> StoreWorker<'a> {
             while let Some(request) = next {
                 open = !matches!(request, StoreRequest::Close);
                 let asked = request.is_question();
-                self.handle(request);
+                self.guarded(|worker| worker.handle(request));
                 let left = until.saturating_duration_since(Instant::now());
                 let more = open && !asked && !left.is_zero();
                 next = if more { requests.recv_timeout(left).ok() } else { None };
             }
-            self.flush();
+            self.guarded(Self::flush);
             if !open {
                 break;
             }
+        }
+    }
+
+    /// Does something by the database, which panics on some damage. It is opened anew then, and set
+    /// aside if that shows what is wrong; whoever asked gets no answer.
+    fn guarded(&mut self, act: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| act(self))).is_err() {
+            self.note(Err(StoreError::Panicked(self.place.dir.clone())));
         }
     }
 
@@ -258,7 +267,7 @@ impl<'a> StoreWorker<'a> {
             return false;
         }
         // Only one at a time may have it open.
-        self.database = None;
+        drop_quietly(self.database.take());
         let opened = || {
             let Opened { database, mut warnings } = open_with_journal(self.place, u64::MAX)?;
             for record in self.unwritten.builds().values() {
@@ -272,7 +281,9 @@ impl<'a> StoreWorker<'a> {
             database.flush()?;
             Ok::<_, StoreError>((database, warnings))
         };
-        match opened() {
+        let opened = catch_unwind(AssertUnwindSafe(opened))
+            .unwrap_or_else(|_| Err(StoreError::Panicked(self.place.dir.clone())));
+        match opened {
             Ok((database, warnings)) => {
                 self.database = Some(database);
                 self.place.sync.journaled(self.place.first_of_ours);
@@ -343,7 +354,7 @@ impl<'a> StoreWorker<'a> {
         (self.report)(Recovered::warning(warning));
     }
 
-    fn close(self) {
+    fn close(mut self) {
         if self.failed.is_none()
             && let Some(database) = &self.database
         {
@@ -358,7 +369,14 @@ impl<'a> StoreWorker<'a> {
                 Err(error) => tracing::warn!(%error, "the store was not closed"),
             }
         }
+        drop_quietly(self.database.take());
     }
+}
+
+/// sled panics when the disk fails while it is dropped, which costs nothing: everything was flushed, or
+/// that failed and was said.
+fn drop_quietly(database: Option<Database>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
 }
 
 /// Opens the database, and writes to it what the journal has before a file: what a daemon that was
@@ -375,7 +393,7 @@ fn open_with_journal(place: &Place, before: u64) -> Result<Opened, StoreError> {
     }
     for entry in entries {
         match entry {
-            Entry::Build(record) => database.put_build(&record)?,
+            Entry::Build(record) => database.put_again(&record)?,
             Entry::Trust { root, trusted: true, rules: None } => {
                 database.snapshots.put_trust(&root.into_path())?;
             }
