@@ -54,13 +54,20 @@ pub(super) struct ReceivedLaunch {
 pub(super) enum SupervisorRequest {
     /// Send SIGTERM to the tree, and SIGKILL after the grace.
     Stop { grace_ms: u64 },
+    /// Output has come since the command ended.
+    Wrote,
 }
 
 /// What the supervisor reports.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum SupervisorEvent {
-    Started { pid: u32 },
+    Started {
+        pid: u32,
+    },
     NotStarted(StartFailure),
+    /// The command has ended and something that it started has not: [`SupervisorRequest::Wrote`] is
+    /// wanted.
+    Lingering,
     Ended(CommandEnd),
 }
 
@@ -80,6 +87,7 @@ pub(super) struct CommandEnd {
     pub(super) duration_us: u64,
     pub(super) cpu_us: u64,
     pub(super) peak_rss_bytes: u64,
+    pub(super) cut_off: Option<String>,
 }
 
 /// The bytes of a launch, without its stdin.

@@ -19,6 +19,8 @@
 //! Linux has all of this. Elsewhere only the command's own process group is killed and measured.
 
 mod ipc;
+mod leftovers;
+mod linger;
 mod meter;
 mod orphans;
 mod pump;

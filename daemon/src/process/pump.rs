@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,8 +14,11 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::MsgFlags;
 
-use super::ipc::{CommandEnd, ControlReader, StartFailure, SupervisorEvent};
+use super::ipc::{
+    CommandEnd, ControlReader, StartFailure, SupervisorEvent, SupervisorRequest, line,
+};
 use super::orphans::kill_orphans;
 use super::spec::{AttemptEnd, AttemptEvent, CommandExit, OutputSink, OutputStream};
 use super::stdin_forward::StdinForward;
@@ -30,6 +33,12 @@ const READ_BYTES: usize = 256 * 1024;
 const SILENCE_MS: u8 = 200;
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// Most reads of what is in the pipes at one moment, which may be handed over in pieces.
+const ROUNDS_OF_A_FULL_PIPE: usize = 8;
+
+/// The supervisor is told at most this often that output still comes after the command's end.
+const TELL_EVERY: Duration = Duration::from_millis(10);
+
 /// See the module.
 pub(super) struct Pump {
     control: Arc<UnixStream>,
@@ -40,6 +49,9 @@ pub(super) struct Pump {
     sink: Box<dyn OutputSink>,
     marker: String,
     buffer: Vec<u8>,
+    /// When the supervisor was last told that output still comes; present from when it wants to
+    /// know.
+    lingering: Option<Instant>,
 }
 
 impl Pump {
@@ -58,7 +70,17 @@ impl Pump {
         let ChildStdio { daemon_ends: outputs, child_ends } = stdio;
         let child_ends = Some(child_ends);
         let buffer = vec![0; READ_BYTES];
-        Self { control, events, child_ends, outputs, stdin_forward, sink, marker, buffer }
+        Self {
+            control,
+            events,
+            child_ends,
+            outputs,
+            stdin_forward,
+            sink,
+            marker,
+            buffer,
+            lingering: None,
+        }
     }
 
     /// Follows the attempt to its end.
@@ -125,7 +147,9 @@ impl Pump {
             {
                 break ended;
             }
-            self.copy(&ready);
+            if self.copy(&ready) {
+                self.tell_that_output_comes();
+            }
             if ready.stdin_forward
                 && let Some(stdin_forward) = &mut self.stdin_forward
                 && !stdin_forward.advance()
@@ -151,7 +175,11 @@ impl Pump {
             match event {
                 SupervisorEvent::Started { pid } => report(AttemptEvent::Started { pid }),
                 SupervisorEvent::NotStarted(why) => return Some(unmeasured(not_started(why))),
-                SupervisorEvent::Ended(end) => return Some(measured(&end)),
+                SupervisorEvent::Ended(end) => return Some(measured(end)),
+                SupervisorEvent::Lingering => {
+                    self.copy_what_is_there();
+                    self.lingering = Some(Instant::now());
+                }
             }
         }
         if alive {
@@ -160,6 +188,27 @@ impl Pump {
         // Its descendants have a new parent now; only the marker finds them.
         kill_orphans(|marker| marker == self.marker);
         Some(unmeasured(CommandExit::SupervisorLost))
+    }
+
+    /// What the command itself wrote before it ended says nothing of those it left behind.
+    fn copy_what_is_there(&mut self) {
+        for _ in 0..ROUNDS_OF_A_FULL_PIPE {
+            let ready = self.wait(false, PollTimeout::ZERO);
+            if !self.copy(&ready) {
+                return;
+            }
+        }
+    }
+
+    fn tell_that_output_comes(&mut self) {
+        let Some(told) = &mut self.lingering else { return };
+        if told.elapsed() >= TELL_EVERY {
+            *told = Instant::now();
+            let request = line(&SupervisorRequest::Wrote);
+            let socket = self.control.as_raw_fd();
+            // It has ended, or has not read the last ones: then this one says nothing new.
+            let _ = nix::sys::socket::send(socket, &request, MsgFlags::MSG_DONTWAIT);
+        }
     }
 
     fn wait(&self, control: bool, timeout: PollTimeout) -> Ready {
@@ -218,10 +267,11 @@ struct Ready {
 }
 
 fn unmeasured(exit: CommandExit) -> AttemptEnd {
-    AttemptEnd { exit, duration: Duration::ZERO, cpu: Duration::ZERO, peak_rss_bytes: 0 }
+    let none = Duration::ZERO;
+    AttemptEnd { exit, duration: none, cpu: none, peak_rss_bytes: 0, cut_off: None }
 }
 
-fn measured(end: &CommandEnd) -> AttemptEnd {
+fn measured(end: CommandEnd) -> AttemptEnd {
     let exit = match (end.code, end.signal) {
         (Some(code), _) => CommandExit::Code(code),
         (None, Some(signal)) => CommandExit::Signal(signal),
@@ -232,6 +282,7 @@ fn measured(end: &CommandEnd) -> AttemptEnd {
         duration: Duration::from_micros(end.duration_us),
         cpu: Duration::from_micros(end.cpu_us),
         peak_rss_bytes: end.peak_rss_bytes,
+        cut_off: end.cut_off,
     }
 }
 

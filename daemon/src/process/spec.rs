@@ -88,14 +88,16 @@ pub enum AttemptEvent {
 pub struct AttemptEnd {
     /// How the command itself ended.
     pub exit: CommandExit,
-    /// From the start of the command to its own end; processes that it left behind may live up to
-    /// 350 ms longer.
+    /// From the start of the command to its own end; processes that it left behind may live longer:
+    /// up to 350 ms, and as long as half a minute if they still write what it said.
     pub duration: Duration,
     /// User and system time of the command and all descendants that were waited for by anybody.
     pub cpu: Duration,
     /// Largest sum of resident memory of the command and its descendants at one time, as sampled,
     /// and at least that of the largest of them. Pages that several of them share count for each.
     pub peak_rss_bytes: u64,
+    /// What was killed while it was still writing, in one sentence; output of it may be missing.
+    pub cut_off: Option<String>,
 }
 
 /// How a command ended.

@@ -16,17 +16,15 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 
 use super::ipc::{CommandEnd, ControlReader, SupervisorEvent, SupervisorRequest, line};
+use super::leftovers::Ends;
+use super::linger::Linger;
 use super::meter::Meter;
 use super::{ipc, spawn, tree};
 
 /// First argument that makes the daemon's program a supervisor.
 pub const SUPERVISE_ARGUMENT: &str = "supervise";
 
-/// How long processes that a command left behind may go on: `tee` in a process substitution is
-/// still writing when its shell has ended.
-const LINGER: Duration = Duration::from_millis(100);
-
-/// How long they then have after SIGTERM. Builds leave no daemons behind.
+/// How long what a command left behind has after SIGTERM. Builds leave no daemons behind.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(250);
 
 /// Pause between two rounds of SIGKILL: a killed process needs some time to end, a storm of forks
@@ -66,6 +64,7 @@ fn run() -> io::Result<()> {
     let control = UnixStream::from(ipc::out_of_the_way(control));
     let mut requests = ControlReader::default();
     let spec = requests.launch(&control)?;
+    let ends = Ends::new(spec.stdin.as_ref());
     let spawned = spawn::spawn(spec);
     let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
     nix::unistd::dup2_stdin(&null)?;
@@ -73,7 +72,7 @@ fn run() -> io::Result<()> {
     nix::unistd::dup2_stderr(&null)?;
     match spawned {
         Err(why) => report(&control, &SupervisorEvent::NotStarted(why)),
-        Ok(main) => Supervision::new(control, requests, main)?.run(),
+        Ok(main) => Supervision::new(control, requests, main, ends)?.run(),
     }
 }
 
@@ -82,12 +81,12 @@ fn report(mut control: &UnixStream, event: &SupervisorEvent) -> io::Result<()> {
 }
 
 /// How far the tree is on its way to its end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Stage {
     /// The command runs.
     Running,
     /// The command has ended, something it started has not.
-    Lingering { until: Instant },
+    Lingering(Linger),
     /// SIGTERM was sent.
     Terminating { until: Instant },
     /// SIGKILL is sent until nothing is left.
@@ -100,9 +99,12 @@ struct Supervision {
     child_signal: ChildSignal,
     main: Pid,
     meter: Meter,
+    ends: Ends,
     stage: Stage,
     /// How the command itself ended, and when after its start.
     ended: Option<(WaitStatus, Duration)>,
+    /// What was killed while it was still writing.
+    cut_off: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +114,12 @@ enum WaitStatus {
 }
 
 impl Supervision {
-    fn new(control: UnixStream, requests: ControlReader, main: Pid) -> io::Result<Self> {
+    fn new(
+        control: UnixStream,
+        requests: ControlReader,
+        main: Pid,
+        ends: Ends,
+    ) -> io::Result<Self> {
         let meter = Meter::start(main);
         let child_signal = ChildSignal::new()?;
         let pid = main.as_raw().cast_unsigned();
@@ -125,8 +132,10 @@ impl Supervision {
             child_signal,
             main,
             meter,
+            ends,
             stage: Stage::Running,
             ended: None,
+            cut_off: None,
         })
     }
 
@@ -146,7 +155,8 @@ impl Supervision {
         };
         let [duration_us, cpu_us] =
             [duration, cpu].map(|time| time.as_micros().try_into().unwrap_or(u64::MAX));
-        let end = CommandEnd { code, signal, duration_us, cpu_us, peak_rss_bytes };
+        let cut_off = self.cut_off;
+        let end = CommandEnd { code, signal, duration_us, cpu_us, peak_rss_bytes, cut_off };
         self.control.map_or(Ok(()), |control| report(&control, &SupervisorEvent::Ended(end)))
     }
 
@@ -177,18 +187,31 @@ impl Supervision {
         if now >= self.meter.next() {
             self.meter.sample();
         }
-        match self.stage {
+        match &mut self.stage {
             Stage::Running if self.ended.is_some() => {
-                self.stage = Stage::Lingering { until: now + LINGER };
+                self.stage = Stage::Lingering(Linger::new(now));
+                if let Some(control) = &self.control {
+                    // A daemon that is gone shows in the loop.
+                    let _ = report(control, &SupervisorEvent::Lingering);
+                }
             }
-            Stage::Lingering { until } if now >= until => self.terminate(LEFTOVER_GRACE),
-            Stage::Terminating { until } if now >= until => self.kill(),
-            Stage::Killing { next, pause } if now >= next => {
+            Stage::Lingering(linger) if now >= linger.until() => self.end_leftovers(now),
+            Stage::Terminating { until } if now >= *until => self.kill(),
+            Stage::Killing { next, pause } if now >= *next => {
                 tree::signal(self.main, Signal::SIGKILL);
-                let pause = (pause * 2).min(KILL_PAUSE_MAX);
+                let pause = (*pause * 2).min(KILL_PAUSE_MAX);
                 self.stage = Stage::Killing { next: Instant::now() + pause, pause };
             }
             _ => {}
+        }
+    }
+
+    /// Ends what the command left behind, unless it may still go on.
+    fn end_leftovers(&mut self, now: Instant) {
+        let Stage::Lingering(linger) = &mut self.stage else { return };
+        if linger.is_over(now, self.main, &self.ends) {
+            self.cut_off = linger.cut_off(now, self.main, &self.ends);
+            self.terminate(LEFTOVER_GRACE);
         }
     }
 
@@ -201,7 +224,7 @@ impl Supervision {
                 self.stage = Stage::Terminating { until: earlier.min(until) };
                 return;
             }
-            Stage::Running | Stage::Lingering { .. } => {}
+            Stage::Running | Stage::Lingering(_) => {}
         }
         if grace.is_zero() {
             return self.kill();
@@ -221,12 +244,11 @@ impl Supervision {
     /// Waits for the daemon, a child or the next deadline. True when the daemon has sent something
     /// or is gone.
     fn wait(&self) -> io::Result<bool> {
-        let deadline = match self.stage {
+        let deadline = match &self.stage {
             Stage::Running => self.meter.next(),
-            Stage::Lingering { until } | Stage::Terminating { until } => {
-                until.min(self.meter.next())
-            }
-            Stage::Killing { next, .. } => next,
+            Stage::Lingering(linger) => linger.until().min(self.meter.next()),
+            Stage::Terminating { until } => (*until).min(self.meter.next()),
+            Stage::Killing { next, .. } => *next,
         };
         let left = deadline.saturating_duration_since(Instant::now());
         #[cfg(not(target_os = "linux"))]
@@ -259,8 +281,17 @@ impl Supervision {
     }
 
     fn handle_requests(&mut self) {
-        while let Ok(Some(SupervisorRequest::Stop { grace_ms })) = self.requests.next() {
-            self.terminate(Duration::from_millis(grace_ms));
+        while let Ok(Some(request)) = self.requests.next() {
+            match request {
+                SupervisorRequest::Stop { grace_ms } => {
+                    self.terminate(Duration::from_millis(grace_ms));
+                }
+                SupervisorRequest::Wrote => {
+                    if let Stage::Lingering(linger) = &mut self.stage {
+                        linger.wrote(Instant::now());
+                    }
+                }
+            }
         }
     }
 }

@@ -84,6 +84,8 @@ pub(super) struct FinishedAttempt {
     pub(super) result: AttemptResult,
     /// Why output of it was lost, and how many bytes.
     pub(super) lost: Option<(String, u64)>,
+    /// What was killed while it was still writing output.
+    pub(super) cut_off: Option<String>,
     /// What its output consists of.
     pub(super) output: Option<Arc<OutputSeal>>,
 }
@@ -205,16 +207,17 @@ impl Attempts {
     pub(super) fn ended(
         &mut self,
         attempt: AttemptId,
-        ended: process::AttemptEnd,
+        mut ended: process::AttemptEnd,
     ) -> Option<FinishedAttempt> {
         let Attempt { execution, build, .. } = self.running.remove(&attempt)?;
+        let cut_off = ended.cut_off.take();
         let result = result(ended);
         tracing::info!(%execution, %attempt, %build, exit = ?result.exit, "end");
         // A log that could not be written can not say so itself later.
         let log = self.output.live(execution);
         let lost = log.as_ref().and_then(|log| Some((log.first_error()?, log.lost_bytes())));
         let output = log.and_then(|log| log.seal());
-        Some(FinishedAttempt { execution, build, result, lost, output })
+        Some(FinishedAttempt { execution, build, result, lost, cut_off, output })
     }
 
     /// Nobody refers to an execution any more. Logs that are not kept any longer are deleted.
@@ -266,6 +269,7 @@ fn unstartable(message: String) -> process::AttemptEnd {
         duration: Duration::ZERO,
         cpu: Duration::ZERO,
         peak_rss_bytes: 0,
+        cut_off: None,
     }
 }
 

@@ -83,12 +83,14 @@ impl Runtime {
 
     fn ended(&mut self, attempt: AttemptId, ended: AttemptEnd) -> Option<Input> {
         let finished = self.attempts.ended(attempt, ended)?;
-        let FinishedAttempt { execution, build, result, lost, output } = finished;
+        let FinishedAttempt { execution, build, result, lost, cut_off, output } = finished;
         self.recorder.ended(attempt, execution, &result, output.as_deref());
         let lost = lost.map(|(error, bytes)| {
             self.warnings.push(format!("output of {build} was lost: {error}"));
             format!("{bytes} bytes of its output were lost: {error}")
         });
+        let doubts: Vec<_> = cut_off.into_iter().chain(lost).collect();
+        let lost = (!doubts.is_empty()).then(|| doubts.join("; "));
         Some(Input::AttemptEnded { attempt, result, lost })
     }
 

@@ -66,3 +66,64 @@ fn what_only_finishes_writing_is_not_disturbed() {
     let (ended, stdout, _) = run(shell("exec > >(sleep 0.03; sed 's/^/> /'); echo line"));
     assert_eq!((ended.exit, stdout.as_slice()), (CommandExit::Code(0), b"> line\n".as_slice()));
 }
+
+#[test]
+fn a_filter_that_is_still_writing_finishes() {
+    // It takes far longer than what a silent leftover is given, and pauses before its first line.
+    let script = "exec > >(sleep 0.4; while read -r line; do sleep 0.06; echo \"> $line\"; done); \
+                  seq 10; exit 3";
+    let (ended, stdout, _) = run(shell(script));
+    let expected: String = (1..=10).map(|number| format!("> {number}\n")).collect();
+    assert_eq!(ended.exit, CommandExit::Code(3));
+    assert_eq!(String::from_utf8_lossy(&stdout), expected);
+    assert_eq!(ended.cut_off, None);
+    assert!(ended.duration < Duration::from_millis(400), "the filter's time does not count");
+}
+
+#[test]
+fn filters_of_errors_and_chains_of_them_finish() {
+    let script = "exec 2> >(sleep 0.3; sed 's/^/e /' >&2) > >(sort -r | (sleep 0.4; cat)); \
+                  echo 1; echo 2; echo 3 >&2";
+    let (ended, stdout, stderr) = run(shell(script));
+    assert_eq!(String::from_utf8_lossy(&stdout), "2\n1\n");
+    assert_eq!(String::from_utf8_lossy(&stderr), "e 3\n");
+    assert_eq!(ended.cut_off, None);
+}
+
+#[test]
+fn what_writes_on_in_the_background_finishes_too() {
+    let script = "(for n in $(seq 40); do echo $n; sleep 0.01; done) & echo main";
+    let (ended, stdout, _) = run(shell(script));
+    let lines = stdout.split(|&byte| byte == b'\n').count() - 1;
+    assert_eq!((lines, ended.cut_off), (41, None));
+}
+
+#[test]
+fn what_never_stops_writing_is_killed_and_named() {
+    let attempt = start(shell("(while echo on; do sleep 0.02; done) & echo main"));
+    let begun = Instant::now();
+    let (ended, _, _) = attempt.end();
+    assert!((Duration::from_secs(9)..Duration::from_secs(20)).contains(&begun.elapsed()));
+    assert_eq!(ended.exit, CommandExit::Code(0));
+    let cut_off = ended.cut_off.expect("it says so");
+    assert!(cut_off.contains("bash") && cut_off.contains("still writing"), "{cut_off}");
+}
+
+#[test]
+fn what_does_not_write_ends_soon_whatever_it_holds_open() {
+    for script in [
+        "sleep 1000 & echo x",
+        "sleep 1000 | cat & echo x",
+        "exec 3>&1; (sleep 1000; echo y >&3) & echo x",
+        "mkfifo $0.$$; (sleep 1000 <>$0.$$) & rm $0.$$; echo x",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut launch = shell(script);
+        launch.argv.push(dir.path().join("pipe").into());
+        let attempt = start(launch);
+        let begun = Instant::now();
+        let (ended, stdout, _) = attempt.end();
+        assert_eq!((stdout.as_slice(), ended.cut_off), (b"x\n".as_slice(), None), "{script}");
+        assert!(begun.elapsed() < Duration::from_millis(1500), "{script}: {:?}", begun.elapsed());
+    }
+}

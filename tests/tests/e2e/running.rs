@@ -27,6 +27,22 @@ fn every_byte_comes_as_it_was_written_and_nothing_is_added() {
 }
 
 #[test]
+fn a_filter_left_behind_finishes_and_what_is_killed_while_it_writes_is_named() {
+    let sandbox = Sandbox::new();
+    let filter = "exec > >(while read -r line; do sleep 0.05; echo \"> $line\"; done); seq 12";
+    let output = sandbox.run(&["run", "--", "bash", "-c", filter]);
+    let expected: String = (1..=12).map(|number| format!("> {number}\n")).collect();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+    assert_eq!(output.stderr, b"");
+
+    let server = "(for n in $(seq 30); do echo up; sleep 0.01; done; sleep 1000) & exit 3";
+    let output = sandbox.run(&["run", "--", "bash", "-c", server]);
+    assert_eq!((output.status.code(), &*output.stdout), (Some(3), "up\n".repeat(30).as_bytes()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("bdctl: killed ") && said.contains("bash ("), "{said}");
+}
+
+#[test]
 fn exit_codes_are_those_of_a_shell() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.workspace().join("plain"), "no program").expect("a file");
