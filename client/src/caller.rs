@@ -1,8 +1,9 @@
 //! Who runs a command, and the way from there to the daemon and to standard output.
 
 use crate::command_error::CommandError;
-use crate::render::paint::ColorChoice;
+use crate::render::paint::{ColorChoice, Paint};
 use bd_client::{Client, ClientError, StartPolicy, recognise};
+use bd_protocol::SessionKind;
 use bd_protocol::rendezvous::Home;
 use bd_protocol::shown;
 use std::io::{self, Write as _};
@@ -26,6 +27,23 @@ impl Caller {
         let session = recognise(self.session.as_deref())?;
         Ok(Client::new(home, session, start)
             .with_notes(|note| eprintln!("bdctl: {}", shown::lines(note))))
+    }
+
+    /// Whether the output of commands is shown in colours on standard output and standard error.
+    /// Agents read it, whatever they have for a terminal.
+    pub(crate) fn shows_colors(&self) -> [bool; 2] {
+        let session = recognise(self.session.as_deref());
+        if session.is_ok_and(|session| session.kind == SessionKind::Agent) {
+            return [false; 2];
+        }
+        if self.color == ColorChoice::Auto && std::env::var_os("BD_COLORED").is_some() {
+            // Inside a build whose output is shown in colours.
+            return [true; 2];
+        }
+        [
+            Paint::new(self.color, &io::stdout()).is_on(),
+            Paint::new(self.color, &io::stderr()).is_on(),
+        ]
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Event<'a> {
     Stdout(&'a [u8]),
     /// The command wrote to its standard error.
     Stderr(&'a [u8]),
+    /// The command wrote to its standard output or its standard error, which are one stream.
+    Both(&'a [u8]),
     /// A build as it is now.
     Build(Box<Build>),
     /// Part of the stream is missing.
@@ -46,6 +48,7 @@ impl Cursor {
         Ok(match kind {
             Some(Kind::Stdout) => self.unseen(position, payload).map(Event::Stdout),
             Some(Kind::Stderr) => self.unseen(position, payload).map(Event::Stderr),
+            Some(Kind::Both) => self.unseen(position, payload).map(Event::Both),
             Some(Kind::Build) => {
                 self.change = self.change.max(Some(position));
                 Some(Event::Build(serde_json::from_slice(payload).map_err(json)?))
@@ -143,8 +146,8 @@ impl Events {
     /// As [`Client::events`].
     pub fn resume(&mut self, client: &Client) -> Result<(), ClientError> {
         let subscription = match &self.subscription {
-            Subscribe::Build { build, .. } => {
-                Subscribe::Build { build: build.clone(), from: self.cursor.output }
+            Subscribe::Build { build, both, .. } => {
+                Subscribe::Build { build: build.clone(), from: self.cursor.output, both: *both }
             }
             Subscribe::Feed { .. } => Subscribe::Feed { after: self.cursor.change },
         };

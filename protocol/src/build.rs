@@ -136,6 +136,14 @@ pub struct Build {
     /// How long such a command took before, in milliseconds.
     #[serde(default)]
     pub estimate_ms: Option<u64>,
+    /// Whether standard output and standard error of its execution are one stream, once that has
+    /// started.
+    #[serde(default)]
+    pub one_stream: bool,
+    /// Whether its execution was told to use colours, once that has started. Clients that show none
+    /// take the escape sequences out of its output.
+    #[serde(default)]
+    pub colored: bool,
     /// How it ended.
     pub outcome: Option<Outcome>,
 }

@@ -22,6 +22,9 @@ use serde::{Deserialize, Serialize};
 /// Bytes of a record's header.
 pub const HEADER_BYTES: usize = 16;
 
+/// Which byte of a record's header is its kind.
+pub const KIND_BYTE: usize = 4;
+
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -30,6 +33,9 @@ pub enum Kind {
     Stdout = 1,
     /// Bytes the command wrote to its standard error.
     Stderr = 2,
+    /// Bytes the command wrote to its standard output or to its standard error, which were one
+    /// pipe. Sent to those who [say](Subscribe::Build) that they know it; to others, [`Kind::Stdout`].
+    Both = 3,
     /// A build as it is now: JSON [`Build`](crate::Build).
     Build = 16,
     /// Part of the stream is missing: JSON [`Lagged`].
@@ -46,9 +52,10 @@ impl Kind {
     /// The kind with this number, if this version knows it.
     #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
-        const ALL: [Kind; 7] = [
+        const ALL: [Kind; 8] = [
             Kind::Stdout,
             Kind::Stderr,
+            Kind::Both,
             Kind::Build,
             Kind::Lagged,
             Kind::Done,
@@ -83,6 +90,9 @@ pub enum Subscribe {
         /// First position of output that is wanted; 0 for all.
         #[serde(default)]
         from: u64,
+        /// Whether the client knows [`Kind::Both`].
+        #[serde(default)]
+        both: bool,
     },
     /// The state of every build that has not ended, then every change of any build.
     Feed {

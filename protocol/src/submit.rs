@@ -28,6 +28,35 @@ pub enum StdinMode {
     Forward,
 }
 
+/// What the client's standard output and standard error are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputShape {
+    /// Two files, or nothing that keeps an order.
+    #[default]
+    Apart,
+    /// One file or pipe: what the command writes has to come in the order in which it wrote.
+    One,
+    /// One terminal: the same, unless the execution may be shared by others, of whom some may want
+    /// them apart.
+    Screen,
+    /// A shape that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How a client wants the output of a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputWanted {
+    /// What it goes to.
+    #[serde(default)]
+    pub shape: OutputShape,
+    /// Whether the client shows colours: the command is told to use them though it writes to a
+    /// pipe. See [`Build::colored`](crate::Build::colored).
+    #[serde(default)]
+    pub colors: bool,
+}
+
 /// Size of a terminal, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TerminalSize {
@@ -64,6 +93,9 @@ pub struct Submit {
     /// Run under a pseudo-terminal of this size. Such a build is never shared.
     #[serde(default)]
     pub tty: Option<TerminalSize>,
+    /// How the output is to be given.
+    #[serde(default)]
+    pub output: OutputWanted,
     /// Keep the build when this connection ends.
     #[serde(default)]
     pub detach: bool,

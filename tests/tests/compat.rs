@@ -14,7 +14,9 @@ use bd_protocol::failure::{Failure, Tier};
 use bd_protocol::hello::{Channel, ClientHello, OUR_RANGE, ServerHello, ShutdownWhen};
 use bd_protocol::process_state::{Jobserver, ProcessState, ResourceLimit, Scheduling};
 use bd_protocol::service::{BdRequest, BdResponse, DaemonStatus, HistoryQuery, Status, Workspace};
-use bd_protocol::submit::{Explanation, JoinPolicy, StdinMode, Submit, Submitted, TerminalSize};
+use bd_protocol::submit::{
+    Explanation, JoinPolicy, OutputShape, OutputWanted, StdinMode, Submit, Submitted, TerminalSize,
+};
 use bd_protocol::watch::{
     News, OnChange, OnChangeCommand, OnChangeState, Triggered, Watch, Watching,
 };
@@ -116,6 +118,7 @@ fn submit() -> Submit {
         join: JoinPolicy::Always,
         stdin: StdinMode::Forward,
         tty: Some(TerminalSize { rows: 24, columns: 80 }),
+        output: OutputWanted::default(),
         detach: true,
         parent: Some("b1m7yfgnex00".into()),
         process: None,
@@ -164,6 +167,8 @@ fn build() -> Build {
         execution: Some("x1m7yfgnex01".into()),
         join_reason: Some("shared: cargo is known to build".into()),
         estimate_ms: Some(900),
+        one_stream: false,
+        colored: false,
         outcome: Some(Outcome {
             status: OutcomeStatus::TimedOut,
             exit_code: Some(101),
@@ -490,6 +495,17 @@ fn event_frames_are_read_byte_for_byte() {
     assert_eq!(serde_json::from_slice::<Build>(read[0].payload).expect("a build"), build());
     assert_eq!((read[1].payload, read[2].payload), (&b"out \xff"[..], &b"err"[..]));
     assert_eq!(serde_json::from_slice::<Lagged>(read[3].payload).expect("a gap"), lagged);
-    holds("subscribe-build.json", &Subscribe::Build { build: "b1".into(), from: 12 });
+    holds("subscribe-build.json", &Subscribe::Build { build: "b1".into(), from: 12, both: false });
+    let both = Subscribe::Build { build: "b1".into(), from: 0, both: true };
+    holds("subscribe-both.json", &both);
+    let shape =
+        Submit { output: OutputWanted { shape: OutputShape::Screen, colors: true }, ..submit() };
+    holds("submit-output.json", &shape);
+    holds("build-output.json", &Build { one_stream: true, colored: true, ..build() });
+    let mut both = Vec::new();
+    push(&mut both, Kind::Both, 9, b"x");
+    assert_eq!(bytes("events-both.bin", &both), both);
+    let newer: OutputShape = serde_json::from_value(json!("round")).expect("a shape");
+    assert_eq!(newer, OutputShape::Unknown);
     holds("subscribe-feed.json", &Subscribe::Feed { after: Some(4) });
 }

@@ -5,6 +5,7 @@ use crate::caller::{Caller, print};
 use crate::command_error::{CommandError, DAEMON_FAILED};
 use crate::follow::event_loop::{Ended, Follower, Next, follow};
 use crate::follow::output::{Output, Route};
+use crate::follow::plain::Plain;
 use crate::render::document::document;
 use crate::render::text::{escape_control, size};
 use crate::values;
@@ -52,11 +53,13 @@ pub(crate) struct LogsArgs {
 /// Longer lines are handled in pieces, to bound the memory they take.
 const LINE_MAX_BYTES: usize = 1024 * 1024;
 
-/// One of a command's two streams.
+/// One of a command's streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stream {
     Stdout,
     Stderr,
+    /// Both in one, which can be either.
+    Both,
 }
 
 pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> {
@@ -70,19 +73,20 @@ pub(super) fn run(args: &LogsArgs, caller: &Caller) -> Result<u8, CommandError> 
         return Ok(DAEMON_FAILED);
     }
     let id = build.id.clone();
-    let mut events = client.events(Subscribe::Build { build: id.clone(), from: 0 })?;
+    let mut events = client.events(Subscribe::Build { build: id.clone(), from: 0, both: true })?;
     let open_failed = CommandError::io("open the output");
     let mut reader = Reader {
         args,
         build,
         lines: args.tail.is_some() || args.grep.is_some(),
-        partial: [Vec::new(), Vec::new()],
+        partial: Default::default(),
         kept: VecDeque::new(),
         caught_up: false,
         document: [Vec::new(), Vec::new()],
         missing: 0,
         loss: None,
-        output: Output::new(Route::Apart).map_err(open_failed)?,
+        plain: Default::default(),
+        output: Output::new(Route::Apart, caller.shows_colors()).map_err(open_failed)?,
     };
     let ended = follow(&client, None, &mut events, None, &mut reader)?;
     reader.finish()?;
@@ -106,7 +110,7 @@ struct Reader<'a> {
     /// Whether the output is processed line by line; else it passes through as it is.
     lines: bool,
     /// The incomplete last line of each stream.
-    partial: [Vec<u8>; 2],
+    partial: [Vec<u8>; 3],
     /// The last lines, until all existing output has been read.
     kept: VecDeque<(Stream, Vec<u8>)>,
     caught_up: bool,
@@ -115,6 +119,9 @@ struct Reader<'a> {
     missing: u64,
     /// Why the daemon could not give what it should have, where that is so.
     loss: Option<Loss>,
+    /// What takes colours out of each stream where they are not for a terminal whatever the output
+    /// is: lines that are searched, and a document.
+    plain: [Plain; 3],
     output: Output,
 }
 
@@ -145,14 +152,21 @@ impl Loss {
 }
 
 impl Reader<'_> {
-    fn bytes(&mut self, stream: Stream, mut bytes: &[u8]) -> Result<(), CommandError> {
+    fn bytes(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), CommandError> {
         let wanted = match stream {
             Stream::Stdout => !self.args.stderr,
             Stream::Stderr => !self.args.stdout,
+            Stream::Both => true,
         };
         if !wanted {
             return Ok(());
         }
+        let plain = if self.build.colored && (self.args.grep.is_some() || self.args.json) {
+            self.plain[stream as usize].take(bytes)
+        } else {
+            bytes.into()
+        };
+        let mut bytes: &[u8] = &plain;
         if !self.lines {
             return self.emit(stream, bytes);
         }
@@ -193,12 +207,14 @@ impl Reader<'_> {
 
     fn emit(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), CommandError> {
         if self.args.json {
-            self.document[stream as usize].extend_from_slice(bytes);
+            let document = usize::from(stream == Stream::Stderr);
+            self.document[document].extend_from_slice(bytes);
             return Ok(());
         }
         let event = match stream {
             Stream::Stdout => Event::Stdout(bytes),
             Stream::Stderr => Event::Stderr(bytes),
+            Stream::Both => Event::Both(bytes),
         };
         Ok(self.output.take(&event)?)
     }
@@ -212,7 +228,7 @@ impl Reader<'_> {
     }
 
     fn finish(&mut self) -> Result<(), CommandError> {
-        for stream in [Stream::Stdout, Stream::Stderr] {
+        for stream in [Stream::Stdout, Stream::Stderr, Stream::Both] {
             let line = std::mem::take(&mut self.partial[stream as usize]);
             if !line.is_empty() {
                 self.line(stream, line)?;
@@ -253,7 +269,11 @@ impl Follower for Reader<'_> {
         match event {
             Event::Stdout(bytes) => self.bytes(Stream::Stdout, bytes)?,
             Event::Stderr(bytes) => self.bytes(Stream::Stderr, bytes)?,
-            Event::Build(build) => self.build = (**build).clone(),
+            Event::Both(bytes) => self.bytes(Stream::Both, bytes)?,
+            Event::Build(build) => {
+                self.build = (**build).clone();
+                self.output.take(event)?;
+            }
             Event::Lagged(lagged) => {
                 self.missing += lagged.to.saturating_sub(lagged.from);
                 self.loss = self.loss.or(Loss::of(&lagged.reason));

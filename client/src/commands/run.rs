@@ -6,6 +6,7 @@ use crate::command_error::CommandError;
 use crate::follow::event_loop::{Ended, follow};
 use crate::follow::output::Route;
 use crate::follow::progress::{FollowedBuild, progress_mode};
+use crate::follow::shape::with_output;
 use crate::follow::signals::{self, CurrentBuild, Interrupted, Reaction};
 use crate::follow::terminal::{self, Raw};
 use crate::in_place;
@@ -71,7 +72,7 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
     let client = caller.client(StartPolicy::IfNeeded)?;
     let place = std::mem::take(&mut args.context);
     let request = request::submit(std::mem::take(&mut args.command), place)?;
-    let request = with_options(request, &args);
+    let request = with_options(request, &args, caller);
     let asked = ask(&client, |control| control.submit(request.clone()));
     let (mut control, submitted) = match asked {
         // What these options ask for is of a build that the daemon has.
@@ -108,7 +109,10 @@ pub(super) fn run(mut args: RunArgs, caller: &Caller) -> Result<u8, CommandError
     result
 }
 
-fn with_options(request: Submit, args: &RunArgs) -> Submit {
+fn with_options(request: Submit, args: &RunArgs, caller: &Caller) -> Submit {
+    // Elsewhere, bdctl writes to them in its own way, or not at all.
+    let mirrored = !(args.json || args.events || args.tty || args.detach);
+    let request = if mirrored { with_output(request, caller) } else { request };
     let stdin = if args.stdin || args.tty { StdinMode::Forward } else { StdinMode::Closed };
     Submit {
         stdin,
@@ -161,7 +165,8 @@ impl SubmittedRun<'_> {
     /// Passes everything on until the build ends; returns the exit code.
     fn follow(&self, control: &mut Control) -> Result<u8, CommandError> {
         let Self { client, id, until, args, caller, interrupted } = self;
-        let mut events = client.events(Subscribe::Build { build: (*id).to_owned(), from: 0 })?;
+        let mut events =
+            client.events(Subscribe::Build { build: (*id).to_owned(), from: 0, both: true })?;
         if args.stdin || args.tty {
             // A build that has ended already reads nothing.
             if let Ok(input) = client.input(id) {

@@ -44,7 +44,7 @@ pub(super) fn run(args: &WaitArgs, caller: &Caller) -> Result<u8, CommandError> 
         Ended::Enough
     } else {
         // The largest position: no output is wanted.
-        let subscribe = Subscribe::Build { build: id.clone(), from: u64::MAX };
+        let subscribe = Subscribe::Build { build: id.clone(), from: u64::MAX, both: true };
         let mut events = client.events(subscribe)?;
         follow(&client, None, &mut events, until, &mut followed)?
     };

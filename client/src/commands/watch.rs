@@ -9,6 +9,7 @@ use crate::follow::event_loop::{Ended, follow};
 use crate::follow::output::Route;
 use crate::follow::progress::{FollowedBuild, progress_mode};
 use crate::follow::screen::Screen;
+use crate::follow::shape::with_output;
 use crate::follow::signals::{self, CurrentBuild, Interrupted, Reaction};
 use crate::render::builds::summary;
 use crate::render::document::{EventLine, event_line};
@@ -82,6 +83,7 @@ pub(super) fn run(mut args: WatchArgs, caller: &Caller) -> Result<u8, CommandErr
     let place = std::mem::take(&mut args.context);
     let submit = request::submit(std::mem::take(&mut args.command), place)?;
     let submit = request::with_build_options(submit, &args.options);
+    let submit = if args.events { submit } else { with_output(submit, caller) };
     let on = std::mem::take(&mut args.on).into_iter().map(Into::into).collect();
     let request = Watch { submit, on, initial: !args.no_initial };
     let (control, watching) = run::ask(&client, |control| control.watch(request.clone()))?;
@@ -187,7 +189,7 @@ impl<'a> Watcher<'a> {
             self.control.cancel(build)?;
             return Ok(Some(code));
         }
-        let subscribe = Subscribe::Build { build: build.to_owned(), from: 0 };
+        let subscribe = Subscribe::Build { build: build.to_owned(), from: 0, both: true };
         let mut followed = FollowedBuild::new(self.caller, self.mode, Some(route(self.args)))?;
         let ended = self.client.never_starting().events(subscribe).map_err(Into::into).and_then(
             |mut events| {

@@ -3,7 +3,9 @@
 
 pub(crate) mod event_loop;
 pub(crate) mod output;
+pub(crate) mod plain;
 pub(crate) mod progress;
 pub(crate) mod screen;
+pub(crate) mod shape;
 pub(crate) mod signals;
 pub(crate) mod terminal;

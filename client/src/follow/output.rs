@@ -1,6 +1,7 @@
 //! Writes the output of a command to standard output and standard error: bytes as they came, in
 //! order, with few system calls. Knows nothing of what they mean.
 
+use super::plain::{Plain, WholeCharacters};
 use crate::render::document::{Bytes, EventLine, event_line};
 use bd_client::Event;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -50,11 +51,28 @@ pub(crate) struct Output {
     widened: [bool; 2],
     /// Whether the last byte that went to a terminal ended its line.
     line_free: bool,
+    /// Whether colours are shown on each of our streams.
+    colors: [bool; 2],
+    /// What makes each of the command's streams fit for its reader.
+    fit: [Fit; 3],
+}
+
+/// The command's streams, as indices.
+const STDOUT: usize = 0;
+const STDERR: usize = 1;
+const BOTH: usize = 2;
+
+/// What is done to one stream of the command.
+#[derive(Debug, Default)]
+struct Fit {
+    /// Present where the command was told to use colours that its reader does not show.
+    plain: Option<Plain>,
+    whole: WholeCharacters,
 }
 
 impl Output {
     /// Bypasses the buffers of the standard library, which search for line ends.
-    pub(crate) fn new(route: Route) -> io::Result<Self> {
+    pub(crate) fn new(route: Route, colors: [bool; 2]) -> io::Result<Self> {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         Ok(Self {
             route,
@@ -65,19 +83,86 @@ impl Output {
             target: Target::Stdout,
             widened: [false; 2],
             line_free: true,
+            colors,
+            fit: Default::default(),
         })
+    }
+
+    /// Takes note of whether the command was told to use colours.
+    fn colored(&mut self, colored: bool) {
+        let shown = match self.route {
+            Route::Apart => [self.colors[0], self.colors[1], self.colors[0]],
+            Route::Stderr => [self.colors[1]; 3],
+            Route::Lines => [false; 3],
+        };
+        for (fit, shown) in self.fit.iter_mut().zip(shown) {
+            if colored && !shown {
+                fit.plain.get_or_insert_default();
+            }
+        }
     }
 
     /// Takes the output in an event, or the whole event where lines are wanted.
     pub(crate) fn take(&mut self, event: &Event<'_>) -> io::Result<()> {
-        match (self.route, event) {
-            (Route::Lines, event) => match line(event) {
-                Some(line) => self.write(Target::Stdout, line.as_bytes()),
-                None => Ok(()),
-            },
-            (Route::Apart, Event::Stdout(bytes)) => self.write(Target::Stdout, bytes),
-            (_, Event::Stdout(bytes) | Event::Stderr(bytes)) => self.write(Target::Stderr, bytes),
-            _ => Ok(()),
+        match event {
+            Event::Stdout(bytes) => self.output(STDOUT, bytes),
+            Event::Stderr(bytes) => self.output(STDERR, bytes),
+            Event::Both(bytes) => self.output(BOTH, bytes),
+            Event::Build(build) => {
+                self.colored(build.colored);
+                self.line(event)
+            }
+            Event::Lagged(_) | Event::Done => {
+                self.end_of_lines()?;
+                self.line(event)
+            }
+            Event::Current => Ok(()),
+        }
+    }
+
+    /// Passes on what the command wrote to one of its streams.
+    fn output(&mut self, stream: usize, bytes: &[u8]) -> io::Result<()> {
+        let plain = match &mut self.fit[stream].plain {
+            Some(plain) => plain.take(bytes),
+            None => bytes.into(),
+        };
+        match self.route {
+            Route::Lines => {
+                let whole = self.fit[stream].whole.take(&plain).into_owned();
+                self.bytes_line(stream, &whole)
+            }
+            Route::Apart if stream != STDERR => self.write(Target::Stdout, &plain),
+            Route::Apart | Route::Stderr => self.write(Target::Stderr, &plain),
+        }
+    }
+
+    fn bytes_line(&mut self, stream: usize, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let bytes = Bytes::new(bytes);
+        let line = event_line(&match stream {
+            STDOUT => EventLine::Stdout { bytes },
+            STDERR => EventLine::Stderr { bytes },
+            _ => EventLine::Both { bytes },
+        });
+        self.write(Target::Stdout, line.as_bytes())
+    }
+
+    /// Nothing more comes of a character that is not whole.
+    fn end_of_lines(&mut self) -> io::Result<()> {
+        for stream in [STDOUT, STDERR, BOTH] {
+            let rest = self.fit[stream].whole.rest();
+            self.bytes_line(stream, &rest)?;
+        }
+        Ok(())
+    }
+
+    /// Passes on another event, where lines are wanted.
+    fn line(&mut self, event: &Event<'_>) -> io::Result<()> {
+        match line(event).filter(|_| self.route == Route::Lines) {
+            Some(line) => self.write(Target::Stdout, line.as_bytes()),
+            None => Ok(()),
         }
     }
 
@@ -159,14 +244,12 @@ fn widen(_: &File) {}
 
 fn line(event: &Event<'_>) -> Option<String> {
     let line = match event {
-        Event::Stdout(bytes) => EventLine::Stdout { bytes: Bytes::new(bytes) },
-        Event::Stderr(bytes) => EventLine::Stderr { bytes: Bytes::new(bytes) },
         Event::Build(build) => EventLine::Build { build },
         Event::Lagged(lagged) => {
             EventLine::Lagged { from: lagged.from, to: lagged.to, reason: &lagged.reason }
         }
         Event::Done => EventLine::Done,
-        Event::Current => return None,
+        Event::Stdout(_) | Event::Stderr(_) | Event::Both(_) | Event::Current => return None,
     };
     Some(event_line(&line))
 }

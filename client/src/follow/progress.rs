@@ -49,7 +49,10 @@ impl FollowedBuild {
         let open_failed = CommandError::io("open the output");
         Ok(Self {
             build: None,
-            output: route.map(Output::new).transpose().map_err(open_failed)?,
+            output: route
+                .map(|route| Output::new(route, caller.shows_colors()))
+                .transpose()
+                .map_err(open_failed)?,
             progress: Progress::new(mode, paint),
             paint,
             missing: 0,
@@ -139,12 +142,12 @@ impl Follower for FollowedBuild {
             Event::Lagged(lagged) => {
                 self.missing += lagged.to.saturating_sub(lagged.from);
             }
-            Event::Stdout(_) | Event::Stderr(_) => self.progress.make_way(),
+            Event::Stdout(_) | Event::Stderr(_) | Event::Both(_) => self.progress.make_way(),
             Event::Done | Event::Current => {}
         }
         if let Some(output) = &mut self.output {
             output.take(event)?;
-            if matches!(event, Event::Stdout(_) | Event::Stderr(_)) {
+            if matches!(event, Event::Stdout(_) | Event::Stderr(_) | Event::Both(_)) {
                 self.progress.wrote(output.line_free());
             }
         }

@@ -81,6 +81,11 @@ impl<'a> Bytes<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum EventLine<'a> {
+    /// To standard output or to standard error, which are one stream.
+    Both {
+        #[serde(flatten)]
+        bytes: Bytes<'a>,
+    },
     /// A build as it is now.
     Build { build: &'a Build },
     Stdout {

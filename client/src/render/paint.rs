@@ -46,6 +46,11 @@ impl Paint {
         Self { on }
     }
 
+    /// Whether there are colours.
+    pub(crate) fn is_on(self) -> bool {
+        self.on
+    }
+
     /// `text` in `style`.
     pub(crate) fn apply(self, style: Style, text: &str) -> String {
         let code = match style {

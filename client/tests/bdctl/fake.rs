@@ -109,6 +109,8 @@ pub(crate) fn build(end: Option<(Option<i32>, Option<i32>)>) -> Build {
         execution: Some("e1".into()),
         join_reason: Some("it writes nothing that is shared".into()),
         estimate_ms: None,
+        one_stream: false,
+        colored: false,
         outcome: end.map(|(exit_code, signal)| Outcome {
             status: if exit_code == Some(0) { OutcomeStatus::Ok } else { OutcomeStatus::Failed },
             exit_code,

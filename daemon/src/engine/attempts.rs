@@ -39,6 +39,8 @@ impl Core {
         let attempt = AttemptId(self.ids.next(now.wall_ms));
         let started = Moment::from(now);
         self.advance(id, Step::Run { lease, attempt, started });
+        let output = self.presentation(id);
+        self.executions.all.get_mut(&id).expect("BUG: starting no execution").output = output;
         self.scheduler.started(id, now.mono_ms);
         self.executions.by_attempt.insert(attempt, id);
         let execution = &self.executions.all[&id];
@@ -48,6 +50,7 @@ impl Core {
             attempt,
             build,
             action: execution.action.clone(),
+            output,
             changed: self.builds.get(&build).and_then(|build| build.changed.clone()),
         });
         self.effects.extend(execution.wanted_by.iter().map(|node| Effect::Changed(node.build)));

@@ -6,7 +6,7 @@ use super::effect::Effect;
 use super::execution::{Phase, Step};
 use super::input::{NoVersion, NodeRef, Now, Target};
 use super::state_machine::Core;
-use crate::model::{ActionKey, ExecutionId, JoinReason, TreeVersion};
+use crate::model::{ActionKey, ExecutionId, JoinReason, Presentation, TreeVersion};
 use crate::scheduler::Lease;
 
 impl Core {
@@ -39,12 +39,42 @@ impl Core {
                 }
                 self.execute(now, at, None);
             }
-            Some(execution) => {
-                self.effects.push(Effect::ReleaseSnapshot(Target::Node(at)));
-                self.attach(now, at, execution);
-            }
+            Some(execution) => match self.serving(execution, self.asked_output(at)) {
+                Some(execution) => {
+                    self.effects.push(Effect::ReleaseSnapshot(Target::Node(at)));
+                    self.attach(now, at, execution);
+                }
+                // It comes after that one: the same work never runs twice at once.
+                None => self.execute(now, at, Some(key)),
+            },
             None => self.execute(now, at, Some(key)),
         }
+    }
+
+    /// How a node asks for its output.
+    fn asked_output(&self, at: NodeRef) -> Presentation {
+        let build = self.builds.get(&at.build);
+        build.map(|build| build.asked.plan.node(at.node).action.command.output).unwrap_or_default()
+    }
+
+    /// How an execution gives its output, by those who want it now.
+    pub(super) fn presentation(&self, id: ExecutionId) -> Presentation {
+        let wanted_by = self.executions.all[&id].wanted_by.iter();
+        Presentation::of_all(wanted_by.map(|at| self.asked_output(*at)))
+    }
+
+    /// The execution that serves somebody who wants what `id` does: it or, where that waits for one
+    /// that runs already and is open, that one.
+    fn serving(&self, id: ExecutionId, asked: Presentation) -> Option<ExecutionId> {
+        let execution = &self.executions.all[&id];
+        if let Phase::Blocked { on } = execution.phase()
+            && let Some(running) = self.executions.all.get(on)
+            && running.is_open()
+            && running.output.serves(asked)
+        {
+            return Some(*on);
+        }
+        execution.output.serves(asked).then_some(id)
     }
 
     /// Records for the nodes of an execution why nobody else will share it.
@@ -111,7 +141,7 @@ impl Core {
                 self.set_key(id, None);
                 self.start(now, id, None);
             }
-            Some(other) if self.executions.all[&other].is_open() => self.merge(now, id, other),
+            Some(other) if self.can_merge(id, other) => self.merge(now, id, other),
             Some(other) => {
                 self.set_key(id, new);
                 self.advance(id, Step::Block { on: other });
@@ -143,6 +173,11 @@ impl Core {
         let mut wanted_by = self.executions.all[&id].wanted_by.iter();
         self.executions.all[&other].is_open()
             && wanted_by.any(|at| self.would_wait_for_itself(at.build, other))
+    }
+
+    fn can_merge(&self, id: ExecutionId, other: ExecutionId) -> bool {
+        let other = &self.executions.all[&other];
+        other.is_open() && other.output.serves(self.presentation(id))
     }
 
     /// Moves the nodes of an execution that has not started to one of the same key.

@@ -2,7 +2,8 @@
 
 use super::input::{Refusal, Target};
 use crate::model::{
-    Action, AttemptId, BuildId, BuildView, ClientId, Consent, Digest, ExecutionId, TriggerId,
+    Action, AttemptId, BuildId, BuildView, ClientId, Consent, Digest, ExecutionId, Presentation,
+    TriggerId,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub enum Effect {
         build: BuildId,
         /// What to run.
         action: Arc<Action>,
+        /// How its output is to be given.
+        output: Presentation,
         /// The files whose change it is run for, relative to the root, if it is.
         changed: Option<Arc<[PathBuf]>>,
     },

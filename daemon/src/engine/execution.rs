@@ -1,7 +1,7 @@
 //! One execution inside the core, and the only place where its phase changes.
 
 use super::input::{NodeRef, Now};
-use crate::model::{Action, ActionKey, AttemptId, AttemptResult, ExecutionId};
+use crate::model::{Action, ActionKey, AttemptId, AttemptResult, ExecutionId, Presentation};
 use crate::scheduler::Lease;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub(super) struct Execution {
     pub(super) owner: NodeRef,
     /// The nodes that want it, and those that gave it up while it is being stopped.
     pub(super) wanted_by: BTreeSet<NodeRef>,
+    /// How its output is given: decided when it starts, by those who want it then.
+    pub(super) output: Presentation,
     phase: Phase,
 }
 
@@ -95,7 +97,8 @@ impl Execution {
         blocked_on: Option<ExecutionId>,
     ) -> Self {
         let phase = blocked_on.map_or(Phase::Queued, |on| Phase::Blocked { on });
-        Self { id, key, action, owner, wanted_by: BTreeSet::from([owner]), phase }
+        let (wanted_by, output) = (BTreeSet::from([owner]), Presentation::default());
+        Self { id, key, action, owner, wanted_by, output, phase }
     }
 
     pub(super) fn phase(&self) -> &Phase {

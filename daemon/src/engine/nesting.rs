@@ -1,6 +1,7 @@
 //! Builds asked for inside builds: who waits for whom, and when joining would never end.
 
 use super::build::{Build, Node};
+use super::execution::{Execution, Phase};
 use super::state_machine::Core;
 use crate::model::{BuildId, ExecutionId};
 use std::collections::BTreeSet;
@@ -20,6 +21,10 @@ impl Core {
             if seen.insert(next) {
                 let asked_inside = self.builds.values().filter(|b| b.inside.contains(&next));
                 open.extend(asked_inside.flat_map(Build::nodes).filter_map(Node::attached_to));
+                let phase = self.executions.all.get(&next).map(Execution::phase);
+                if let Some(Phase::Blocked { on }) = phase {
+                    open.push(*on);
+                }
             }
         }
         false

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::model::command::tests::command;
 use crate::model::{
-    Action, AttemptId, AttemptResult, BuildId, BuildView, ClientId, Digest, ExecutionId, Exit,
-    Join, JoinReason, NodeIndex, OutcomeSource, Phase, Plan, Priority, Status, TreeVersion,
-    WaitReason,
+    Action, AttemptId, AttemptResult, BuildId, BuildView, ClientId, Command, Digest, ExecutionId,
+    Exit, Join, JoinReason, NodeIndex, OutcomeSource, Phase, Plan, Presentation, Priority, Status,
+    TreeVersion, WaitReason,
 };
 use crate::scheduler::PriorityScheduler;
 
@@ -183,6 +183,75 @@ fn work_that_is_being_stopped_is_not_joined_and_not_run_twice_at_once() {
     let successor = story.view(second).execution.expect("its own execution");
     story.resolve(Target::Execution(successor), 1);
     assert_eq!(story.started().map(|(execution, _)| execution), Some(successor));
+}
+
+/// A shared build whose client has one file for both outputs, or shows colours.
+fn asked(story: &mut Story, output: Presentation) -> BuildId {
+    let build = story.submit("cargo", |submission| {
+        let command = Command { output, ..Command::clone(submission.plan.command()) };
+        let action = Action::of_command(command);
+        submission.plan = Plan::of_action(action, Join::Yes(JoinReason::Asked));
+    });
+    story.resolve(only_node(build), 1);
+    build
+}
+
+const ONE: Presentation = Presentation { one_stream: true, colors: false };
+const APART: Presentation = Presentation { one_stream: false, colors: false };
+
+#[test]
+fn one_stream_serves_those_who_have_one_and_two_streams_serve_all() {
+    let mut story = Story::new(9);
+    let first = asked(&mut story, APART);
+    let (execution, attempt) = story.started().expect("it starts");
+    let joiner = asked(&mut story, ONE);
+    assert_eq!(story.view(joiner).execution, Some(execution));
+    story.ends(attempt, Exit::Code(0));
+    story.tell(Input::InputsVerified { execution, moved: Moved::Paths(vec![]) });
+    assert_eq!(story.statuses(), [(first, Status::Ok), (joiner, Status::Ok)]);
+
+    asked(&mut story, ONE);
+    let (execution, attempt) = story.started().expect("it starts");
+    let apart = asked(&mut story, APART);
+    assert_eq!(story.started(), None, "the same work runs twice at once");
+    assert_eq!(story.view(apart).phase, Phase::Waiting(WaitReason::OneStream(execution)));
+    let joiner = asked(&mut story, ONE);
+    assert_eq!(story.view(joiner).execution, Some(execution), "it is served by what runs");
+    let other = asked(&mut story, APART);
+    assert_eq!(story.view(other).execution, story.view(apart).execution);
+    story.ends(attempt, Exit::Code(0));
+    story.tell(Input::InputsVerified { execution, moved: Moved::Paths(vec![]) });
+    let successor = story.view(apart).execution.expect("its own execution");
+    story.resolve(Target::Execution(successor), 1);
+    let (started, _) = story.started().expect("it starts");
+    assert_eq!((started, story.view(apart).output), (successor, APART));
+}
+
+#[test]
+fn how_output_is_given_is_decided_at_the_start_by_all_who_want_it() {
+    let mut story = Story::new(1);
+    story.submit("blocker", unshared);
+    let (_, blocker) = story.started().expect("it starts");
+    let one = asked(&mut story, ONE);
+    let coloured = asked(&mut story, Presentation { one_stream: false, colors: true });
+    story.ends(blocker, Exit::Code(0));
+    let execution = story.view(one).execution.expect("an execution");
+    story.resolve(Target::Execution(execution), 1);
+    let output = Presentation { one_stream: false, colors: true };
+    assert_eq!((story.view(one).output, story.view(coloured).output), (output, output));
+}
+
+#[test]
+fn a_build_inside_one_stream_does_not_wait_for_what_waits_for_that() {
+    let mut story = Story::new(9);
+    let outer = asked(&mut story, ONE);
+    story.started().expect("it starts");
+    let apart = asked(&mut story, APART);
+    let inner = story.submit("cargo", |submission| submission.parent = Some(outer));
+    story.resolve(only_node(inner), 1);
+    assert!(story.started().is_some(), "it waits for itself");
+    assert_ne!(story.view(inner).execution, story.view(apart).execution);
+    assert_eq!(story.view(inner).join_reason, JoinReason::WouldWaitForItself);
 }
 
 #[test]

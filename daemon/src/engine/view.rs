@@ -78,6 +78,11 @@ impl Core {
             joined: last.joined(),
             join_reason: last.join_reason.clone(),
             estimate_ms: self.estimate(build),
+            output: last
+                .execution()
+                .and_then(|id| self.executions.all.get(&id))
+                .map(|execution| execution.output)
+                .unwrap_or_default(),
             tasks: self.tasks(build, reasons),
         }
     }
@@ -136,6 +141,11 @@ impl Core {
         }
         let execution = self.execution_of(node)?;
         Some(match execution.phase() {
+            Running::Blocked { on }
+                if self.executions.all.get(on).is_some_and(Execution::is_open) =>
+            {
+                WaitReason::OneStream(*on)
+            }
             Running::Blocked { on } => WaitReason::Predecessor(*on),
             Running::Queued => reasons.of(execution.id)?.clone(),
             _ => WaitReason::Resolving,

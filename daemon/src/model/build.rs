@@ -1,6 +1,6 @@
 //! A build as others see it: an immutable snapshot.
 
-use super::{BuildId, Command, ExecutionId, Outcome};
+use super::{BuildId, Command, ExecutionId, Outcome, Presentation};
 use std::sync::Arc;
 
 /// Why a build shares its execution, or does not.
@@ -42,6 +42,8 @@ pub enum WaitReason {
     Resolving,
     /// The same work was cancelled and is still ending.
     Predecessor(ExecutionId),
+    /// The same work runs with both its outputs in one stream, which cannot be taken apart.
+    OneStream(ExecutionId),
     /// As many executions run as may.
     Workers {
         /// Place in the queue, from 1.
@@ -99,6 +101,8 @@ pub struct BuildView {
     pub join_reason: JoinReason,
     /// How long such a command took before, in milliseconds.
     pub estimate_ms: Option<u64>,
+    /// How the output of its execution is given, once that has started.
+    pub output: Presentation,
     /// The tasks of its plan, in dependency order; empty for a plain command.
     pub tasks: Vec<TaskView>,
 }

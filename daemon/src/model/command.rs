@@ -1,5 +1,6 @@
 //! A command as it is to be run.
 
+use super::Presentation;
 use super::ProcessState;
 use super::digest::{Digest, FieldHasher};
 use std::ffi::OsString;
@@ -36,6 +37,8 @@ pub struct Command {
     /// What counts of `PATH`: the directories that it comes to. `None` where nobody has looked, or
     /// there is none; then it counts as it is.
     pub search_path: Option<OsString>,
+    /// How its output is to be given. No part of its identity.
+    pub output: Presentation,
 }
 
 /// The file that a command's first word names.
@@ -74,6 +77,7 @@ impl Command {
             root,
             program: None,
             search_path: None,
+            output: Presentation::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod build;
+pub mod colors;
 pub mod command;
 pub mod consent;
 pub mod digest;
@@ -11,6 +12,7 @@ pub mod ids;
 pub mod outcome;
 pub mod output_seal;
 pub mod plan;
+pub mod presentation;
 pub mod process_state;
 pub mod store_status;
 
@@ -23,5 +25,6 @@ pub use ids::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
 pub use outcome::{AttemptResult, Exit, Outcome, OutcomeSource, Status};
 pub use output_seal::{OutputSeal, SealedSegment};
 pub use plan::{Join, NodeIndex, Plan, PlanError, PlanNode};
+pub use presentation::Presentation;
 pub use process_state::{ProcessState, Reach};
 pub use store_status::{StoreState, StoreStatus};

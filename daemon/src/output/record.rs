@@ -15,6 +15,8 @@ pub enum StreamKind {
     Stdout = 1,
     /// Standard error.
     Stderr = 2,
+    /// Either: both were one pipe.
+    Both = 3,
 }
 
 /// The header of a record with `len` bytes of payload at `position`.
@@ -50,7 +52,7 @@ impl RecordHeader {
             return None;
         };
         let len = u32::from_be_bytes([l0, l1, l2, l3]);
-        let known = kind == StreamKind::Stdout as u8 || kind == StreamKind::Stderr as u8;
+        let known = (StreamKind::Stdout as u8..=StreamKind::Both as u8).contains(&kind);
         let fits = (1..=RECORD_BYTES).contains(&(len as usize));
         (known && fits && *found == position.to_be_bytes()).then_some(Self { kind, position, len })
     }

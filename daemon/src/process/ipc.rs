@@ -266,6 +266,7 @@ mod tests {
             state: Some(std::sync::Arc::new(ProcessState { nice: Some(-3), ..Default::default() })),
             descriptors: vec![(9, writer.into())],
             stdin: None,
+            one_stream: false,
             terminal: None,
             marker: "m".to_owned(),
         };

@@ -45,6 +45,8 @@ pub(super) struct Pump {
     events: ControlReader,
     child_ends: Option<[OwnedFd; 2]>,
     outputs: [Option<OutputSource>; 2],
+    /// What comes from the first of them.
+    first_stream: OutputStream,
     stdin_forward: Option<StdinForward>,
     sink: Box<dyn OutputSink>,
     marker: String,
@@ -59,7 +61,7 @@ impl Pump {
         control: Arc<UnixStream>,
         stdio: ChildStdio,
         input: Option<OwnedFd>,
-        sink: Box<dyn OutputSink>,
+        (first_stream, sink): (OutputStream, Box<dyn OutputSink>),
         marker: String,
     ) -> Self {
         let stdin_forward = stdio
@@ -75,6 +77,7 @@ impl Pump {
             events,
             child_ends,
             outputs,
+            first_stream,
             stdin_forward,
             sink,
             marker,
@@ -242,8 +245,7 @@ impl Pump {
     /// Gives the sink what the outputs have. False when none had anything.
     fn copy(&mut self, ready: &Ready) -> bool {
         let mut some = false;
-        for (index, stream) in [OutputStream::Stdout, OutputStream::Stderr].into_iter().enumerate()
-        {
+        for (index, stream) in [self.first_stream, OutputStream::Stderr].into_iter().enumerate() {
             let output = &mut self.outputs[index];
             let Some(source) = output.as_ref().filter(|_| ready.outputs[index]) else { continue };
             some = true;

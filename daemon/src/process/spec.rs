@@ -15,6 +15,8 @@ pub enum OutputStream {
     Stdout,
     /// Standard error; never with a terminal.
     Stderr,
+    /// Either: both were one pipe.
+    Both,
 }
 
 /// Size of a terminal in characters.
@@ -51,6 +53,9 @@ pub struct Launch {
     pub descriptors: Vec<(RawFd, OwnedFd)>,
     /// What the command reads; `/dev/null` when absent. With a terminal it is copied into that.
     pub stdin: Option<OwnedFd>,
+    /// Standard output and standard error are one pipe, so that what is written to them comes in
+    /// order.
+    pub one_stream: bool,
     /// A terminal of this size instead of stdin, stdout and stderr.
     pub terminal: Option<TerminalSize>,
     /// Value of [`MARKER`](super::MARKER) in the environment, by which

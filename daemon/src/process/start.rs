@@ -12,7 +12,9 @@ use nix::sys::socket::MsgFlags;
 
 use super::ipc::{self, SupervisorRequest};
 use super::pump::Pump;
-use super::spec::{AttemptEvent, Launch, LaunchError, MOST_DESCRIPTORS, OutputSink, TerminalSize};
+use super::spec::{
+    AttemptEvent, Launch, LaunchError, MOST_DESCRIPTORS, OutputSink, OutputStream, TerminalSize,
+};
 use super::stdio::ChildStdio;
 use super::terminal;
 use crate::model::process_state::DESCRIPTORS_BELOW;
@@ -81,13 +83,16 @@ pub fn start(
     let control = Arc::new(control);
     let stdio = match launch.terminal {
         Some(size) => ChildStdio::terminal(size).map_err(failed("open a terminal"))?,
+        None if launch.one_stream => ChildStdio::one_pipe().map_err(failed("open a pipe"))?,
         None => ChildStdio::pipes().map_err(failed("open pipes"))?,
     };
     let master = stdio.terminal_master();
     let bytes = ipc::encode(&launch);
-    let Launch { mut stdin, terminal, marker, descriptors, .. } = launch;
+    let Launch { mut stdin, terminal, marker, descriptors, one_stream, .. } = launch;
+    let one_stream = one_stream && terminal.is_none();
+    let first = if one_stream { OutputStream::Both } else { OutputStream::Stdout };
     let input = if terminal.is_some() { stdin.take() } else { None };
-    let pump = Pump::new(Arc::clone(&control), stdio, input, sink, marker);
+    let pump = Pump::new(Arc::clone(&control), stdio, input, (first, sink), marker);
     let program = program.to_owned();
     std::thread::Builder::new()
         .name("attempt".to_owned())

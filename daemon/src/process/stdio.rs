@@ -33,21 +33,30 @@ impl AsFd for OutputSource {
     }
 }
 
+fn pipe() -> io::Result<(OutputSource, OwnedFd)> {
+    let (ours, theirs) = io::pipe()?;
+    let ours = OwnedFd::from(ours);
+    #[cfg(target_os = "linux")]
+    {
+        // It fails for a user over the limit, whose pipe is just smaller then.
+        let size = nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES);
+        let _ = nix::fcntl::fcntl(&ours, size);
+    }
+    Ok((OutputSource::Pipe(ours), theirs.into()))
+}
+
 impl ChildStdio {
     pub(super) fn pipes() -> io::Result<Self> {
-        let (stdout, stdout_end) = io::pipe()?;
-        let (stderr, stderr_end) = io::pipe()?;
-        let daemon_ends = [stdout, stderr].map(|end| {
-            let end = OwnedFd::from(end);
-            #[cfg(target_os = "linux")]
-            {
-                // It fails for a user over the limit, whose pipe is just smaller then.
-                let size = nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES);
-                let _ = nix::fcntl::fcntl(&end, size);
-            }
-            Some(OutputSource::Pipe(end))
-        });
-        Ok(Self { daemon_ends, child_ends: [stdout_end.into(), stderr_end.into()] })
+        let (stdout, stdout_end) = pipe()?;
+        let (stderr, stderr_end) = pipe()?;
+        let daemon_ends = [Some(stdout), Some(stderr)];
+        Ok(Self { daemon_ends, child_ends: [stdout_end, stderr_end] })
+    }
+
+    /// One pipe for both.
+    pub(super) fn one_pipe() -> io::Result<Self> {
+        let (both, end) = pipe()?;
+        Ok(Self { daemon_ends: [Some(both), None], child_ends: [end.try_clone()?, end] })
     }
 
     pub(super) fn terminal(size: TerminalSize) -> io::Result<Self> {

@@ -1,7 +1,9 @@
 //! Starts and stops attempts, and keeps their output. Knows nothing of why they run.
 
 use crate::engine::no_option;
-use crate::model::{Action, AttemptId, AttemptResult, BuildId, ExecutionId, Exit, OutputSeal};
+use crate::model::{
+    Action, AttemptId, AttemptResult, BuildId, ExecutionId, Exit, OutputSeal, Presentation, colors,
+};
 use crate::output::{self, OutputStore, Writer};
 use crate::process::{self, AttemptHandle, Launch, OutputSink, OutputStream, TerminalSize};
 use std::collections::HashMap;
@@ -72,6 +74,7 @@ pub(super) struct Start<'a> {
     pub(super) attempt: AttemptId,
     pub(super) build: BuildId,
     pub(super) action: &'a Action,
+    pub(super) output: Presentation,
     /// The files whose change it is run for, relative to the root.
     pub(super) changed: Option<&'a [PathBuf]>,
 }
@@ -140,7 +143,7 @@ impl Attempts {
         start: Start<'_>,
         ended: impl Fn(process::AttemptEnd) + Send + 'static,
     ) -> Result<AttemptHandle, StartError> {
-        let Start { execution, attempt, build, action, changed } = start;
+        let Start { execution, attempt, build, action, output, changed } = start;
         let (writer, log) = self.output.create(execution)?;
         // Whoever asked has not begun to read when a fast command has written more than is kept.
         let first = log.reader(0);
@@ -153,6 +156,9 @@ impl Attempts {
         let ours = ["BD_BUILD", CHANGED_FILES, CHANGED_FILES_0];
         environment.retain(|(name, _)| !ours.iter().any(|ours| name == *ours));
         environment.push(("BD_BUILD".into(), build.to_string().into()));
+        if output.colors {
+            colors::add(&mut environment);
+        }
         if let Some(changed) = changed {
             let dir = self.output.create_dir(execution)?;
             for (variable, name, end) in
@@ -175,6 +181,7 @@ impl Attempts {
             state: command.process.clone(),
             stdin,
             descriptors,
+            one_stream: output.one_stream,
             terminal: command.tty.map(|(rows, columns)| TerminalSize { rows, columns }),
             marker: format!("{}{attempt}", self.settings.mark),
         };
@@ -254,6 +261,7 @@ impl OutputSink for LogSink {
         let kind = match stream {
             OutputStream::Stdout => output::StreamKind::Stdout,
             OutputStream::Stderr => output::StreamKind::Stderr,
+            OutputStream::Both => output::StreamKind::Both,
         };
         self.0.append(kind, bytes);
     }

@@ -99,6 +99,7 @@ mod tests {
             joined: false,
             join_reason: JoinReason::NotABuild,
             estimate_ms: None,
+            output: crate::model::Presentation::default(),
             tasks: vec![],
         }
     }

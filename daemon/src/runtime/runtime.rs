@@ -134,9 +134,9 @@ impl EffectHandler for Runtime {
             Effect::BindSnapshot { from, execution } => self.inputs.bind(from, execution),
             Effect::ReleaseSnapshot(target) => self.inputs.release(target),
             Effect::VerifyInputs { execution, action } => self.inputs.verify(execution, &action),
-            Effect::Start { execution, attempt, build, action, changed } => {
+            Effect::Start { execution, attempt, build, action, output, changed } => {
                 let (action, changed) = (&*action, changed.as_deref());
-                self.start(now, Start { execution, attempt, build, action, changed });
+                self.start(now, Start { execution, attempt, build, action, output, changed });
             }
             Effect::Stop { attempt, grace_ms } => {
                 self.attempts.stop(attempt, Duration::from_millis(grace_ms));

@@ -5,10 +5,10 @@
 
 use super::convert;
 use super::state::{OpenChannel, Server};
-use crate::model::{BuildView, Phase};
+use crate::model::{BuildView, Phase, Presentation};
 use crate::output::{Next, Reader};
 use bd_protocol::Failure;
-use bd_protocol::events::{Kind, Lagged, Subscribe, push};
+use bd_protocol::events::{HEADER_BYTES, KIND_BYTE, Kind, Lagged, Subscribe, push};
 use bd_protocol::frame::PREFIX_BYTES;
 use bd_protocol::limits::HELLO_TIMEOUT;
 use interprocess::local_socket::tokio::Stream;
@@ -51,10 +51,11 @@ async fn serve(server: &Server, socket: OwnedFd, mut early: Vec<u8>) -> io::Resu
     let subscribe = tokio::time::timeout(HELLO_TIMEOUT, subscribe)
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    let mut sender = Sender { to, frame: Vec::new() };
+    let mut sender = Sender { to, frame: Vec::new(), both: true };
     let sent = async {
         match subscribe {
-            Subscribe::Build { build, from } => {
+            Subscribe::Build { build, from, both } => {
+                sender.both = both;
                 follow_build(server, &mut sender, &build, from).await
             }
             Subscribe::Feed { after } => follow_all(server, &mut sender, after).await,
@@ -94,6 +95,8 @@ async fn hung_up(from: &mut OwnedReadHalf) {
 struct Sender {
     to: OwnedWriteHalf,
     frame: Vec<u8>,
+    /// Whether the reader knows what both streams in one are.
+    both: bool,
 }
 
 impl Sender {
@@ -135,10 +138,14 @@ async fn follow_build(server: &Server, sender: &mut Sender, id: &str, from: u64)
     let followed = server.parts.engine.follow(view.id).await.ok().flatten();
     let mut follower = followed.unwrap_or_else(|| watch::Sender::new(view).subscribe());
     let mut output = Output::new(server, from);
-    let mut seq = 0;
+    let (mut seq, mut told) = (0, Presentation::default());
     loop {
         let view = follower.borrow_and_update().clone();
         output.open(&view).await;
+        if std::mem::replace(&mut told, view.output) != view.output && view.outcome().is_some() {
+            // How to read its output is said before that, also where it was faster than this.
+            sender.build(seq, &view).await?;
+        }
         if let Some(outcome) = view.outcome() {
             // A build that left an execution which continues for others does not wait for its end.
             output.send_rest(sender, outcome.result.is_some()).await?;
@@ -224,7 +231,12 @@ impl<'a> Output<'a> {
 
     async fn deliver(&mut self, sender: &mut Sender, next: Next) -> io::Result<()> {
         match next {
-            Next::Records => sender.flush().await,
+            Next::Records => {
+                if !sender.both {
+                    as_stdout(&mut sender.frame);
+                }
+                sender.flush().await
+            }
             Next::Gap { from, to, reason } => sender.lagged(from, to, reason.as_str()).await,
             Next::CaughtUp => {
                 self.caught_up = true;
@@ -235,6 +247,18 @@ impl<'a> Output<'a> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Calls records of both streams in one those of standard output, for a reader that knows no others.
+fn as_stdout(frame: &mut [u8]) {
+    let mut rest = frame;
+    while let Some((header, payload)) = rest.split_first_chunk_mut::<HEADER_BYTES>() {
+        if header[KIND_BYTE] == Kind::Both as u8 {
+            header[KIND_BYTE] = Kind::Stdout as u8;
+        }
+        let len = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        rest = payload.get_mut(len..).unwrap_or_default();
     }
 }
 

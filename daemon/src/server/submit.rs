@@ -3,10 +3,11 @@
 
 use crate::drivers;
 use crate::engine::Submission;
+use crate::model::colors;
 use crate::model::command::Program;
-use crate::model::{Action, BuildId, ClientId, Command, Join, JoinReason, Plan};
+use crate::model::{Action, BuildId, ClientId, Command, Join, JoinReason, Plan, Presentation};
 use crate::server::{convert, locate, search_path};
-use bd_protocol::submit::{JoinPolicy, StdinMode, Submit};
+use bd_protocol::submit::{JoinPolicy, OutputShape, StdinMode, Submit};
 use bd_protocol::{OsText, Priority, Session};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -49,12 +50,13 @@ pub(super) fn submission(
     }
     let priority = asked.priority.unwrap_or(session.kind.priority());
     let join = join(&asked);
+    let output = presentation(&asked, &join);
     let parent = asked.parent.as_deref().and_then(|parent| parent.parse::<BuildId>().ok());
     let (timeout_ms, detach) = (asked.timeout_ms, asked.detach);
     Ok(Submission {
         client,
         session: session.to_string(),
-        plan: Plan::of_action(Action::of_command(command(asked)?), join),
+        plan: Plan::of_action(Action::of_command(Command { output, ..command(asked)? }), join),
         priority: convert::model_priority(priority),
         timeout_ms,
         detach,
@@ -77,6 +79,18 @@ fn join(asked: &Submit) -> Join {
     }
 }
 
+/// How the output is asked for. On a terminal its order matters less than that others can share the
+/// execution.
+fn presentation(asked: &Submit, join: &Join) -> Presentation {
+    let one_stream = match (asked.output.shape, join) {
+        (OutputShape::One, _) | (OutputShape::Screen, Join::No(_)) => true,
+        (OutputShape::Screen, Join::Yes(_)) | (OutputShape::Apart | OutputShape::Unknown, _) => {
+            false
+        }
+    };
+    Presentation { one_stream, colors: asked.output.colors && asked.tty.is_none() }
+}
+
 fn command(asked: Submit) -> Result<Command, SubmitError> {
     if asked.command.is_empty() {
         return Err(SubmitError::NoCommand);
@@ -94,6 +108,7 @@ fn command(asked: Submit) -> Result<Command, SubmitError> {
         }
         environment.insert(name.0, value.0);
     }
+    colors::remove(&mut environment);
     // Shells and tools trust it, so it must be the directory that the command runs in.
     if let Some(pwd) = environment.get_mut(OsStr::new("PWD")) {
         *pwd = cwd.clone().into();
@@ -112,6 +127,7 @@ fn command(asked: Submit) -> Result<Command, SubmitError> {
         process: asked.process.map(convert::process_state).map(Arc::new),
         stdin: asked.stdin == StdinMode::Forward,
         tty: asked.tty.map(|size| (size.rows, size.columns)),
+        output: Presentation::default(),
     })
 }
 

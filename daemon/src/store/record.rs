@@ -5,7 +5,7 @@ use super::history_scope::HistoryScope;
 use super::output_record::OutputRecord;
 use crate::model::{
     AttemptId, AttemptResult, BuildId, BuildView, Command, ExecutionId, Exit, JoinReason, Outcome,
-    OutcomeSource, Phase, Priority, Status, WaitReason,
+    OutcomeSource, Phase, Presentation, Priority, Status, WaitReason,
 };
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -37,6 +37,12 @@ pub(super) struct BuildRecord {
     join_reason: String,
     join_detail: Option<String>,
     estimate_ms: Option<u64>,
+    /// Its output has both streams in one.
+    #[serde(default)]
+    one_stream: bool,
+    /// It was told to use colours.
+    #[serde(default)]
+    colors: bool,
     /// Absent until the build ends; it stays absent when the daemon was killed first.
     pub(super) end: Option<EndRecord>,
 }
@@ -235,6 +241,8 @@ impl BuildRecord {
             join_reason,
             join_detail,
             estimate_ms: view.estimate_ms,
+            one_stream: view.output.one_stream,
+            colors: view.output.colors,
             end,
         }
     }
@@ -291,6 +299,8 @@ impl BuildRecord {
             join_reason: write_join(&JoinReason::NotABuild).0,
             join_detail: None,
             estimate_ms: None,
+            one_stream: false,
+            colors: false,
             end: None,
         }
     }
@@ -337,6 +347,7 @@ impl BuildRecord {
             root: self.root.into_os().into(),
             program: None,
             search_path: None,
+            output: Presentation::default(),
         };
         BuildView {
             id: BuildId(self.id),
@@ -349,6 +360,7 @@ impl BuildRecord {
             joined: self.joined,
             join_reason: read_join(&self.join_reason, self.join_detail),
             estimate_ms: self.estimate_ms,
+            output: Presentation { one_stream: self.one_stream, colors: self.colors },
             tasks: Vec::new(),
         }
     }
@@ -389,13 +401,15 @@ pub(super) mod tests {
             joined: true,
             join_reason: JoinReason::KnownTool("cargo".into()),
             estimate_ms: Some(900),
+            output: Presentation::default(),
             tasks: Vec::new(),
         }
     }
 
     #[test]
     fn a_build_is_read_as_it_was_written() {
-        let view = ended(5);
+        let output = Presentation { one_stream: true, colors: true };
+        let view = BuildView { output, ..ended(5) };
         let json = serde_json::to_string(&BuildRecord::of(&view)).expect("JSON");
         let record: BuildRecord = serde_json::from_str(&json).expect("a record");
         assert_eq!(record.into_view(), view);

@@ -28,7 +28,7 @@ impl OutputSink for Collector {
     fn append(&mut self, stream: OutputStream, bytes: &[u8]) {
         let mut collected = self.0.0.lock().unwrap();
         match stream {
-            OutputStream::Stdout => collected.stdout.extend_from_slice(bytes),
+            OutputStream::Stdout | OutputStream::Both => collected.stdout.extend_from_slice(bytes),
             OutputStream::Stderr => collected.stderr.extend_from_slice(bytes),
         }
         self.0.1.notify_all();
@@ -59,6 +59,7 @@ pub(crate) fn command<S: AsRef<OsStr>>(argv: impl IntoIterator<Item = S>) -> Lau
         state: None,
         descriptors: Vec::new(),
         stdin: None,
+        one_stream: false,
         terminal: None,
         marker: format!("test-{}-{number}", std::process::id()),
     }

@@ -12,6 +12,7 @@ mod jobserver;
 mod meeting;
 mod moved;
 mod nesting;
+mod presentation;
 mod process_state;
 mod queue;
 mod running;

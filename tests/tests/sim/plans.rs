@@ -120,6 +120,8 @@ impl World {
                 let mut attempts = self.runs.attempts.values();
                 attempts.any(|attempt| attempt.execution == *before && attempt.stopping)
             }
+            // Nobody here has one file for both outputs.
+            WaitReason::OneStream(_) => false,
             WaitReason::Workers { position, running, limit, .. } => {
                 execution.is_some() && *position > 0 && (self.drain.asked || running == limit)
             }

@@ -61,6 +61,8 @@ pub(in crate::server) fn build(view: &BuildView) -> Build {
         execution,
         join_reason: Some(join_reason(&view.join_reason)),
         estimate_ms: view.estimate_ms,
+        one_stream: view.output.one_stream,
+        colored: view.output.colors,
         outcome: view.outcome().map(outcome),
     }
 }
@@ -128,6 +130,15 @@ fn wait(reason: &WaitReason) -> Wait {
         WaitReason::Predecessor(execution) => Wait {
             reason: "predecessor".into(),
             detail: format!("{execution}, the same command, was cancelled and is still stopping"),
+            position: None,
+            estimate_ms: None,
+        },
+        WaitReason::OneStream(execution) => Wait {
+            reason: "predecessor".into(),
+            detail: format!(
+                "{execution}, the same command, runs with its standard output and standard error \
+                 in one stream, which are two here"
+            ),
             position: None,
             estimate_ms: None,
         },
@@ -212,6 +223,7 @@ mod tests {
         for (stored, sent) in [
             (output::StreamKind::Stdout, wire::Kind::Stdout),
             (output::StreamKind::Stderr, wire::Kind::Stderr),
+            (output::StreamKind::Both, wire::Kind::Both),
         ] {
             assert_eq!(output::header(stored, 7 << 40, 9), wire::header(sent, 7 << 40, 9));
         }
