@@ -27,8 +27,8 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// Parses the command line; where that is wrong, says so and exits.
-    pub(crate) fn parse_all() -> Self {
+    /// Parses the command line; where that is wrong, says so and exits, `report` being called first.
+    pub(crate) fn parse_all(report: impl Fn(&clap::Error)) -> Self {
         let error = match Self::try_parse() {
             Ok(cli) => return cli,
             Err(error) => error,
@@ -36,8 +36,10 @@ impl Cli {
         // What is quoted is quoted as it may be shown.
         let words = std::env::args_os().map(|word| shown::bytes(word.as_bytes()));
         if let Err(error) = Self::try_parse_from(words) {
+            report(&error);
             error.exit();
         }
+        report(&error);
         eprintln!("bdctl: {}", shown::lines(&error.to_string()));
         std::process::exit(error.exit_code())
     }

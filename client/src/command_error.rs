@@ -41,6 +41,9 @@ pub(crate) enum CommandError {
     /// There is no build of the workspace.
     #[error("find a build: none has run in this workspace yet")]
     NoBuildHere,
+    /// The configuration has a mistake, as the daemon's program says.
+    #[error("restart the daemon: {said}; the one that runs goes on")]
+    Config { said: String },
     /// The daemon broke the protocol.
     #[error("understand the daemon: {0}")]
     Broken(&'static str),
@@ -70,6 +73,20 @@ impl CommandError {
                 "`--all` takes the newest of any workspace; `bdctl history` lists them".to_owned(),
             ),
             _ => None,
+        }
+    }
+
+    /// A stable name, for programs: that of the daemon's failure, or our own.
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Self::Client(error) => error.code(),
+            Self::OutputClosed | Self::Output(_) => "output",
+            Self::Io { .. } => "io",
+            Self::DaemonGone { .. } | Self::WatchGone { .. } => "daemon_gone",
+            Self::WatchEnded { .. } => "no_state",
+            Self::NoBuild | Self::NoBuildHere => codes::NOT_FOUND,
+            Self::Broken(_) => "protocol",
+            Self::Config { .. } => "config",
         }
     }
 

@@ -137,12 +137,23 @@ fn log_text(lines: &[String]) -> String {
 }
 
 impl ClientError {
-    /// The code of the daemon's refusal or failure, if this is one.
+    /// A stable name, for programs: that of the daemon's failure, or one of `no_home`, `session`,
+    /// `connect`, `foreign_daemon`, `not_running`, `start_failed`, `silent`, `closed`, `io` and
+    /// `protocol`.
     #[must_use]
-    pub fn code(&self) -> Option<&str> {
+    pub fn code(&self) -> &str {
         match self {
-            Self::Failure(failure) | Self::Refused { failure, .. } => Some(&failure.code),
-            _ => None,
+            Self::Refused { failure, .. } | Self::Failure(failure) => &failure.code,
+            Self::Home(_) => "no_home",
+            Self::Session(_) => "session",
+            Self::Connect { .. } => "connect",
+            Self::ForeignDaemon { .. } => "foreign_daemon",
+            Self::NotRunning { .. } => "not_running",
+            Self::Start(_) => "start_failed",
+            Self::Silent { .. } => "silent",
+            Self::Closed => "closed",
+            Self::Io { .. } => "io",
+            Self::Protocol { .. } => "protocol",
         }
     }
 

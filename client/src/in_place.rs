@@ -30,9 +30,9 @@ const TIMED_OUT: u8 = 124;
 pub(crate) fn is_needed(error: &ClientError) -> bool {
     use bd_client::StartError;
     use bd_protocol::rendezvous::HomeError;
-    if let Some(code) = error.code() {
+    if let ClientError::Refused { failure, .. } | ClientError::Failure(failure) = error {
         return [codes::CONFINED_CLIENT, codes::CONFINED_DAEMON, codes::OUT_OF_REACH]
-            .contains(&code);
+            .contains(&failure.code.as_str());
     }
     // A sandbox may keep this process from the daemon altogether.
     let source = match error {

@@ -37,6 +37,7 @@ pub use frames::{Frames, readable};
 pub use input::Input;
 pub use rpc::workspace_at;
 pub use session::{recognise, recognise_with};
+pub use start::check_configuration;
 pub use stop::Stopped;
 pub use stream::{Cursor, Event, Events};
 pub use version::newer;

@@ -21,7 +21,7 @@ use command_error::CommandError;
 
 fn main() {
     let args: Vec<_> = std::env::args_os().skip(1).collect();
-    let cli = cli::Cli::fast(&args).unwrap_or_else(cli::Cli::parse_all);
+    let cli = cli::Cli::fast(&args).unwrap_or_else(|| parse(&args));
     let caller = Caller {
         session: cli.global.session,
         color: cli.global.color,
@@ -36,9 +36,22 @@ fn main() {
                 if let Some(hint) = error.hint() {
                     eprintln!("hint: {}", shown::lines(&hint));
                 }
+                if render::error::wants_json(&args) {
+                    // It has been said already, and standard output may be what failed.
+                    let _ = caller::print(&render::error::of(&error));
+                }
             }
             error.exit_code()
         }
     };
     std::process::exit(i32::from(code));
+}
+
+/// Parses the command line, or ends with what is wrong with it.
+fn parse(args: &[std::ffi::OsString]) -> cli::Cli {
+    cli::Cli::parse_all(|error| {
+        if error.use_stderr() && render::error::wants_json(args) {
+            let _ = caller::print(&render::error::of_usage(&error.to_string()));
+        }
+    })
 }

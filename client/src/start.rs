@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// How long another client may take to start a daemon, and a daemon to end.
 const START_PATIENCE: Duration = Duration::from_secs(10);
+/// The exit code of a daemon that says what is wrong.
+const DAEMON_FAILED: i32 = 125;
 /// Between two checks of a daemon that is running and does not listen (yet, or any more).
 const CHECK_EVERY: Duration = Duration::from_millis(5);
 /// Lines of the output of a failed daemon that are shown.
@@ -78,6 +80,24 @@ pub(crate) fn start(home: &Home) -> Result<(UnixStream, Option<Started>), Client
         Some(stream) => Ok((stream, Some(started))),
         None => Err(started.died().into()),
     }
+}
+
+/// What is wrong with the configuration, as the program that would be started says; `None` where it
+/// can be used, or the program is too old to say.
+///
+/// # Errors
+///
+/// [`StartError::NoProgram`], or [`StartError::Io`] when it does not run.
+pub fn check_configuration() -> Result<Option<String>, StartError> {
+    let program = find_program()?;
+    let output = Command::new(&program)
+        .arg("--check-configuration")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(StartError::io("run", &program))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().next().unwrap_or_default().trim_start_matches("bdd: ");
+    Ok((output.status.code() == Some(DAEMON_FAILED)).then(|| said.to_owned()))
 }
 
 impl Started {

@@ -1,7 +1,7 @@
 //! `bdd`: the daemon's command line. It is parsed before anything costly is done, because every
 //! attempt starts this program once more as its supervisor.
 
-use bd_daemon::lifecycle::{Start, run};
+use bd_daemon::lifecycle::{Start, StartError, check_configuration, run};
 use bd_protocol::shown;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -9,9 +9,10 @@ use std::process::ExitCode;
 const HELP: &str = "\
 The build daemon. bdctl starts it by itself; run it by hand to see it fail.
 
-Usage: bdd [--socket-from-stdin]
+Usage: bdd [--socket-from-stdin | --check-configuration]
 
   --socket-from-stdin   take over the listening socket from standard input
+  --check-configuration say what is wrong with the configuration, if anything is
   --version             print the version
   --help                print this
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
             println!("bdd {}", env!("CARGO_PKG_VERSION"));
             return ExitCode::SUCCESS;
         }
+        ["--check-configuration"] => return done(check_configuration()),
         ["--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;
@@ -37,7 +39,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(start) {
+    done(run(start))
+}
+
+fn done(result: Result<(), StartError>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let hint = error.hint().map(|hint| format!("\nhint: {}", shown::lines(&hint)));

@@ -104,7 +104,7 @@ pub const INPUTS_MOVED_MAX: usize = 100;
 /// One client's request and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
-    /// Id, unique for this user: `b` and eleven digits and letters; later builds sort later.
+    /// Id, unique for this user: `b` and eleven digits and letters, of which a few at the start are enough to name it.
     pub id: String,
     /// Where it is in its life.
     pub state: BuildState,

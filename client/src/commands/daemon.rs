@@ -146,6 +146,10 @@ fn stop(when_idle: bool, caller: &Caller) -> Result<u8, CommandError> {
 }
 
 fn restart(when_idle: bool, caller: &Caller) -> Result<u8, CommandError> {
+    // A mistake in the configuration is found before everybody's builds end, not after.
+    if let Some(said) = bd_client::check_configuration().map_err(ClientError::from)? {
+        return Err(CommandError::Config { said });
+    }
     stop(when_idle, caller)?;
     start(false, caller)
 }

@@ -69,7 +69,7 @@ fn in_pages(client: &Client, query: HistoryQuery, limit: u32) -> Result<Vec<Buil
             ..query.clone()
         })?;
         let Some(first) = page.first() else { return Ok(found) };
-        if before.is_some_and(|before| first.id >= before) {
+        if before.is_some_and(|_| found.iter().any(|known| known.id == first.id)) {
             eprintln!("bdctl: warning: this daemon lists no more builds; there may be older ones");
             return Ok(found);
         }

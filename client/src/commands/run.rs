@@ -202,6 +202,10 @@ impl SubmittedRun<'_> {
                     eprintln!("bdctl: build {id} continues; `bdctl wait {id}` waits for its end");
                 }
                 if args.json {
+                    if followed.build.is_none() {
+                        // Nothing has come of it yet.
+                        followed.build = Some(control.build(id)?);
+                    }
                     print_build(&followed)?;
                 }
                 Ok(EXPIRED)

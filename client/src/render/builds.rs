@@ -7,6 +7,7 @@ use super::text::{command, count, duration, elapsed_ms, escape_control, os, size
 use super::width::shorten;
 use bd_protocol::{Build, BuildState, Outcome, OutcomeSource, OutcomeStatus};
 use nix::sys::signal::Signal;
+use std::path::{Path, PathBuf};
 
 /// Moved inputs that are named; the rest is counted.
 const MOVED_SHOWN: usize = 2;
@@ -101,7 +102,7 @@ pub(crate) fn elapsed(build: &Build) -> String {
 
 /// Builds that have not ended, as a table with a heading.
 pub(crate) fn active(builds: &[Build], paint: Paint, width: Option<usize>) -> String {
-    let heading = ["BUILD", "STATE", "ELAPSED", "ESTIMATE", "SESSION", "COMMAND"];
+    let heading = ["BUILD", "STATE", "ELAPSED", "ESTIMATE", "SESSION", "DIR", "COMMAND"];
     let mut rows = vec![heading.map(|text| (text.to_owned(), Style::Dim)).to_vec()];
     for build in builds {
         let estimate = match &build.wait {
@@ -115,7 +116,12 @@ pub(crate) fn active(builds: &[Build], paint: Paint, width: Option<usize>) -> St
         let session = build.session.to_string();
         rows.push(row(
             build,
-            [(elapsed(build), Style::Plain), (estimate, Style::Dim), (session, Style::Plain)],
+            [
+                (elapsed(build), Style::Plain),
+                (estimate, Style::Dim),
+                (session, Style::Plain),
+                (place(build), Style::Plain),
+            ],
         ));
     }
     let waits = builds.iter().map(|build| build.wait.as_ref().map(|wait| wait.detail.as_str()));
@@ -124,7 +130,7 @@ pub(crate) fn active(builds: &[Build], paint: Paint, width: Option<usize>) -> St
 
 /// Builds of the past, as a table with a heading; below each, why it was shared or not.
 pub(crate) fn past(builds: &[Build], paint: Paint, width: Option<usize>) -> String {
-    let heading = ["BUILD", "ENDED", "AGE", "TOOK", "HOW", "SESSION", "COMMAND"];
+    let heading = ["BUILD", "ENDED", "AGE", "TOOK", "HOW", "SESSION", "DIR", "COMMAND"];
     let mut rows = vec![heading.map(|text| (text.to_owned(), Style::Dim)).to_vec()];
     for build in builds {
         let age = elapsed_ms(&build.submitted_at, None).map(duration).unwrap_or_default();
@@ -133,6 +139,7 @@ pub(crate) fn past(builds: &[Build], paint: Paint, width: Option<usize>) -> Stri
             (elapsed(build), Style::Plain),
             (how(build).to_owned(), Style::Plain),
             (build.session.to_string(), Style::Plain),
+            (place(build), Style::Plain),
         ];
         rows.push(row(build, cells));
     }
@@ -160,6 +167,32 @@ fn with_notes<'a>(
         }
     }
     text
+}
+
+/// The directory a build runs in: from here where it is here or below, else from home, and of a long
+/// one its end.
+fn place(build: &Build) -> String {
+    const LONGEST: usize = 32;
+    let dir = build.cwd.as_path();
+    let here = std::env::current_dir().ok();
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let below = |base: &Option<PathBuf>| {
+        base.as_deref().and_then(|base| dir.strip_prefix(base).ok()).map(Path::to_path_buf)
+    };
+    let path = match (below(&here), below(&home)) {
+        (Some(rest), _) if rest.as_os_str().is_empty() => PathBuf::from("."),
+        (Some(rest), _) => Path::new(".").join(rest),
+        (None, Some(rest)) => Path::new("~").join(rest),
+        (None, None) => dir.to_path_buf(),
+    };
+    let text = escape_control(&path.to_string_lossy());
+    match text.chars().count() {
+        length if length > LONGEST => {
+            let end: String = text.chars().skip(length + 1 - LONGEST).collect();
+            format!("…{end}")
+        }
+        _ => text,
+    }
 }
 
 /// Whether it ran, joined or came from the cache, in one word.

@@ -3,6 +3,7 @@
 pub(crate) mod builds;
 pub(crate) mod changes;
 pub(crate) mod document;
+pub(crate) mod error;
 pub(crate) mod facts;
 pub(crate) mod live;
 pub(crate) mod paint;

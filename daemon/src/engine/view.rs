@@ -4,8 +4,13 @@ use super::build::{Build, Node, NodeState};
 use super::execution::{Execution, Moment, Phase as Running};
 use super::input::Now;
 use super::state_machine::Core;
+use crate::model::build;
 use crate::model::{BuildId, BuildView, ExecutionId, Phase, TaskPhase, TaskView, WaitReason};
-use crate::scheduler::WaitReasons;
+use crate::scheduler::{Lease, WaitReasons};
+use std::sync::Arc;
+
+/// Of what holds places, so many are named.
+const PLACES_NAMED: usize = 4;
 
 impl Core {
     /// One build as it is now, unless it has ended or never was.
@@ -134,6 +139,24 @@ impl Core {
         node.attached_to().map(|id: ExecutionId| &self.executions.all[&id])
     }
 
+    /// What holds places, the longest first.
+    fn taken_places(&self) -> Arc<[build::Running]> {
+        let started = |execution: &Execution| match execution.phase() {
+            Running::Running { lease: Lease::Own(_), started, .. }
+            | Running::Stopping { lease: Lease::Own(_), started } => Some(*started),
+            _ => None,
+        };
+        let running = self.executions.all.values();
+        let running = running.filter_map(|execution| Some((started(execution)?, execution)));
+        let mut running: Vec<_> = running.collect();
+        running.sort_by_key(|(started, execution)| (*started, execution.id));
+        let named = running.into_iter().take(PLACES_NAMED).map(|(started, execution)| {
+            let command = execution.action.command.clone();
+            build::Running { command, started_ms: started.wall_ms }
+        });
+        named.collect()
+    }
+
     /// What a node that has begun, and whose command has not started, waits for.
     fn waits_for(&self, node: &Node, reasons: &WaitReasons) -> Option<WaitReason> {
         if *node.state() == NodeState::Resolving {
@@ -147,7 +170,13 @@ impl Core {
                 WaitReason::OneStream(*on)
             }
             Running::Blocked { on } => WaitReason::Predecessor(*on),
-            Running::Queued => reasons.of(execution.id)?.clone(),
+            Running::Queued => {
+                let mut reason = reasons.of(execution.id)?.clone();
+                if let WaitReason::Workers { taken_by, .. } = &mut reason {
+                    *taken_by = self.taken_places();
+                }
+                reason
+            }
             _ => WaitReason::Resolving,
         })
     }

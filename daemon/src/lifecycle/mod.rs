@@ -21,5 +21,5 @@ pub use config::Config;
 pub use config_error::{ConfigError, ConfigMistake};
 pub use lock::{DaemonLock, LockError};
 pub use log::LogFileError;
-pub use run::{Start, run};
+pub use run::{Start, check_configuration, run};
 pub use start_error::StartError;

@@ -50,6 +50,17 @@ pub enum Start {
     SocketFromStdin,
 }
 
+/// Reads the configuration as [`run`] does, and does nothing else.
+///
+/// # Errors
+///
+/// [`StartError`] where a daemon would not start with it.
+pub fn check_configuration() -> Result<(), StartError> {
+    let home = Home::from_env()?;
+    Config::read(home.config_file())?;
+    Ok(())
+}
+
 /// Runs a daemon until a signal, a client or idleness ends it.
 ///
 /// # Errors

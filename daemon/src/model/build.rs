@@ -54,7 +54,18 @@ pub enum WaitReason {
         limit: u32,
         /// Expected time until it starts, in milliseconds.
         estimate_ms: Option<u64>,
+        /// What runs, the longest first.
+        taken_by: Arc<[Running]>,
     },
+}
+
+/// A command that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// The command.
+    pub command: Arc<Command>,
+    /// When it started, in milliseconds since 1970.
+    pub started_ms: u64,
 }
 
 /// Where a build is in its life.

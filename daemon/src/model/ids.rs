@@ -1,5 +1,6 @@
 //! Typed ids. An id is a time and a count, so later ones sort later and no store is needed to
-//! choose the next; rendered, it is a letter for its kind and eleven base-32 digits.
+//! choose the next; rendered, it is a letter for its kind and eleven base-32 digits, which for a build
+//! are scrambled.
 
 use std::fmt;
 use std::str::FromStr;
@@ -58,11 +59,11 @@ macro_rules! id {
     };
 }
 
-id!(
-    /// One client's request.
-    BuildId,
-    'b'
-);
+/// One client's request. Rendered, its first digits differ from build to build, so that a few of
+/// them name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BuildId(pub u64);
+
 id!(
     /// The running of one action, shared by all builds that want it.
     ExecutionId,
@@ -74,10 +75,59 @@ id!(
     'a'
 );
 
+impl fmt::Display for BuildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        render('b', self.0.wrapping_mul(SCRAMBLE) & MASK, f)
+    }
+}
+
+impl FromStr for BuildId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = parse('b', text).map(|number| number.wrapping_mul(UNSCRAMBLE) & MASK);
+        number.map(Self).ok_or_else(|| ParseIdError(text.to_owned()))
+    }
+}
+
+/// All bits of a rendered id.
+const MASK: u64 = (1 << (5 * DIGITS)) - 1;
+/// An odd number without a pattern: multiplied by it, numbers that follow each other differ in their
+/// first digits.
+const SCRAMBLE: u64 = 0x9e37_79b9_7f4a_7c15;
+const UNSCRAMBLE: u64 = inverse(SCRAMBLE);
+
+/// What an odd number times gives 1, modulo 2^64.
+const fn inverse(odd: u64) -> u64 {
+    let (mut found, mut round) = (odd, 0);
+    // Each round doubles the bits that are right, of which there are three at the start.
+    while round < 5 {
+        found = found.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(found)));
+        round += 1;
+    }
+    found
+}
+
 impl BuildId {
-    /// The ids that an abbreviated one may stand for: first and last, inclusive.
+    /// Whether an id may begin with this text.
     #[must_use]
-    pub fn range(text: &str) -> Option<(Self, Self)> {
+    pub fn is_beginning(text: &str) -> bool {
+        text.strip_prefix('b').is_some_and(|digits| {
+            (1..=DIGITS).contains(&digits.len())
+                && digits.bytes().all(|digit| ALPHABET.contains(&digit))
+        })
+    }
+
+    /// Whether this id begins with a text.
+    #[must_use]
+    pub fn begins_with(self, text: &str) -> bool {
+        self.to_string().starts_with(text)
+    }
+
+    /// The ids that a text, perhaps abbreviated, stood for before their first digits differed: first
+    /// and last, inclusive.
+    #[must_use]
+    pub fn range_of_old(text: &str) -> Option<(Self, Self)> {
         let digits = text.strip_prefix('b')?;
         if digits.is_empty() || digits.len() > DIGITS {
             return None;
@@ -124,8 +174,9 @@ mod tests {
     #[test]
     fn ids_are_read_as_they_are_written_and_sort_by_age() {
         let mut source = IdSource::default();
-        let ids: Vec<_> = [5, 5, 1_790_000_000_000, 3].map(|now| BuildId(source.next(now))).into();
-        let texts: Vec<_> = ids.iter().map(BuildId::to_string).collect();
+        let ids: Vec<_> =
+            [5, 5, 1_790_000_000_000, 3].map(|now| ExecutionId(source.next(now))).into();
+        let texts: Vec<_> = ids.iter().map(ExecutionId::to_string).collect();
         assert!(ids.is_sorted_by(|a, b| a < b) && texts.is_sorted_by(|a, b| a < b), "{texts:?}");
         for (id, text) in ids.iter().zip(&texts) {
             assert_eq!(text.parse(), Ok(*id));
@@ -133,15 +184,29 @@ mod tests {
     }
 
     #[test]
-    fn an_abbreviation_stands_for_all_ids_that_begin_so() {
-        let id: BuildId = "b0123456789a".parse().expect("an id");
-        for len in 2..=12 {
-            let (from, to) = BuildId::range(&"b0123456789a"[..len]).expect("a range");
-            assert!(from <= id && id <= to, "{len}");
-            assert_eq!(from == to, len == 12, "{len}");
+    fn a_few_characters_name_a_build_among_many() {
+        let mut source = IdSource::default();
+        let now = 1_790_000_000_000;
+        let ids: Vec<_> = (0..300).map(|n| BuildId(source.next(now + n / 3 * 40))).collect();
+        for (at, id) in ids.iter().enumerate() {
+            let text = id.to_string();
+            assert_eq!(text.parse(), Ok(*id));
+            assert!(BuildId::is_beginning(&text[..4]) && id.begins_with(&text[..4]));
+            let same = ids[..at].iter().filter(|other| other.begins_with(&text[..5])).count();
+            assert_eq!(same, 0, "{text}");
         }
-        for text in ["", "b", "x01", "b!", "b0123456789ab"] {
-            assert_eq!(BuildId::range(text), None, "{text}");
+        for text in ["", "b", "x01", "b!", "b0123456789ab", "bl"] {
+            assert!(!BuildId::is_beginning(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_of_an_earlier_version_is_still_found() {
+        for len in 2..=12 {
+            let (from, to) = BuildId::range_of_old(&"b0123456789a"[..len]).expect("a range");
+            let old = "x0123456789a".parse::<ExecutionId>().expect("the same digits");
+            assert!(from.0 <= old.0 && old.0 <= to.0, "{len}");
+            assert_eq!(from == to, len == 12, "{len}");
         }
     }
 

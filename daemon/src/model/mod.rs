@@ -17,7 +17,7 @@ pub mod process_state;
 pub mod store_status;
 
 pub use action::{Action, ActionKey, EnvironmentPolicy, Inputs, LaneKey, Resources, TreeVersion};
-pub use build::{BuildView, JoinReason, Phase, Priority, TaskPhase, TaskView, WaitReason};
+pub use build::{BuildView, JoinReason, Phase, Priority, Running, TaskPhase, TaskView, WaitReason};
 pub use command::Command;
 pub use consent::{Consent, OnChangeView};
 pub use digest::Digest;

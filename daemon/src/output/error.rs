@@ -27,6 +27,12 @@ pub enum LogError {
 }
 
 impl LogError {
+    /// Whether there is no room for more.
+    pub(super) fn is_full_disk(&self) -> bool {
+        let Self::Io { source, .. } = self else { return false };
+        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
     pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { operation, path, source }

@@ -10,7 +10,7 @@
 //!                    00000000000031457280.lost.log   the output before it could not be written
 //! ```
 //!
-//! One [`Writer`] appends and never waits for readers; each [`Reader`] reads the files at its own
+//! One [`Writer`] appends and does not wait for readers; each [`Reader`] reads the files at its own
 //! pace, so one that never reads costs nothing and one that comes late gets everything from the
 //! first byte. Positions count the bytes of both streams, so that gaps show. [`OutputStore`] has
 //! the logs of all executions.
@@ -31,6 +31,7 @@ mod record;
 mod seal;
 mod segments;
 mod shared;
+mod unwritten;
 mod writer;
 
 #[cfg(test)]

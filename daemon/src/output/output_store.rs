@@ -13,7 +13,7 @@ use super::error::LogError;
 use super::limits::{LogLimits, Retention};
 use super::log::Log;
 use super::output_sync::OutputSync;
-use super::writer::{Writer, create_private_dir};
+use super::writer::{Room, Writer, create_private_dir};
 use crate::model::{ExecutionId, OutputSeal};
 
 /// Seals that are remembered: those of logs that somebody may be about to open, since the command
@@ -88,7 +88,9 @@ impl OutputStore {
         create_private_dir(&self.shared.dir)?;
         // Under the lock, so that a scan finds no log that is not yet live.
         let mut logs = self.shared.lock();
-        let (writer, log) = Writer::create(&self.dir(execution), self.shared.limits)?;
+        let (mut writer, log) = Writer::create(&self.dir(execution), self.shared.limits)?;
+        let store = self.clone();
+        writer.set_room(Room(Box::new(move || store.make_room())));
         logs.live.insert(execution, log.clone());
         Ok((writer.told_to(self.shared.sync.clone()), log))
     }
@@ -170,13 +172,34 @@ impl OutputStore {
             self.shared.lock().ended.add_scanned(found);
         }
         while let Some(log) = self.shared.take_due() {
-            let dir = self.dir(log.execution);
-            let removed = std::fs::remove_dir_all(&dir);
-            if let Err(error) = removed.or_else(unless_gone) {
-                tracing::warn!(path = %dir.display(), %error, "old output can not be removed");
-            }
+            self.remove(log);
         }
         Ok(())
+    }
+
+    /// Deletes the oldest ended log, though it is to be kept: the disk is full. False when there is
+    /// none. Blocks as [`Collection::run`] does.
+    fn make_room(&self) -> bool {
+        if !self.shared.lock().ended.scanned {
+            let is_live = |execution| self.shared.lock().live.contains_key(&execution);
+            let Ok(found) = scan(&self.shared.dir, &is_live) else { return false };
+            self.shared.lock().ended.add_scanned(found);
+        }
+        let oldest = self.shared.lock().ended.pop();
+        oldest.is_some_and(|log| {
+            tracing::warn!(execution = %log.execution, "old output makes room on a full disk");
+            self.remove(log)
+        })
+    }
+
+    /// Deletes a log; whether that was possible.
+    fn remove(&self, log: EndedLog) -> bool {
+        let dir = self.dir(log.execution);
+        let removed = std::fs::remove_dir_all(&dir).or_else(unless_gone);
+        if let Err(error) = &removed {
+            tracing::warn!(path = %dir.display(), %error, "old output can not be removed");
+        }
+        removed.is_ok()
     }
 }
 

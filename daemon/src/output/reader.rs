@@ -87,6 +87,8 @@ pub struct Reader {
 /// What a reader does now.
 enum Step {
     Return(Next),
+    /// The frame has been filled up to this position.
+    Filled(u64),
     Read(Segment),
     Wait,
 }
@@ -129,8 +131,12 @@ impl Reader {
         let shared = Arc::clone(&self.shared);
         loop {
             let mut more = std::pin::pin!(shared.more.notified());
-            match self.locate_next(more.as_mut()) {
+            match self.locate_next(more.as_mut(), frame) {
                 Step::Return(next) => return Ok(next),
+                Step::Filled(position) => {
+                    self.position = position;
+                    return Ok(Next::Records);
+                }
                 Step::Wait => more.await,
                 Step::Read(segment) => {
                     if self.read(&segment, frame)? {
@@ -142,7 +148,7 @@ impl Reader {
     }
 
     /// Publishes how far the reader is, and finds what comes next.
-    fn locate_next(&mut self, more: Pin<&mut Notified<'_>>) -> Step {
+    fn locate_next(&mut self, more: Pin<&mut Notified<'_>>, frame: &mut Vec<u8>) -> Step {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         state.segments.advance(self.id, self.position);
@@ -152,8 +158,19 @@ impl Reader {
             Location::Gap { .. } | Location::End => None,
         };
         let left = self.open.take_if(|open| stay != Some(open.first)).is_some();
+        let unwritten = state.unwritten.next(self.position);
         let step = match location {
             Location::In(segment) => Step::Read(segment),
+            _ if unwritten == Some(self.position) => {
+                Step::Filled(state.unwritten.fill(self.position, frame, FRAME_BYTES))
+            }
+            Location::Gap { to, .. } if unwritten.is_some_and(|at| at < to) => {
+                Step::Return(self.skip(&mut state, unwritten.unwrap_or(to), true))
+            }
+            Location::End if unwritten.is_some() => {
+                let to = unwritten.unwrap_or(self.position);
+                Step::Return(self.skip(&mut state, to, true))
+            }
             Location::Gap { to, lost } => Step::Return(self.skip(&mut state, to, lost)),
             // A loss at the very end has no segment after it.
             Location::End if state.finished && self.position < state.end => {

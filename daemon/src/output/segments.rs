@@ -105,6 +105,11 @@ impl Segments {
         }
     }
 
+    /// Whether a reader has not passed this position.
+    pub(super) fn is_awaited(&self, position: u64) -> bool {
+        self.readers.values().any(|cursor| cursor.position < position)
+    }
+
     /// Whether something that the reader had not read was removed since the last call.
     pub(super) fn take_overrun(&mut self, reader: u64) -> bool {
         self.readers.get_mut(&reader).is_some_and(|cursor| std::mem::take(&mut cursor.overrun))

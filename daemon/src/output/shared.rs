@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::limits::LogLimits;
 use super::segments::{Segment, Segments};
+use super::unwritten::Unwritten;
 use crate::model::OutputSeal;
 
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(super) struct LogState {
     pub(super) missing: Missing,
     /// What is before this position outlives a power cut.
     pub(super) synced: u64,
+    /// What could not be written.
+    pub(super) unwritten: Unwritten,
 }
 
 /// Positions that were sealed and whose output is no longer there.

@@ -1,5 +1,6 @@
 //! Appends output to a log. Knows nothing of its readers but which old segments they still need.
 
+use std::fmt::{self, Debug, Formatter};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -20,6 +21,12 @@ use crate::model::OutputSeal;
 /// After a failed write, output is dropped for this long before the next attempt: a full disk
 /// must not cost the command a failing system call for each of its own.
 const RETRY: Duration = Duration::from_millis(100);
+
+/// How often old output makes room for one record.
+const MAKE_ROOM_TRIES: u32 = 16;
+
+/// How long output that is only in memory waits for its readers when it is too much.
+const READERS_MAY_TAKE: Duration = Duration::from_secs(1);
 
 /// Files that are kept for later segments: a reader passes several at once, and then none for a
 /// while. New pages cost many times as much as those of an old file.
@@ -43,6 +50,16 @@ pub struct Writer {
     spare: Vec<Segment>,
     /// Told of what is written.
     sync: OutputSync,
+    room: Option<Room>,
+}
+
+/// Makes room on a full disk; false when there is nothing that could go.
+pub(super) struct Room(pub(super) Box<dyn Fn() -> bool + Send>);
+
+impl Debug for Room {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("Room")
+    }
 }
 
 #[derive(Debug)]
@@ -78,6 +95,7 @@ impl Writer {
             retry: None,
             spare: Vec::new(),
             sync: OutputSync::default(),
+            room: None,
         };
         Ok((writer, log))
     }
@@ -88,13 +106,38 @@ impl Writer {
         self
     }
 
-    /// Appends output. What can not be written is dropped and counted, and readers get a gap.
+    /// Has older output go where the disk is full.
+    pub(super) fn set_room(&mut self, room: Room) {
+        self.room = Some(room);
+    }
+
+    /// Appends output. What can not be written is counted: those who follow live get it from memory,
+    /// as far as they keep up, and all others a gap.
     pub fn append(&mut self, kind: StreamKind, bytes: &[u8]) {
         for payload in bytes.chunks(RECORD_BYTES) {
             if self.retry.is_some_and(|retry| Instant::now() < retry) {
-                self.lose(payload, None);
-            } else if let Err(error) = self.record(kind, payload) {
-                self.lose(payload, Some(error));
+                self.lose(kind, payload, None);
+            } else if let Err(error) = self.record_with_room(kind, payload) {
+                self.lose(kind, payload, Some(error));
+            }
+        }
+    }
+
+    /// Appends a record; on a full disk, old output makes room for it.
+    fn record_with_room(&mut self, kind: StreamKind, payload: &[u8]) -> Result<(), LogError> {
+        let mut tries = 0;
+        loop {
+            match self.record(kind, payload) {
+                Err(error) if error.is_full_disk() && tries < MAKE_ROOM_TRIES => {
+                    tries += 1;
+                    if !self.room.as_ref().is_some_and(|room| (room.0)()) {
+                        return Err(error);
+                    }
+                    // Bytes of a record that is cut short may follow the last one.
+                    self.close();
+                    self.drop_empty_segment();
+                }
+                done => return done,
             }
         }
     }
@@ -201,25 +244,60 @@ impl Writer {
         }
     }
 
-    fn lose(&mut self, payload: &[u8], error: Option<LogError>) {
+    fn lose(&mut self, kind: StreamKind, payload: &[u8], error: Option<LogError>) {
         let len = payload.len() as u64;
+        let position = self.position;
         self.position += len;
         self.after_loss = true;
         if error.is_some() {
             self.retry = Some(Instant::now() + RETRY);
             self.close();
         }
+        let failed = error.is_some();
         let mut state = self.shared.lock();
         state.end = self.position;
         state.lost_bytes += len;
+        state.unwritten.push(position, kind, payload);
         if let Some(error) = error {
             state.first_error.get_or_insert_with(|| error.to_string());
-            // A segment that was created and stayed empty is created again at a later position.
-            if state.segments.last_mut().is_some_and(|last| last.bytes == 0) {
-                let empty = state.segments.pop();
-                drop(state);
-                self.shared.remove(empty.as_slice());
+        }
+        if std::mem::take(&mut state.waiting) {
+            self.shared.more.notify_waiters();
+        }
+        drop(state);
+        if failed {
+            self.drop_empty_segment();
+        }
+        self.bound_unwritten();
+    }
+
+    /// A segment that was created and stayed empty is created again at a later position.
+    fn drop_empty_segment(&mut self) {
+        let mut state = self.shared.lock();
+        if state.segments.last_mut().is_some_and(|last| last.bytes == 0) {
+            let empty = state.segments.pop();
+            drop(state);
+            self.shared.remove(empty.as_slice());
+        }
+    }
+
+    /// Lets go of the oldest output in memory, once its readers have had time to take it: here alone
+    /// the command waits for them, since it is written nowhere else.
+    fn bound_unwritten(&self) {
+        let patience = Instant::now() + READERS_MAY_TAKE;
+        loop {
+            let mut state = self.shared.lock();
+            if !state.unwritten.is_over() {
+                return;
             }
+            let awaited = state.unwritten.oldest_end();
+            let awaited = awaited.is_some_and(|end| state.segments.is_awaited(end));
+            if !awaited || Instant::now() >= patience {
+                state.unwritten.drop_oldest();
+                continue;
+            }
+            drop(state);
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

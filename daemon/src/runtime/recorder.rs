@@ -116,7 +116,9 @@ mod tests {
         let mut recorder = Recorder::new(store);
         let workers = |position| {
             let (running, limit) = (1, 1);
-            let reason = WaitReason::Workers { position, running, limit, estimate_ms: None };
+            let taken_by = Arc::default();
+            let reason =
+                WaitReason::Workers { position, running, limit, estimate_ms: None, taken_by };
             view(Phase::Waiting(reason))
         };
         recorder.build(&workers(2));

@@ -87,7 +87,7 @@ impl Runtime {
         self.recorder.ended(attempt, execution, &result, output.as_deref());
         let lost = lost.map(|(error, bytes)| {
             self.warnings.push(format!("output of {build} was lost: {error}"));
-            format!("{bytes} bytes of its output were lost: {error}")
+            format!("{bytes} bytes of its output could not be kept: {error}")
         });
         let doubts: Vec<_> = cut_off.into_iter().chain(lost).collect();
         let lost = (!doubts.is_empty()).then(|| doubts.join("; "));

@@ -7,6 +7,7 @@ use super::interface::{Lease, Request, Scheduler, WaitReasons};
 use crate::model::{Digest, ExecutionId, Priority, WaitReason};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Strict priority classes, first come first served inside a class, a fixed number of slots.
 #[derive(Debug)]
@@ -118,7 +119,10 @@ impl Scheduler for PriorityScheduler {
             reasons
                 .map(|(((_, _, execution), position), estimate_ms)| {
                     let limit = self.slots;
-                    let reason = WaitReason::Workers { position, running, limit, estimate_ms };
+                    // The engine knows their commands.
+                    let taken_by = Arc::default();
+                    let reason =
+                        WaitReason::Workers { position, running, limit, estimate_ms, taken_by };
                     (*execution, reason)
                 })
                 .collect(),

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
@@ -109,8 +109,11 @@ fn command(asked: Submit) -> Result<Command, SubmitError> {
         environment.insert(name.0, value.0);
     }
     colors::remove(&mut environment);
-    // Shells and tools trust it, so it must be the directory that the command runs in.
-    if let Some(pwd) = environment.get_mut(OsStr::new("PWD")) {
+    // Shells and tools trust it, so it must be the directory that the command runs in, by whatever
+    // links its user has come there.
+    if let Some(pwd) = environment.get_mut(OsStr::new("PWD"))
+        && !is_name_of(Path::new(pwd), &cwd)
+    {
         *pwd = cwd.clone().into();
     }
     let home = environment.get(OsStr::new("HOME")).map(PathBuf::from);
@@ -144,6 +147,16 @@ fn check_cwd(cwd: &Path) -> Result<(), SubmitError> {
         Ok(_) => Err(SubmitError::CwdNotADirectory(cwd.to_path_buf())),
         Err(source) => Err(SubmitError::CwdInaccessible { dir: cwd.to_path_buf(), source }),
     }
+}
+
+/// Whether this is an absolute path, without detours, of that directory: what a shell believes.
+fn is_name_of(path: &Path, dir: &Path) -> bool {
+    let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    let id = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    path.is_absolute()
+        && path.components().all(is_plain)
+        && !path.as_os_str().as_bytes().split(|byte| *byte == b'/').any(|part| part == b".")
+        && (path == dir || (id(path).is_some() && id(path) == id(dir)))
 }
 
 /// What the first word of a command names, as `execvp` finds it.
@@ -215,8 +228,22 @@ mod tests {
     fn pwd_says_where_the_command_runs() {
         let mut request = asked(&["true"]);
         request.environment.push(("PWD".into(), "/elsewhere".into()));
-        let command = command(request).expect("a command");
-        assert!(command.environment.contains(&("PWD".into(), "/".into())));
+        let run = command(request).expect("a command");
+        assert!(run.environment.contains(&("PWD".into(), "/".into())));
+
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(dir.path().join("real")).expect("a directory");
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("real", &link).expect("a link");
+        for (pwd, kept) in [("link", true), ("real", true), ("link/../link", false), (".", false)] {
+            let pwd = dir.path().join(pwd);
+            let mut request = asked(&["true"]);
+            request.cwd = OsText(dir.path().join("real").into());
+            request.environment.push(("PWD".into(), OsText(pwd.clone().into())));
+            let environment = command(request).expect("a command").environment;
+            let expected = if kept { pwd } else { dir.path().join("real") };
+            assert!(environment.contains(&("PWD".into(), expected.into())), "{environment:?}");
+        }
     }
 
     #[test]

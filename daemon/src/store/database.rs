@@ -276,6 +276,18 @@ impl Database {
         self.builds.range(range).rev().filter_map(|pair| decode(&pair.ok()?.1).ok())
     }
 
+    /// The builds with such ids, newest first. Of the others, only their keys are read.
+    pub(super) fn builds_with(
+        &self,
+        wanted: impl Fn(u64) -> bool,
+    ) -> impl Iterator<Item = BuildRecord> {
+        let ids = self.builds.iter().keys().rev();
+        let ids =
+            ids.filter_map(|key| Some(u64::from_be_bytes(key.ok()?.as_ref().try_into().ok()?)));
+        ids.filter(move |id| wanted(*id))
+            .filter_map(|id| decode(&self.builds.get(id.to_be_bytes()).ok()??).ok())
+    }
+
     /// Removes the oldest entries beyond [`MOST_BUILDS`].
     pub(super) fn prune(&self) -> Result<(), StoreError> {
         for tree in [&self.builds, &self.executions, &self.attempts] {

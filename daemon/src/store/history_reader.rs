@@ -35,8 +35,8 @@ impl HistoryReader {
         self.query(HistoryQuery::Newest { limit, scope, before }).await
     }
 
-    /// The builds whose ids lie in this inclusive range, newest first, at most two: one is the
-    /// answer to a prefix of an id, two make it ambiguous.
+    /// The builds whose ids lie in this inclusive range, newest first, at most two: one is an
+    /// answer, two make it ambiguous.
     ///
     /// # Errors
     ///
@@ -47,6 +47,15 @@ impl HistoryReader {
         to: BuildId,
     ) -> Result<Vec<BuildView>, HistoryError> {
         self.query(HistoryQuery::Between(from, to)).await
+    }
+
+    /// The builds whose ids begin with this text, newest first, at most two.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    pub async fn beginning(&self, text: &str) -> Result<Vec<BuildView>, HistoryError> {
+        self.query(HistoryQuery::Beginning(text.to_owned())).await
     }
 
     /// What the output of an execution consists of; `None` when it has not ended, or was recorded

@@ -22,6 +22,8 @@ pub(super) enum HistoryQuery {
     /// Those whose ids lie in this inclusive range, at most two: one is the answer, two are too
     /// many.
     Between(BuildId, BuildId),
+    /// Those whose ids begin with this text, at most two.
+    Beginning(String),
 }
 
 /// Why history could not be read.
@@ -50,6 +52,14 @@ impl HistoryQuery {
                 merged(new, database.builds_before(before), unwritten)
                     .filter(|record| record.is_in(scope))
                     .take(*limit)
+                    .map(BuildRecord::into_view)
+                    .collect()
+            }
+            Self::Beginning(text) => {
+                let begins = |id: u64| BuildId(id).begins_with(text);
+                let new = unwritten.iter().rev().filter(|(id, _)| begins(**id));
+                merged(new, database.builds_with(begins), unwritten)
+                    .take(2)
                     .map(BuildRecord::into_view)
                     .collect()
             }

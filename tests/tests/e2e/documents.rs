@@ -220,3 +220,41 @@ fn has(object: &Value, fields: &[(&str, &str)]) {
         assert!(right, "{field} is no {kind} in {object}");
     }
 }
+
+#[test]
+fn an_error_is_a_document_where_json_is_asked_for() {
+    let sandbox = Sandbox::new();
+    for (arguments, status, code) in [
+        (&["wait", "--json", "b00000000000"][..], 125, "not_found"),
+        (&["logs", "--json"], 125, "not_found"),
+        (&["run", "--json", "--cwd", "/no/such/place", "--", "true"], 125, "bad_cwd"),
+        (&["changes", "--json", "--since", "nonsense"], 2, "bad_clock"),
+        (&["run", "--json"], 2, "usage"),
+        (&["status", "--json", "--session", "nobody"], 2, "session"),
+        (&["history", "--json", "--no-such-option"], 2, "usage"),
+    ] {
+        let output = sandbox.run(arguments);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {output:?}");
+        let document: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+        assert_eq!(document["schema"], "bd.error/1", "{document}");
+        assert_eq!(document["error"]["code"], code, "{arguments:?}: {document}");
+        assert_eq!(document["error"]["exit_code"], status, "{document}");
+        assert!(!output.stderr.is_empty(), "the sentence is there as well");
+    }
+    let mut command = sandbox.bdctl(["status", "--json"]);
+    command.env("BD_DAEMON", "/no/such/bdd").env("BD_HOME", sandbox.outside().join("other"));
+    let output = command.output().expect("bdctl runs");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"start_failed\""), "{output:?}");
+}
+
+#[test]
+fn a_wait_that_expires_at_once_describes_the_build() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["run", "--wait", "0", "--json", "--", "sleep", "2"]);
+    assert_eq!(output.status.code(), Some(124), "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(document["schema"], "bd.run/1");
+    let id = document["build"]["id"].as_str().expect("an id");
+    assert_eq!(sandbox.run(&["cancel", id]).status.code(), Some(0));
+}

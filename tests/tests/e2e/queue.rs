@@ -1,6 +1,6 @@
 //! What waits for what, and what starts next.
 
-use bd_tests::{Gate, Sandbox, eventually};
+use bd_tests::{Flag, Gate, Sandbox, eventually};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -147,4 +147,27 @@ fn time_runs_out_for_those_who_wait_as_well() {
     busy.gate.open();
     let _ = busy.sandbox.ended(&busy.blocker);
     assert!(!busy.sandbox.workspace().join("ran").exists());
+}
+
+#[test]
+fn whoever_waits_is_told_what_takes_the_places() {
+    let sandbox = Sandbox::with_config("max_executions = 2");
+    let flag = Flag::new(sandbox.outside(), "flag");
+    for name in ["vite", "devserver"] {
+        let program = sandbox.workspace().join(name);
+        std::fs::write(&program, format!("#!/bin/sh\n{}\n", flag.pass())).expect("a program");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).expect("executable");
+        let _ = sandbox.detach(&["--", &format!("./{name}"), "--port", "1"]);
+    }
+    sandbox.await_builds("running", 2);
+    let waiting = sandbox.detach(&["--", "true"]);
+    let build = sandbox.live().into_iter().find(|build| build["id"] == *waiting).expect("it waits");
+    let detail = build["wait"]["detail"].as_str().expect("a reason");
+    assert!(detail.starts_with("2 of 2 places are taken by \"./vite --port 1\" ("), "{detail}");
+    assert!(detail.contains("\"./devserver --port 1\" ("), "{detail}");
+    let status = sandbox.ok(&["status"]);
+    assert!(status.contains("./vite --port 1\" (") && status.contains(" DIR "), "{status}");
+    flag.raise();
+    let _ = sandbox.ended(&waiting);
 }

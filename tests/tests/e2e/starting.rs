@@ -185,3 +185,22 @@ fn what_the_starter_ignores_and_lets_others_read_holds_for_nobody() {
     }
     assert!(seen > 5, "hardly a file: {seen}");
 }
+
+#[test]
+fn a_restart_with_a_mistake_in_the_configuration_leaves_the_daemon_alone() {
+    let sandbox = Sandbox::new();
+    let flag = bd_tests::Flag::new(sandbox.outside(), "flag");
+    let script = flag.pass();
+    let build = sandbox.start(&["--", "sh", "-c", &script]);
+    sandbox.await_builds("running", 1);
+    std::fs::write(sandbox.home().join("config.toml"), "\nmax_executions = \"two\"\n")
+        .expect("written");
+    let output = sandbox.run(&["daemon", "restart"]);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("config.toml:2: max_executions"), "{said}");
+    flag.raise();
+    assert_eq!(build.output().status.code(), Some(0), "the build was ended");
+    std::fs::write(sandbox.home().join("config.toml"), "max_executions = 2\n").expect("written");
+    assert_eq!(sandbox.run(&["daemon", "restart"]).status.code(), Some(0));
+}

@@ -269,15 +269,17 @@ fn builds_that_are_not_there_or_are_many_are_refused_by_name() {
         let answer = ask(&mut wire, &json!({ "Resize": { "id": id, "size": size } }));
         assert_eq!(code(answer), "not_found");
     }
-    // All ids of this decade begin alike.
-    let ids: Vec<String> =
-        sandbox.live().iter().map(|build| build["id"].as_str().expect("an id").into()).collect();
-    let [one, other] = &ids[..] else { panic!("{ids:?}") };
-    let common = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    // There are 32 digits, so of 33 builds two begin alike.
+    let mut ids: Vec<String> = (0..33).map(|_| sandbox.detach(&["--", "true"])).collect();
+    ids.sort();
+    let alike = ids.windows(2).find(|two| two[0][..2] == two[1][..2]).expect("two");
     for call in ["Cancel", "Detach", "Build"] {
-        let answer = ask(&mut wire, &json!({ call: { "id": &one[..common] } }));
+        let answer = ask(&mut wire, &json!({ call: { "id": &alike[0][..2] } }));
         assert_eq!(code(answer), "ambiguous", "{call}");
     }
+    ids.iter().for_each(|id| drop(sandbox.run(&["cancel", id])));
+    let live = sandbox.live();
+    let one = live[0]["id"].as_str().expect("an id");
     // Neither has a terminal; both get a size.
     for size in [(0, 0), (u16::MAX, u16::MAX)] {
         let size = json!({ "rows": size.0, "columns": size.1 });

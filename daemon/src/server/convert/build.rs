@@ -1,6 +1,6 @@
 //! Builds: their states, waits, outcomes, and why they share or do not.
 
-use super::text::time;
+use super::text::{now_ms, time};
 use crate::model::{self, BuildView, Exit, JoinReason, Phase, WaitReason};
 use bd_protocol::build::INPUTS_MOVED_MAX;
 use bd_protocol::limits::CONTROL_MAX_BYTES;
@@ -142,12 +142,39 @@ fn wait(reason: &WaitReason) -> Wait {
             position: None,
             estimate_ms: None,
         },
-        WaitReason::Workers { position, running, limit, estimate_ms } => Wait {
+        WaitReason::Workers { position, running, limit, estimate_ms, taken_by } => Wait {
             reason: "workers".into(),
-            detail: format!("{running} of {limit} executions are running"),
+            detail: taken(*running, *limit, taken_by),
             position: Some(*position),
             estimate_ms: *estimate_ms,
         },
+    }
+}
+
+/// What holds the places, and for how long.
+fn taken(running: u32, limit: u32, taken_by: &[model::Running]) -> String {
+    let now_ms = now_ms();
+    let named = taken_by.iter().map(|one| {
+        let words: Vec<_> = one.command.argv.iter().take(4).map(|w| w.to_string_lossy()).collect();
+        let name: String = words.join(" ").chars().take(40).collect();
+        format!("\"{name}\" ({})", for_about(now_ms.saturating_sub(one.started_ms)))
+    });
+    let named: Vec<_> = named.collect();
+    let more = (running as usize).saturating_sub(named.len());
+    let rest =
+        if more > 0 && !named.is_empty() { format!(" and {more} more") } else { String::new() };
+    if named.is_empty() {
+        return format!("{running} of {limit} places are taken");
+    }
+    format!("{running} of {limit} places are taken by {}{rest}", named.join(", "))
+}
+
+/// A time in its largest unit: what holds a place for hours is to be noticed.
+fn for_about(ms: u64) -> String {
+    match ms / 1000 {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
     }
 }
 

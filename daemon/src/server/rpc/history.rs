@@ -1,6 +1,5 @@
 //! `History`: lists builds, newest first.
 
-use crate::model::BuildId;
 use crate::server::builds::FindBuildError;
 use crate::server::state::Server;
 use crate::server::{convert, locate};
@@ -22,10 +21,7 @@ pub(super) async fn history(server: &Server, query: HistoryQuery) -> Result<Vec<
         (None, Some(dir)) => HistoryScope::Under(PathBuf::from(dir.0)),
         (None, None) => HistoryScope::All,
     };
-    let before = query.before.map(|id| match BuildId::range(&id) {
-        Some((first, _)) => Ok(first),
-        None => Err(FindBuildError::Unknown(id)),
-    });
+    let before = query.before.map(|id| id.parse().map_err(|_| FindBuildError::Unknown(id)));
     let stored = server.parts.history.newest(limit as usize, scope, before.transpose()?).await?;
     // Whoever wants those that do not fit asks for what is before the last.
     Ok(convert::listed(stored.iter()).0)
