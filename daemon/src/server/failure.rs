@@ -184,6 +184,9 @@ fn no_state(message: String, cause: &WorkspaceError) -> Failure {
         WorkspaceError::KeepsChanging(_) => {
             "run the command again when fewer files change, or list those files in .bdignore"
         }
+        WorkspaceError::StillReading { .. } => {
+            "run the command again in a moment; list what is no input in .bdignore"
+        }
         WorkspaceError::Distrusted(_) => "run the command again; everything is read again",
         WorkspaceError::Unobservable { .. } => {
             "`bdctl daemon logs` may say more; `bdctl ws remove` makes the daemon start afresh"

@@ -38,6 +38,15 @@ pub enum WorkspaceError {
     /// It changes faster than it is read.
     #[error("read {}: it keeps changing", .0.display())]
     KeepsChanging(PathBuf),
+    /// It is large, and has not been read for the first time.
+    #[error("read all of {} yet: {left} files are left, and the next time goes on from there",
+        root.display())]
+    StillReading {
+        /// The root.
+        root: PathBuf,
+        /// Files that are not read.
+        left: usize,
+    },
     /// What was known of it was wrong. Everything is read again.
     #[error("trust what was known of {}: it was found to be wrong", .0.display())]
     Distrusted(PathBuf),
@@ -59,7 +68,10 @@ impl WorkspaceError {
     /// Whether another try may succeed though nothing changes in the workspace.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::ResourceExhausted { .. } | Self::KeepsChanging(_))
+        matches!(
+            self,
+            Self::ResourceExhausted { .. } | Self::KeepsChanging(_) | Self::StillReading { .. }
+        )
     }
 
     /// Whether the workspace can be observed from nothing again, if a directory is at its root.

@@ -195,3 +195,52 @@ fn nobody_waits_for_a_registry_that_is_closed() {
     assert!(matches!(answer, Err(mpsc::RecvTimeoutError::Disconnected)), "{answer:?}");
     assert!(registry.known().is_empty());
 }
+
+#[test]
+fn a_verification_keeps_nobody_waiting() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let large = fs::File::create(dir.path().join("large")).expect("a file");
+    large.set_len(600 << 20).expect("a hole, which takes time to read and no room");
+    let registry = WorkspaceRegistry::new(vec![]).with_source(SourcePreference::Native);
+    let clock = state(&registry, dir.path()).clock;
+    let (send, answers) = mpsc::channel();
+    let verified = send.clone();
+    registry.verify(dir.path(), false, move |found| {
+        assert_eq!(found.expect("an answer").differences, [""; 0].map(PathBuf::from));
+        verified.send("verified").expect("somebody waits");
+    });
+    fs::write(dir.path().join("small"), "x").expect("write");
+    assert_eq!(since(&registry, dir.path(), clock).changes.len(), 1);
+    send.send("changes").expect("somebody waits");
+    assert_eq!([answers.recv(), answers.recv()], [Ok("changes"), Ok("verified")]);
+}
+
+#[test]
+fn a_file_that_is_written_all_the_time_is_named_soon() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("busy");
+    fs::write(&file, vec![0; 3 << 20]).expect("write");
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let writer = std::thread::spawn({
+        let (done, file) = (done.clone(), file.clone());
+        move || {
+            use std::io::Write as _;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let mut file = fs::File::options().append(true).open(&file).expect("open");
+                file.write_all(b"x").expect("write");
+            }
+        }
+    });
+    let registry = WorkspaceRegistry::new(vec![]).with_source(SourcePreference::Native);
+    let begun = std::time::Instant::now();
+    let (send, receive) = mpsc::channel();
+    registry.state(dir.path(), move |state| send.send(state).expect("somebody waits"));
+    let answer = receive.recv().expect("an answer");
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().expect("the writer");
+    if let Err(error) = answer {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+        let said = error.to_string();
+        assert!(said.contains("busy") && said.contains("keeps changing"), "{said}");
+    }
+}

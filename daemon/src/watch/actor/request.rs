@@ -24,6 +24,8 @@ pub(super) enum Request {
 /// A request that has not been answered.
 pub(super) struct PendingRequest {
     pub(super) since: Instant,
+    /// The state of the workspace when it came.
+    pub(super) clock: Clock,
     pub(super) request: Request,
 }
 

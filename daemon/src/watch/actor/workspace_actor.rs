@@ -9,14 +9,15 @@ use super::request::{Answer, PendingRequest, Request};
 use super::snapshot::{self, Saving, SnapshotStore};
 use super::subscribers::{Subscriber, Subscribers};
 use super::summary::SummaryPublisher;
-use crate::index::{Changes, Instance};
+use super::verifying::Verifying;
+use crate::index::{Changes, Clock, Instance};
 use crate::model::{Digest, TreeVersion};
 use crate::watch::error::WorkspaceError;
 use crate::watch::random::random_number;
 use crate::watch::source::{SourcePreference, Sources, Waker};
-use crate::watch::sync::{Synchronizer, verify};
+use crate::watch::sync::Synchronizer;
 use crate::workspace::{OnChange, OnChangeRules};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +25,10 @@ use tokio::sync::watch;
 
 /// How long files may keep changing while they are read: then there is no state of the workspace.
 const READ_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same where all but a few files are read: they are being written all the time.
+const MOVING_PATIENCE: Duration = Duration::from_secs(2);
+const MOST_MOVING: usize = 8;
 
 /// How often it is tried again when the system has nothing left to read something with, and how
 /// long whoever asks waits for that.
@@ -62,6 +67,7 @@ pub(super) struct WorkspaceActor {
     contents: Contents,
     /// Requests that have not been answered, but for those of subscribers.
     requests: Vec<PendingRequest>,
+    verifying: Option<Verifying>,
     subscribers: Subscribers,
     input_sets: InputSets,
     saving: Saving,
@@ -105,6 +111,7 @@ impl WorkspaceActor {
                     contents: Contents::new(config.waker.clone()),
                     config,
                     requests: Vec::new(),
+                    verifying: None,
                     subscribers: Subscribers::new(now, synchronizer.index().clock().tick),
                     synchronizer,
                     input_sets: InputSets::default(),
@@ -127,7 +134,8 @@ impl WorkspaceActor {
             Request::Changes(query, subscriber.answer)
         });
         let requests = self.requests.into_iter().map(|pending| pending.request);
-        (self.config, requests.chain(subscribers).collect())
+        let verifying = self.verifying.map(Verifying::into_request);
+        (self.config, requests.chain(subscribers).chain(verifying).collect())
     }
 
     /// Saves everything, as the last thing that is done.
@@ -136,12 +144,13 @@ impl WorkspaceActor {
     }
 
     pub(super) fn accept(&mut self, request: Request) {
-        self.requests.push(PendingRequest { since: Instant::now(), request });
+        let clock = self.synchronizer.index().clock();
+        self.requests.push(PendingRequest { since: Instant::now(), clock, request });
     }
 
     /// Whether somebody waits for an answer that does not depend on a change.
     pub(super) fn has_requests(&self) -> bool {
-        !self.requests.is_empty()
+        !self.requests.is_empty() || self.verifying.is_some()
     }
 
     /// Whether somebody waits for a change.
@@ -166,7 +175,8 @@ impl WorkspaceActor {
             return Err(error);
         }
         self.contents.take(&mut self.synchronizer)?;
-        if self.has_requests() {
+        self.end_verifying()?;
+        if !self.requests.is_empty() {
             self.sync()?;
         } else {
             self.synchronizer.take()?;
@@ -279,8 +289,7 @@ impl WorkspaceActor {
         let digest = if has_all { self.synchronizer.index_mut().digest() } else { None };
         let held_back = self.subscribers.held_back();
         self.saving.record(&mut self.synchronizer, &*self.config.snapshots, held_back);
-        let mut is_repaired = false;
-        for PendingRequest { since, request } in std::mem::take(&mut self.requests) {
+        for PendingRequest { since, clock, request } in std::mem::take(&mut self.requests) {
             match (request, digest) {
                 (Request::Changes(query, answer), _) if is_certain => self.changes(query, answer),
                 (Request::State(answer), Some(digest)) => answer(Ok(self.state(digest))),
@@ -290,30 +299,76 @@ impl WorkspaceActor {
                 (Request::Digest(globs, answer), _) if has_all => {
                     let found = self.input_sets.digest(&globs, self.synchronizer.index_mut());
                     let clock = self.synchronizer.index().clock();
-                    answer(found.map(|found| (clock, found)).ok_or_else(|| self.keeps_changing()));
+                    answer(found.map(|found| (clock, found)).ok_or_else(|| self.why_unread(clock)));
                 }
-                (Request::Verify(repair, answer), _) if has_all => {
-                    let verified = verify(&mut self.synchronizer, repair);
-                    is_repaired |= verified.as_ref().is_ok_and(|verified| verified.repaired);
-                    answer(verified);
+                (Request::Verify(repair, answer), _) if has_all && self.verifying.is_none() => {
+                    let waker = &self.config.waker;
+                    self.verifying =
+                        Verifying::begin(&mut self.synchronizer, waker, repair, answer);
+                }
+                (request @ Request::Verify(..), _) if has_all => {
+                    // After the one that is under way.
+                    let since = Instant::now();
+                    self.requests.push(PendingRequest { since, clock, request });
                 }
                 (request, _) if since.elapsed() > READ_PATIENCE => {
-                    request.refuse(self.keeps_changing());
+                    request.refuse(self.why_unread(clock));
                 }
-                (request, _) => self.requests.push(PendingRequest { since, request }),
+                (request @ Request::State(_), _)
+                    if since.elapsed() > MOVING_PATIENCE && self.only_moving_is_unread(clock) =>
+                {
+                    request.refuse(self.why_unread(clock));
+                }
+                (request, _) => self.requests.push(PendingRequest { since, clock, request }),
             }
         }
         self.publisher.publish(&self.synchronizer, digest, &self.config.published);
-        match is_repaired {
-            true => Err(WorkspaceError::Distrusted(self.config.root.clone())),
-            false => Ok(()),
+        Ok(())
+    }
+
+    /// Answers what has been compared with the disk by now.
+    fn end_verifying(&mut self) -> Result<(), WorkspaceError> {
+        let Some(verifying) = self.verifying.take() else { return Ok(()) };
+        match verifying.end(&mut self.synchronizer) {
+            Ok(true) => Err(WorkspaceError::Distrusted(self.config.root.clone())),
+            Ok(false) => Ok(()),
+            Err(verifying) => {
+                self.verifying = Some(verifying);
+                Ok(())
+            }
         }
     }
 
-    fn keeps_changing(&mut self) -> WorkspaceError {
+    /// The files that are not read, and which of them have changed since `asked`.
+    fn unread_and_moving(&mut self, asked: Clock) -> (usize, Vec<PathBuf>) {
         let unread = self.synchronizer.index_mut().unread();
-        let path = unread.first().map(|(node, _)| self.synchronizer.path_of(*node));
-        WorkspaceError::KeepsChanging(path.unwrap_or_else(|| self.config.root.clone()))
+        let changes = self.synchronizer.index().changes_since(asked);
+        let changed: HashSet<PathBuf> = match changes.fresh {
+            true => HashSet::new(),
+            false => changes.changes.into_iter().map(|change| change.path).collect(),
+        };
+        let root = self.synchronizer.root();
+        let has_moved =
+            |path: &PathBuf| path.strip_prefix(root).is_ok_and(|path| changed.contains(path));
+        let paths = unread.iter().map(|(node, _)| self.synchronizer.path_of(*node));
+        (unread.len(), paths.filter(has_moved).collect())
+    }
+
+    /// Whether nothing keeps the workspace from being read but a few files that do not come to rest.
+    fn only_moving_is_unread(&mut self, asked: Clock) -> bool {
+        let (unread, moving) = self.unread_and_moving(asked);
+        (1..=MOST_MOVING).contains(&unread) && moving.len() == unread
+    }
+
+    /// Why not everything is read.
+    fn why_unread(&mut self, asked: Clock) -> WorkspaceError {
+        let (left, moving) = self.unread_and_moving(asked);
+        match moving.into_iter().next() {
+            None if left > 0 => {
+                WorkspaceError::StillReading { root: self.config.root.clone(), left }
+            }
+            path => WorkspaceError::KeepsChanging(path.unwrap_or_else(|| self.config.root.clone())),
+        }
     }
 
     fn state(&self, tree: Digest) -> WorkspaceState {
@@ -343,7 +398,7 @@ impl WorkspaceActor {
     fn due(&mut self, now: Instant) -> Option<Instant> {
         let subscribers = self.subscribers.due(&mut self.synchronizer, now);
         let saving = self.saving.due(self.synchronizer.index(), now);
-        let reading = self.has_requests().then(|| now + READ_PATIENCE);
+        let reading = (!self.requests.is_empty()).then(|| now + MOVING_PATIENCE);
         let timers = [self.timers.retry, self.timers.release_memory];
         timers.into_iter().chain([subscribers, saving, reading]).flatten().min()
     }

@@ -29,5 +29,5 @@ mod work_list;
 
 pub(super) use mounts::MountEvents;
 pub(super) use synchronizer::Synchronizer;
-pub(super) use verify::verify;
+pub(super) use verify::{Comparison, Walk, Walked};
 pub use verify::{MAX_DIFFERENCES, Verified};

@@ -16,7 +16,7 @@ use super::watch_table::WatchTable;
 use super::work_list::WorkList;
 use crate::index::{Evidence, Index, Instance, NodeId};
 use crate::watch::error::WorkspaceError;
-use crate::watch::source::{ChangeSource, PollSource};
+use crate::watch::source::ChangeSource;
 use crate::watch::stat::now_ns;
 use crate::workspace::{OnChange, OnChangeRules};
 use std::collections::BTreeSet;
@@ -87,11 +87,6 @@ impl Synchronizer {
         synchronizer.is_listed = true;
         synchronizer.index.seal();
         Ok(synchronizer)
-    }
-
-    /// Lists the same workspace once more, beside this one and without events.
-    pub(super) fn walk(&self) -> Result<Self, WorkspaceError> {
-        Self::begin(self.root(), &self.excluded, Arc::new(PollSource), Err(Instance(0)))
     }
 
     /// Processes everything that was done before this call, by any process. What no event reports
