@@ -133,6 +133,9 @@ pub struct Build {
     /// Why it shares or does not share executions, in one sentence.
     #[serde(default)]
     pub join_reason: Option<String>,
+    /// What kept it from sharing with a build that ran the same command, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Box<Apart>>,
     /// How long such a command took before, in milliseconds.
     #[serde(default)]
     pub estimate_ms: Option<u64>,
@@ -146,6 +149,21 @@ pub struct Build {
     pub colored: bool,
     /// How it ended.
     pub outcome: Option<Outcome>,
+}
+
+/// What kept two builds of one command apart. Values of variables are never part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Apart {
+    /// The build that ran the same command.
+    pub from: String,
+    /// What kind of thing is not the same: `env`, `tool`, `command`, `file`, `config` (beside the
+    /// workspace), `output`, or `unknown`.
+    pub kind: String,
+    /// Its name: of a variable, or a path. Files of the workspace are relative to its root.
+    pub names: Vec<OsText>,
+    /// The line that would let them share, if there is one.
+    #[serde(default)]
+    pub advice: Option<String>,
 }
 
 impl Outcome {

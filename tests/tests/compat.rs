@@ -166,6 +166,7 @@ fn build() -> Build {
         joined: Some("x1m7yfgnex01".into()),
         execution: Some("x1m7yfgnex01".into()),
         join_reason: Some("shared: cargo is known to build".into()),
+        apart: None,
         estimate_ms: Some(900),
         one_stream: false,
         colored: false,

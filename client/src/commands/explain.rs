@@ -5,7 +5,7 @@ use crate::args::CommandContext;
 use crate::caller::{Caller, print};
 use crate::command_error::CommandError;
 use crate::render::builds::{how, moved_inputs, state, summary};
-use crate::render::document::{OneBuild, document};
+use crate::render::document::{ExplainedBuild, document};
 use crate::render::facts::Facts;
 use crate::render::paint::Paint;
 use crate::render::text::{command, duration, escape_control, os};
@@ -47,7 +47,7 @@ pub(super) fn run(args: ExplainArgs, caller: &Caller) -> Result<u8, CommandError
             Some(id) => client.build(id)?,
             None => history::newest(&client, args.all)?,
         };
-        let json = || document("bd.explain/1", &OneBuild { build: &build });
+        let json = || document("bd.explain/1", &ExplainedBuild::of(&build));
         print(&if args.json { json() } else { of_build(&build, paint) })?;
         return Ok(0);
     }

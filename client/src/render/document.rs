@@ -53,6 +53,39 @@ pub(crate) struct OneBuild<'a> {
     pub(crate) build: &'a Build,
 }
 
+/// Body with one build, and what kept it from sharing with another one.
+#[derive(Serialize)]
+pub(crate) struct ExplainedBuild<'a> {
+    build: &'a Build,
+    differences: Vec<Difference<'a>>,
+    advice: Option<&'a str>,
+}
+
+/// One thing that is not the same in two builds. What it was and is, is not told of variables, and
+/// not kept of files.
+#[derive(Serialize)]
+struct Difference<'a> {
+    kind: &'a str,
+    name: Option<&'a OsText>,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+}
+
+impl<'a> ExplainedBuild<'a> {
+    pub(crate) fn of(build: &'a Build) -> Self {
+        let apart = build.apart.as_deref();
+        let difference = |name| {
+            let kind = apart.map_or("", |apart| &apart.kind);
+            Difference { kind, name, before: None, after: None }
+        };
+        let differences = apart.map_or_else(Vec::new, |apart| match &apart.names[..] {
+            [] => vec![difference(None)],
+            names => names.iter().map(|name| difference(Some(name))).collect(),
+        });
+        Self { build, differences, advice: apart.and_then(|apart| apart.advice.as_deref()) }
+    }
+}
+
 /// Body with several builds.
 #[derive(Serialize)]
 pub(crate) struct Builds<'a> {

@@ -39,6 +39,7 @@ pub(crate) struct Progress {
     shown: bool,
     /// Whether the last line of output is complete, so that the cursor is at the start of a line.
     line_free: bool,
+    /// Whether it was said that it shares with another one, or why not.
     told_joined: bool,
     told_waiting: bool,
 }
@@ -96,6 +97,12 @@ impl Progress {
         if self.is_plain() && build.joined.is_some() && !self.told_joined {
             self.told_joined = true;
             eprintln!("bdctl: {} ({})", joined(build), escape_control(&build.id));
+        }
+        if let (false, Some(_), Some(reason)) =
+            (self.is_silent() || self.told_joined, &build.apart, &build.join_reason)
+        {
+            self.told_joined = true;
+            self.say(&format!("bdctl: {} ({})", escape_control(reason), build.id));
         }
         if self.shown {
             self.draw(build);

@@ -108,6 +108,7 @@ pub(crate) fn build(end: Option<(Option<i32>, Option<i32>)>) -> Build {
         joined: None,
         execution: Some("e1".into()),
         join_reason: Some("it writes nothing that is shared".into()),
+        apart: None,
         estimate_ms: None,
         one_stream: false,
         colored: false,

@@ -1,7 +1,9 @@
 //! Bazel and Buck.
 
 use super::driver::{Call, Driver};
+use super::reads::NOTHING;
 use super::words::{Syntax, Words};
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of Bazel and Buck.
 #[derive(Debug)]
@@ -17,9 +19,35 @@ const STARTUP: Syntax = Syntax {
     counted: &[],
 };
 
+/// What Bazel and Buck read.
+const READS: ToolReads = ToolReads {
+    homes: &[ToolHome::at(Place::Home(""), &[".bazelrc", ".bazeliskrc", ".buckconfig.local"])],
+    system: &["/etc/bazel.bazelrc", "/etc/buckconfig"],
+    upward: &[
+        ".bazelrc",
+        ".bazelversion",
+        ".bazeliskrc",
+        "MODULE.bazel",
+        "WORKSPACE",
+        "WORKSPACE.bazel",
+        ".buckconfig",
+        ".buckconfig.local",
+    ],
+    manifests: &["MODULE.bazel", "WORKSPACE", "WORKSPACE.bazel", ".bazelrc"],
+    ..NOTHING
+};
+
 impl Driver for Bazel {
     fn name(&self) -> &'static str {
         "bazel"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
+    }
+
+    fn starts_any(&self) -> bool {
+        true
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

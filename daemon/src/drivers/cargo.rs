@@ -2,7 +2,9 @@
 
 use super::driver::{Call, Driver};
 use super::names::options_act;
+use super::reads::NOTHING;
 use super::words::{Syntax, Words};
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of Rust's tools.
 #[derive(Debug)]
@@ -28,9 +30,47 @@ const NEXTEST: Syntax = Syntax {
     counted: &[],
 };
 
+/// What Cargo and rustup read, and the compilers they start.
+const READS: ToolReads = ToolReads {
+    homes: &[
+        ToolHome::named("CARGO_HOME", Place::Home(".cargo"), &["config.toml", "config", "env"]),
+        ToolHome::named(
+            "RUSTUP_HOME",
+            Place::Home(".rustup"),
+            &["settings.toml", "toolchains", "update-hashes"],
+        ),
+        ToolHome::at(Place::Config("rustfmt"), &["rustfmt.toml", ".rustfmt.toml"]),
+        ToolHome::at(Place::Config("nextest"), &["config.toml"]),
+    ],
+    named_files: &["CLIPPY_CONF_DIR"],
+    upward: &[
+        ".cargo/config.toml",
+        ".cargo/config",
+        "rust-toolchain.toml",
+        "rust-toolchain",
+        "Cargo.toml",
+        "Cargo.lock",
+        "clippy.toml",
+        ".clippy.toml",
+        "rustfmt.toml",
+        ".rustfmt.toml",
+    ],
+    workspaces: &[("Cargo.toml", "[workspace")],
+    manifests: &["Cargo.toml", ".cargo/config.toml", ".cargo/config"],
+    programs: &["rustc", "cc", "ld"],
+    named_programs: &["RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CC", "CXX"],
+    outputs: &["target"],
+    named_outputs: &["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"],
+    ..NOTHING
+};
+
 impl Driver for Cargo {
     fn name(&self) -> &'static str {
         "cargo"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

@@ -4,7 +4,9 @@
 use super::driver::{Call, Driver};
 use super::make::{are_native, is_goal};
 use super::names::options_act;
+use super::reads::NOTHING;
 use super::words::{Part, Syntax, Words};
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of CMake and Meson.
 #[derive(Debug)]
@@ -24,9 +26,28 @@ const COMPILE: Syntax = Syntax {
     counted: &[],
 };
 
+/// What CMake and Meson read by themselves; what they start reads more.
+const READS: ToolReads = ToolReads {
+    named_files: &["CMAKE_TOOLCHAIN_FILE"],
+    named_trees: &["CMAKE_PREFIX_PATH"],
+    homes: &[ToolHome::at(Place::Home(".cmake"), &["packages"])],
+    upward: &["CMakePresets.json", "CMakeUserPresets.json"],
+    manifests: &["CMakeLists.txt", "meson.build", "CMakePresets.json", "CMakeUserPresets.json"],
+    outputs: &["build", "builddir", "out"],
+    ..NOTHING
+};
+
 impl Driver for CMake {
     fn name(&self) -> &'static str {
         "cmake"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
+    }
+
+    fn starts_any(&self) -> bool {
+        true
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

@@ -2,15 +2,46 @@
 
 use super::driver::{Call, Driver};
 use super::names::options_act;
+use super::reads::NOTHING;
 use super::words::Words;
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of .NET.
 #[derive(Debug)]
 pub(super) struct DotNet;
 
+/// What .NET reads.
+const READS: ToolReads = ToolReads {
+    homes: &[
+        ToolHome::at(Place::Home(".nuget/NuGet"), &["NuGet.Config"]),
+        ToolHome::at(Place::Config("NuGet"), &["NuGet.Config"]),
+    ],
+    named_files: &["DOTNET_ROOT"],
+    upward: &[
+        "global.json",
+        "Directory.Build.props",
+        "Directory.Build.targets",
+        "Directory.Packages.props",
+        "NuGet.Config",
+        "nuget.config",
+        ".editorconfig",
+    ],
+    manifests: &["Directory.Build.props", "Directory.Build.targets"],
+    outputs: &["bin", "obj"],
+    ..NOTHING
+};
+
 impl Driver for DotNet {
     fn name(&self) -> &'static str {
         "dotnet"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
+    }
+
+    fn starts_any(&self) -> bool {
+        true
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

@@ -1,6 +1,8 @@
 //! What every driver can answer. Knows no ecosystem.
 
+use super::reads::NOTHING;
 use super::words::Words;
+use crate::model::ToolReads;
 use std::fmt;
 
 /// What a call of a tool does.
@@ -48,6 +50,17 @@ pub trait Driver: fmt::Debug + Sync {
     /// that wrongly counts as a build is left out when it is asked for again, one that wrongly does
     /// not merely runs twice.
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>>;
+
+    /// What its tools read beside the files of the workspace, and what they make.
+    fn reads(&self) -> &'static ToolReads {
+        &NOTHING
+    }
+
+    /// Whether its tools start others, of any ecosystem: what is in a makefile or a script, nobody
+    /// can say.
+    fn starts_any(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -2,15 +2,35 @@
 
 use super::driver::{Call, Driver};
 use super::names::options_act;
+use super::reads::NOTHING;
 use super::words::Words;
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of Elixir and Erlang.
 #[derive(Debug)]
 pub(super) struct Elixir;
 
+/// What Mix and rebar read.
+const READS: ToolReads = ToolReads {
+    homes: &[ToolHome::at(Place::Config("rebar3"), &["rebar.config"])],
+    upward: &["mix.exs", "mix.lock", "rebar.config"],
+    manifests: &["mix.exs", "rebar.config"],
+    outputs: &["_build", "deps"],
+    programs: &["elixir", "erl"],
+    ..NOTHING
+};
+
 impl Driver for Elixir {
     fn name(&self) -> &'static str {
         "elixir"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
+    }
+
+    fn starts_any(&self) -> bool {
+        true
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

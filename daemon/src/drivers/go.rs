@@ -2,7 +2,9 @@
 
 use super::driver::{Call, Driver};
 use super::names::options_act;
+use super::reads::NOTHING;
 use super::words::{Syntax, Words};
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of Go.
 #[derive(Debug)]
@@ -14,9 +16,28 @@ const BUILDS: &[&str] = &["build", "list", "test", "vet"];
 /// The one option before the subcommand.
 const OPTIONS: Syntax = Syntax { flags: &[], valued: &["-C"], counted: &[] };
 
+/// What Go reads.
+const READS: ToolReads = ToolReads {
+    homes: &[
+        ToolHome::at(Place::Config("go"), &["env"]),
+        ToolHome::at(Place::Config("golangci-lint"), &["config.yml"]),
+    ],
+    named_files: &["GOENV", "GOWORK"],
+    upward: &["go.work", "go.work.sum", "go.mod", "go.sum", ".go-version", ".golangci.yml"],
+    workspaces: &[("go.work", "")],
+    manifests: &["go.mod", "go.work"],
+    programs: &["go", "cc", "gcc"],
+    named_programs: &["CC", "CXX"],
+    ..NOTHING
+};
+
 impl Driver for Go {
     fn name(&self) -> &'static str {
         "go"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

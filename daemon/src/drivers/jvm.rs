@@ -2,7 +2,9 @@
 
 use super::driver::{Call, Driver};
 use super::names::is_build;
+use super::reads::NOTHING;
 use super::words::{Syntax, Words};
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of the tools of the Java virtual machine.
 #[derive(Debug)]
@@ -153,9 +155,60 @@ const MAVEN: Syntax = Syntax {
 
 const SBT: &[&str] = &["Test/compile", "compile", "package", "test"];
 
+/// What the JVM's build tools read.
+const READS: ToolReads = ToolReads {
+    homes: &[
+        ToolHome::named(
+            "GRADLE_USER_HOME",
+            Place::Home(".gradle"),
+            &["gradle.properties", "init.gradle", "init.gradle.kts", "init.d"],
+        ),
+        ToolHome::at(
+            Place::Home(".m2"),
+            &["settings.xml", "settings-security.xml", "toolchains.xml", "extensions.xml"],
+        ),
+        ToolHome::at(Place::Home(""), &[".mavenrc", ".sbtopts"]),
+        ToolHome::at(Place::Home(".sbt"), &["repositories", "1.0/global.sbt"]),
+        ToolHome::named("SDKMAN_DIR", Place::Home(".sdkman"), &["candidates/java", "etc/config"]),
+    ],
+    named_files: &["JAVA_HOME"],
+    system: &["/etc/mavenrc"],
+    upward: &[
+        ".mvn/maven.config",
+        ".mvn/jvm.config",
+        "pom.xml",
+        "settings.gradle",
+        "settings.gradle.kts",
+        "gradle.properties",
+        "local.properties",
+        ".sdkmanrc",
+        ".java-version",
+    ],
+    workspaces: &[("settings.gradle", ""), ("settings.gradle.kts", ""), ("pom.xml", "<modules>")],
+    manifests: &[
+        "settings.gradle",
+        "settings.gradle.kts",
+        "build.gradle",
+        "build.gradle.kts",
+        "pom.xml",
+        "build.sbt",
+    ],
+    programs: &["java", "javac"],
+    outputs: &["build", "target"],
+    ..NOTHING
+};
+
 impl Driver for Jvm {
     fn name(&self) -> &'static str {
         "jvm"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
+    }
+
+    fn starts_any(&self) -> bool {
+        true
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

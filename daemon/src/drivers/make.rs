@@ -7,7 +7,9 @@
 
 use super::driver::{Call, Driver};
 use super::names::{acts, is_build};
+use super::reads::NOTHING;
 use super::words::{Part, Syntax, Words};
+use crate::model::{Place, ToolHome, ToolReads};
 use std::ffi::OsString;
 
 /// The driver of Make, Ninja and just.
@@ -112,9 +114,27 @@ const JUST: Syntax = Syntax {
     counted: &[],
 };
 
+/// What make, ninja and just read by themselves; what they start reads more.
+const READS: ToolReads = ToolReads {
+    upward: &["Makefile", "makefile", "GNUmakefile", "justfile", ".justfile", "build.ninja"],
+    manifests: &["Makefile", "makefile", "GNUmakefile", "justfile"],
+    named_files: &["MAKEFILES"],
+    homes: &[ToolHome::at(Place::Config("just"), &["justfile"])],
+    outputs: &["build"],
+    ..NOTHING
+};
+
 impl Driver for Make {
     fn name(&self) -> &'static str {
         "make"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
+    }
+
+    fn starts_any(&self) -> bool {
+        true
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

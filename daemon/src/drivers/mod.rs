@@ -23,11 +23,12 @@ mod node_tools;
 mod python;
 mod python_managers;
 mod python_tools;
+mod reads;
 mod registry;
 mod swift;
 mod words;
 mod zig;
 
 pub use driver::{Call, Driver};
-pub use registry::{Recognised, recognise};
+pub use registry::{Recognised, all_reads, recognise};
 pub use words::Words;

@@ -3,7 +3,9 @@
 
 use super::driver::{Call, Driver};
 use super::names::options_act;
+use super::reads::NOTHING;
 use super::words::Words;
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of compilers of C and C++.
 #[derive(Debug)]
@@ -14,9 +16,28 @@ const COMPILERS: &[&str] = &["c++", "cc", "clang", "clang++", "g++", "gcc"];
 /// Compilers that carry their target's name before their own (`aarch64-linux-gnu-gcc`).
 const CROSS: &[&str] = &["-clang", "-clang++", "-g++", "-gcc"];
 
+/// What compilers read by themselves: files that their arguments name are looked at in any case.
+const READS: ToolReads = ToolReads {
+    homes: &[
+        ToolHome::named("CCACHE_DIR", Place::Home(".ccache"), &["ccache.conf"]),
+        ToolHome::at(Place::Config("ccache"), &["ccache.conf"]),
+    ],
+    named_trees: &["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH"],
+    upward: &[".clang-tidy", ".clang-format"],
+    ..NOTHING
+};
+
 impl Driver for Native {
     fn name(&self) -> &'static str {
         "native"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
+    }
+
+    fn starts_any(&self) -> bool {
+        true
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

@@ -1,8 +1,10 @@
 //! The list of drivers, and what is asked of whichever of them knows a command.
 
 use super::driver::{Call, Driver};
+use super::reads::{NATIVE, VERSIONS};
 use super::words::Words;
 use super::{bazel, cargo, cmake, dotnet, elixir, go, jvm, make, native, node, python, swift, zig};
+use crate::model::Reads;
 use std::ffi::OsString;
 
 /// All drivers, in alphabetical order. No two recognise the same program.
@@ -23,7 +25,7 @@ const DRIVERS: &[&dyn Driver] = &[
 ];
 
 /// A command whose tool is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognised<'a> {
     /// Name of the driver that knows it.
     pub driver: &'static str,
@@ -31,6 +33,8 @@ pub struct Recognised<'a> {
     pub tool: &'a str,
     /// Whether this call of it only builds, checks, tests or lints, and ends.
     pub builds: bool,
+    /// What it may read beside the files of its workspace.
+    pub reads: Reads,
 }
 
 /// What is known of the command `argv`; `None` if its program is none that a driver knows.
@@ -38,25 +42,46 @@ pub struct Recognised<'a> {
 pub fn recognise(argv: &[OsString]) -> Option<Recognised<'_>> {
     let words = Words::new(argv)?;
     let (driver, mut call) = ask(&words)?;
+    let mut drivers = vec![driver];
     let builds = loop {
         match call {
             Call::Build => break true,
             Call::Other => break false,
             // Each has fewer words than the one that starts it, so this ends.
-            Call::Starts(inner) => call = ask(&inner).map_or(Call::Other, |(_, call)| call),
+            Call::Starts(inner) => {
+                call = ask(&inner).map_or(Call::Other, |(driver, call)| {
+                    drivers.push(driver);
+                    call
+                });
+            }
         }
     };
-    Some(Recognised { driver, tool: words.program(), builds })
+    let reads = if drivers.iter().any(|driver| driver.starts_any()) {
+        all_reads()
+    } else {
+        let own = drivers.iter().map(|driver| driver.reads());
+        [&VERSIONS].into_iter().chain(own).collect()
+    };
+    Some(Recognised { driver: driver.name(), tool: words.program(), builds, reads })
 }
 
-fn ask<'a>(words: &Words<'a>) -> Option<(&'static str, Call<'a>)> {
-    DRIVERS.iter().find_map(|driver| Some((driver.name(), driver.recognise(words)?)))
+/// What a command of which nothing is known may read: whatever any tool reads.
+#[must_use]
+pub fn all_reads() -> Reads {
+    let own = DRIVERS.iter().map(|driver| driver.reads());
+    [&VERSIONS, &NATIVE].into_iter().chain(own).collect()
+}
+
+fn ask<'a>(words: &Words<'a>) -> Option<(&'static dyn Driver, Call<'a>)> {
+    DRIVERS.iter().find_map(|driver| Some((*driver, driver.recognise(words)?)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::words::tests::argv;
     use super::*;
+    use crate::model::tool_reads::MANIFESTS;
+    use std::collections::BTreeSet;
 
     fn builds(line: &str) -> Option<bool> {
         recognise(&argv(line)).map(|found| found.builds)
@@ -65,8 +90,19 @@ mod tests {
     #[test]
     fn the_tool_is_the_one_that_was_called() {
         let line = argv("/usr/bin/uv run cargo test");
-        let found = recognise(&line);
-        assert_eq!(found, Some(Recognised { driver: "python", tool: "uv", builds: true }));
+        let found = recognise(&line).expect("a known tool");
+        assert_eq!((found.driver, found.tool, found.builds), ("python", "uv", true));
+    }
+
+    #[test]
+    fn what_a_tool_starts_may_read_what_others_read() {
+        let reads = |line: &str| recognise(&argv(line)).expect("a known tool").reads;
+        let cargo = reads("cargo check");
+        assert_eq!(cargo.len(), 2, "its own, and choices of versions");
+        assert!(cargo.iter().any(|table| table.upward.contains(&"rust-toolchain.toml")));
+        for line in ["make all", "npm test", "uv run cargo test"] {
+            assert_eq!(reads(line), all_reads(), "{line}");
+        }
     }
 
     #[test]
@@ -79,6 +115,14 @@ mod tests {
         }
         assert_eq!(builds("./deploy.sh"), None);
         assert_eq!(builds("sh -c make"), None);
+    }
+
+    #[test]
+    fn every_manifest_is_in_the_list_of_all() {
+        assert!(MANIFESTS.is_sorted());
+        let of_tables: BTreeSet<_> =
+            all_reads().iter().flat_map(|table| table.manifests).copied().collect();
+        assert!(of_tables.iter().eq(MANIFESTS), "{of_tables:?}");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use super::driver::{Call, Driver};
 use super::names::options_act;
+use super::reads::NOTHING;
 use super::words::{Syntax, Words};
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of Swift's tools.
 #[derive(Debug)]
@@ -34,9 +36,27 @@ const XCODE: Syntax = Syntax {
     counted: &[],
 };
 
+/// What Swift's package manager reads.
+const READS: ToolReads = ToolReads {
+    homes: &[ToolHome::at(Place::Home(".swiftpm"), &["configuration"])],
+    upward: &["Package.swift", "Package.resolved", ".swift-version", ".swiftlint.yml"],
+    manifests: &["Package.swift"],
+    outputs: &[".build"],
+    programs: &["swiftc", "clang"],
+    ..NOTHING
+};
+
 impl Driver for Swift {
     fn name(&self) -> &'static str {
         "swift"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
+    }
+
+    fn starts_any(&self) -> bool {
+        true
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

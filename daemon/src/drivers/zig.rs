@@ -2,7 +2,9 @@
 
 use super::driver::{Call, Driver};
 use super::names::{is_build, options_act};
+use super::reads::NOTHING;
 use super::words::{Syntax, Words};
+use crate::model::{Place, ToolHome, ToolReads};
 
 /// The driver of Zig.
 #[derive(Debug)]
@@ -39,9 +41,23 @@ const BUILD: Syntax = Syntax {
     counted: &["-j"],
 };
 
+/// What Zig reads.
+const READS: ToolReads = ToolReads {
+    homes: &[ToolHome::at(Place::Config("zig"), &["zls.json"])],
+    upward: &["build.zig", "build.zig.zon", ".zigversion"],
+    manifests: &["build.zig", "build.zig.zon"],
+    outputs: &["zig-out", ".zig-cache", "zig-cache"],
+    programs: &["zig"],
+    ..NOTHING
+};
+
 impl Driver for Zig {
     fn name(&self) -> &'static str {
         "zig"
+    }
+
+    fn reads(&self) -> &'static ToolReads {
+        &READS
     }
 
     fn recognise<'a>(&self, words: &Words<'a>) -> Option<Call<'a>> {

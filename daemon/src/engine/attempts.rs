@@ -12,7 +12,7 @@ use crate::scheduler::Lease;
 
 impl Core {
     /// Makes a new execution for a node.
-    pub(super) fn execute(&mut self, now: Now, at: NodeRef, key: Option<ActionKey>) {
+    pub(super) fn execute(&mut self, now: Now, at: NodeRef, key: Option<ActionKey>) -> ExecutionId {
         let id = ExecutionId(self.ids.next(now.wall_ms));
         // Whatever still has this key is being stopped, or it would have been joined.
         let blocked_on = key.and_then(|key| self.executions.by_key.insert(key, id));
@@ -32,6 +32,7 @@ impl Core {
             self.settling.fresh.insert(id);
         }
         self.effects.push(Effect::Changed(at.build));
+        id
     }
 
     /// Starts an attempt, with this lease or the one it was revalidated with.
@@ -54,6 +55,15 @@ impl Core {
             changed: self.builds.get(&build).and_then(|build| build.changed.clone()),
         });
         self.effects.extend(execution.wanted_by.iter().map(|node| Effect::Changed(node.build)));
+    }
+
+    /// Its command has ended, and with it the time in which others may join: what it has printed
+    /// and made is from before they asked.
+    pub(super) fn command_ended(&mut self, attempt: AttemptId) {
+        let Some(id) = self.executions.by_attempt.get(&attempt).copied() else { return };
+        if matches!(self.executions.all[&id].phase(), Phase::Running { .. }) {
+            self.advance(id, Step::Linger);
+        }
     }
 
     pub(super) fn attempt_ended(

@@ -4,17 +4,27 @@
 use super::build::NodeState;
 use super::effect::Effect;
 use super::execution::{Phase, Step};
-use super::input::{NoVersion, NodeRef, Now, Target};
+use super::input::{InputVersion, NoVersion, NodeRef, Now, Target};
 use super::state_machine::Core;
-use crate::model::{ActionKey, ExecutionId, JoinReason, Presentation, TreeVersion};
+use crate::model::{ActionKey, Apart, ExecutionId, JoinReason, Presentation, Surroundings};
 use crate::scheduler::Lease;
+use std::sync::Arc;
+
+/// The key for a version of inputs.
+struct Place {
+    key: ActionKey,
+    /// The execution that has it.
+    taken_by: Option<ExecutionId>,
+    /// What keeps the newest execution of the same action on the same files from having it.
+    apart: Option<(ExecutionId, Apart)>,
+}
 
 impl Core {
     pub(super) fn node_resolved(
         &mut self,
         now: Now,
         at: NodeRef,
-        version: Result<TreeVersion, NoVersion>,
+        version: Result<InputVersion, NoVersion>,
     ) {
         let build = self.builds.get_mut(&at.build);
         let resolving = build.filter(|build| *build.node(at.node).state() == NodeState::Resolving);
@@ -22,16 +32,19 @@ impl Core {
             self.effects.push(Effect::ReleaseSnapshot(Target::Node(at)));
             return;
         };
-        let key = match version {
-            Ok(version) => {
-                ActionKey::new(build.asked.plan.node(at.node).action.identity(), version)
+        let (key, surroundings) = match version {
+            Ok(InputVersion { tree, surroundings }) => {
+                let identity = build.asked.plan.node(at.node).action.identity();
+                (ActionKey::new(identity, tree), surroundings)
             }
             Err(NoVersion(why)) => {
                 build.node_mut(at.node).join_reason = JoinReason::NoState(why);
-                return self.execute(now, at, None);
+                self.execute(now, at, None);
+                return;
             }
         };
-        match self.open_execution(key) {
+        let place = self.place(key, &surroundings, None);
+        match place.taken_by.filter(|id| self.executions.all[id].is_open()) {
             Some(execution) if self.would_wait_for_itself(at.build, execution) => {
                 self.effects.push(Effect::ReleaseSnapshot(Target::Node(at)));
                 if let Some(build) = self.builds.get_mut(&at.build) {
@@ -39,16 +52,29 @@ impl Core {
                 }
                 self.execute(now, at, None);
             }
-            Some(execution) => match self.serving(execution, self.asked_output(at)) {
-                Some(execution) => {
-                    self.effects.push(Effect::ReleaseSnapshot(Target::Node(at)));
-                    self.attach(now, at, execution);
+            Some(execution) => {
+                match self.serving(execution, self.asked_output(at), &surroundings) {
+                    Some(execution) => {
+                        self.effects.push(Effect::ReleaseSnapshot(Target::Node(at)));
+                        let joined =
+                            self.executions.all.get_mut(&execution).expect("BUG: joining nothing");
+                        Arc::make_mut(&mut joined.surroundings).note_outputs(&surroundings);
+                        self.attach(now, at, execution);
+                    }
+                    // It comes after that one: the same work never runs twice at once.
+                    None => self.execute_in(now, at, place, surroundings),
                 }
-                // It comes after that one: the same work never runs twice at once.
-                None => self.execute(now, at, Some(key)),
-            },
-            None => self.execute(now, at, Some(key)),
+            }
+            None => self.execute_in(now, at, place, surroundings),
         }
+    }
+
+    /// Has a node executed in surroundings that no other execution has, or behind one that has them.
+    fn execute_in(&mut self, now: Now, at: NodeRef, place: Place, surroundings: Arc<Surroundings>) {
+        let id = self.execute(now, at, Some(place.key));
+        self.executions.all.get_mut(&id).expect("BUG: it was just made").surroundings =
+            surroundings;
+        self.explain_apart(at, id, place.apart);
     }
 
     /// How a node asks for its output.
@@ -64,17 +90,47 @@ impl Core {
     }
 
     /// The execution that serves somebody who wants what `id` does: it or, where that waits for one
-    /// that runs already and is open, that one.
-    fn serving(&self, id: ExecutionId, asked: Presentation) -> Option<ExecutionId> {
+    /// that runs already in the same surroundings and is open, that one.
+    fn serving(
+        &self,
+        id: ExecutionId,
+        asked: Presentation,
+        surroundings: &Surroundings,
+    ) -> Option<ExecutionId> {
         let execution = &self.executions.all[&id];
         if let Phase::Blocked { on } = execution.phase()
             && let Some(running) = self.executions.all.get(on)
             && running.is_open()
             && running.output.serves(asked)
+            && running.surroundings.apart(surroundings).is_none()
         {
             return Some(*on);
         }
         execution.output.serves(asked).then_some(id)
+    }
+
+    /// Finds the key of an action on these files in these surroundings: the one of an execution
+    /// that started in the same, else a new one. The place of `own` counts as free.
+    fn place(
+        &self,
+        key: ActionKey,
+        surroundings: &Surroundings,
+        own: Option<ExecutionId>,
+    ) -> Place {
+        let (mut apart, mut variant) = (None, 0);
+        let mut kept = None;
+        for (&key, &id) in self.executions.by_key.range(key.variants()) {
+            if Some(id) == own {
+                kept = Some(key);
+            } else {
+                match self.executions.all[&id].surroundings.apart(surroundings) {
+                    None => return Place { key, taken_by: Some(id), apart: None },
+                    Some(why) => apart = Some((id, why)),
+                }
+            }
+            variant = key.variant + 1;
+        }
+        Place { key: kept.unwrap_or(ActionKey { variant, ..key }), taken_by: None, apart }
     }
 
     /// Records for the nodes of an execution why nobody else will share it.
@@ -84,11 +140,6 @@ impl Core {
                 build.node_mut(at.node).join_reason = reason.clone();
             }
         }
-    }
-
-    fn open_execution(&self, key: ActionKey) -> Option<ExecutionId> {
-        let id = self.executions.by_key.get(&key).copied();
-        id.filter(|id| self.executions.all[id].is_open())
     }
 
     /// Lets a node take part in an execution of its key, established just now.
@@ -113,7 +164,7 @@ impl Core {
         &mut self,
         now: Now,
         id: ExecutionId,
-        version: Result<TreeVersion, NoVersion>,
+        version: Result<InputVersion, NoVersion>,
     ) {
         let Some(execution) = self.executions.all.get(&id) else {
             self.effects.push(Effect::ReleaseSnapshot(Target::Execution(id)));
@@ -124,18 +175,22 @@ impl Core {
         }
         let old = execution.key;
         let identity = execution.action.identity();
-        let new = match version {
-            Ok(version) => Some(ActionKey::new(identity, version)),
+        let (new, other, surroundings) = match version {
+            Ok(InputVersion { tree, surroundings }) => {
+                let place = self.place(ActionKey::new(identity, tree), &surroundings, Some(id));
+                (Some(place.key), place.taken_by, surroundings)
+            }
             Err(NoVersion(why)) => {
                 self.stand_alone(id, &JoinReason::NoState(why));
-                None
+                (None, None, Arc::default())
             }
         };
         if new != old {
             self.drop_key(id);
         }
-        let other = new.and_then(|key| self.executions.by_key.get(&key).copied());
-        match other.filter(|other| *other != id) {
+        self.executions.all.get_mut(&id).expect("BUG: it is revalidated").surroundings =
+            surroundings;
+        match other {
             Some(other) if self.merge_would_deadlock(id, other) => {
                 self.stand_alone(id, &JoinReason::WouldWaitForItself);
                 self.set_key(id, None);

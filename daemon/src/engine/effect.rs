@@ -1,6 +1,6 @@
 //! What the core wants done. With [`input`](super::input) the whole of its contact with the world.
 
-use super::input::{Refusal, Target};
+use super::input::{NodeRef, Refusal, Target};
 use crate::model::{
     Action, AttemptId, BuildId, BuildView, ClientId, Consent, Digest, ExecutionId, Presentation,
     TriggerId,
@@ -63,6 +63,16 @@ pub enum Effect {
         /// Which execution.
         execution: ExecutionId,
         /// What it ran.
+        action: Arc<Action>,
+    },
+    /// Compare the inputs of a node with the snapshot that an execution of the same command started
+    /// from. Answered by [`Input::InputsCompared`](super::Input::InputsCompared).
+    CompareInputs {
+        /// For which node.
+        node: NodeRef,
+        /// Which execution.
+        execution: ExecutionId,
+        /// What it runs.
         action: Arc<Action>,
     },
     /// Make sure that every later change of a trigger's files is seen. Answered by

@@ -1,7 +1,9 @@
 //! One execution inside the core, and the only place where its phase changes.
 
 use super::input::{NodeRef, Now};
-use crate::model::{Action, ActionKey, AttemptId, AttemptResult, ExecutionId, Presentation};
+use crate::model::{
+    Action, ActionKey, AttemptId, AttemptResult, ExecutionId, Presentation, Surroundings,
+};
 use crate::scheduler::Lease;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ pub(super) struct Execution {
     pub(super) id: ExecutionId,
     /// What it may be shared by; `None` where it may not.
     pub(super) key: Option<ActionKey>,
+    /// What it may read beside the files of its workspace, as it was when its key was established.
+    pub(super) surroundings: Arc<Surroundings>,
     pub(super) action: Arc<Action>,
     /// The node it was made for, whose action is run.
     pub(super) owner: NodeRef,
@@ -33,7 +37,13 @@ pub(super) enum Phase {
     /// It may start, but it waited for that, so its key is established anew.
     Revalidating { lease: Lease },
     /// Its command runs.
-    Running { lease: Lease, attempt: AttemptId, started: Moment },
+    Running {
+        lease: Lease,
+        attempt: AttemptId,
+        started: Moment,
+        /// Whether its command has ended, and something that it left behind has not.
+        lingers: bool,
+    },
     /// Its processes were told to end; nobody may join it any more.
     Stopping { lease: Lease, started: Moment },
     /// Its command has ended; what moved meanwhile is being found out.
@@ -67,6 +77,7 @@ pub(super) enum Step {
         attempt: AttemptId,
         started: Moment,
     },
+    Linger,
     Stop,
     VerifyInputs {
         attempt: EndedAttempt,
@@ -97,8 +108,9 @@ impl Execution {
         blocked_on: Option<ExecutionId>,
     ) -> Self {
         let phase = blocked_on.map_or(Phase::Queued, |on| Phase::Blocked { on });
-        let (wanted_by, output) = (BTreeSet::from([owner]), Presentation::default());
-        Self { id, key, action, owner, wanted_by, output, phase }
+        let (surroundings, wanted_by) = (Arc::default(), BTreeSet::from([owner]));
+        let output = Presentation::default();
+        Self { id, key, surroundings, action, owner, wanted_by, output, phase }
     }
 
     pub(super) fn phase(&self) -> &Phase {
@@ -123,7 +135,10 @@ impl Execution {
             }
             (Phase::Queued, Step::Run { lease: Some(lease), attempt, started })
             | (Phase::Revalidating { lease }, Step::Run { lease: None, attempt, started }) => {
-                (Phase::Running { lease, attempt, started }, None)
+                (Phase::Running { lease, attempt, started, lingers: false }, None)
+            }
+            (Phase::Running { lease, attempt, started, .. }, Step::Linger) => {
+                (Phase::Running { lease, attempt, started, lingers: true }, None)
             }
             (Phase::Running { lease, started, .. }, Step::Stop) => {
                 (Phase::Stopping { lease, started }, None)
@@ -138,9 +153,14 @@ impl Execution {
         lease
     }
 
-    /// Whether another node may still take part.
+    /// Whether another node may still take part: not once its command has ended, or was told to.
     pub(super) fn is_open(&self) -> bool {
-        !matches!(self.phase, Phase::Stopping { .. })
+        !matches!(
+            self.phase,
+            Phase::Running { lingers: true, .. }
+                | Phase::Stopping { .. }
+                | Phase::VerifyingInputs { .. }
+        )
     }
 
     pub(super) fn is_queued(&self) -> bool {

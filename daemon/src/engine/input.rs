@@ -2,7 +2,7 @@
 
 use crate::model::{
     AttemptId, AttemptResult, BuildId, ClientId, Digest, ExecutionId, NodeIndex, Plan, Priority,
-    TreeVersion, TriggerId,
+    Surroundings, TreeVersion, TriggerId,
 };
 use crate::scheduler::MachineLoad;
 use std::path::PathBuf;
@@ -65,6 +65,21 @@ pub enum Moved {
     Unknown(String),
 }
 
+/// What an action would find if it started now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputVersion {
+    /// In the workspace.
+    pub tree: TreeVersion,
+    /// Beside it.
+    pub surroundings: Arc<Surroundings>,
+}
+
+impl From<TreeVersion> for InputVersion {
+    fn from(tree: TreeVersion) -> Self {
+        Self { tree, surroundings: Arc::default() }
+    }
+}
+
 /// Why the version of an action's inputs is not known; a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -113,8 +128,10 @@ pub enum Input {
         /// For whom.
         target: Target,
         /// What was found.
-        version: Result<TreeVersion, NoVersion>,
+        version: Result<InputVersion, NoVersion>,
     },
+    /// The command of an attempt has ended by itself; what it has left behind may not have.
+    CommandEnded(AttemptId),
     /// An attempt is over: no process of it is left and its output is complete.
     AttemptEnded {
         /// Which attempt.
@@ -129,6 +146,15 @@ pub enum Input {
         /// Which execution.
         execution: ExecutionId,
         /// What moved.
+        moved: Moved,
+    },
+    /// Answer to [`Effect::CompareInputs`](super::Effect::CompareInputs).
+    InputsCompared {
+        /// For which node.
+        node: NodeRef,
+        /// With which execution.
+        execution: ExecutionId,
+        /// What is not as it was.
         moved: Moved,
     },
     /// A client withdraws a build.

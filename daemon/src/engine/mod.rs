@@ -2,6 +2,9 @@
 //! to be carried out; it never waits, never reads a clock and never touches a file.
 
 mod admission;
+mod apart;
+#[cfg(test)]
+mod apart_tests;
 mod attempts;
 mod build;
 mod cancellation;
@@ -28,7 +31,7 @@ mod view;
 
 pub use effect::{Effect, TriggerEvent};
 pub use input::{
-    ChangedFile, Input, Moved, NoVersion, NodeRef, Now, Refusal, Submission, Target,
+    ChangedFile, Input, InputVersion, Moved, NoVersion, NodeRef, Now, Refusal, Submission, Target,
     TriggerRequest, WorkspaceRules,
 };
 pub use state_machine::{Core, Limits};

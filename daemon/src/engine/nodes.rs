@@ -66,7 +66,9 @@ impl Core {
                 self.effects.push(Effect::DigestInputs { target: Target::Node(at), action });
                 self.effects.push(Effect::Changed(at.build));
             }
-            Join::No(_) => self.execute(now, at, None),
+            Join::No(_) => {
+                self.execute(now, at, None);
+            }
         }
     }
 

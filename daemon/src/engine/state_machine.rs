@@ -50,7 +50,7 @@ pub struct Core {
 #[derive(Debug, Default)]
 pub(super) struct Executions {
     pub(super) all: BTreeMap<ExecutionId, Execution>,
-    pub(super) by_key: HashMap<ActionKey, ExecutionId>,
+    pub(super) by_key: BTreeMap<ActionKey, ExecutionId>,
     pub(super) by_attempt: HashMap<AttemptId, ExecutionId>,
 }
 
@@ -127,6 +127,10 @@ impl Core {
             }
             Input::InputsVerified { execution, moved } => {
                 self.inputs_verified(now, execution, moved);
+            }
+            Input::CommandEnded(attempt) => self.command_ended(attempt),
+            Input::InputsCompared { node, execution, moved } => {
+                self.inputs_compared(node, execution, moved);
             }
             Input::Cancel(build) => self.withdraw(now, build, Status::Cancelled),
             Input::Detach(build) => {

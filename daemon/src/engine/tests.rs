@@ -86,7 +86,7 @@ impl Story {
 
     pub(super) fn resolve(&mut self, target: Target, epoch: u64) {
         let state = TreeVersion { tree: Digest([7; 32]), epoch };
-        self.tell(Input::InputsDigested { target, version: Ok(state) });
+        self.tell(Input::InputsDigested { target, version: Ok(state.into()) });
     }
 
     pub(super) fn started(&self) -> Option<(ExecutionId, AttemptId)> {

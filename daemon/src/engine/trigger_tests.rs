@@ -142,7 +142,7 @@ fn somebody_else_who_wants_an_obsolete_run_keeps_it() {
     let [TriggerEvent::Started { build, .. }] = story.news()[..] else { panic!("no run") };
     let build = *build;
     let state = TreeVersion { tree: Digest([7; 32]), epoch: 1 };
-    story.tell(Input::InputsDigested { target: only_node(build), version: Ok(state) });
+    story.tell(Input::InputsDigested { target: only_node(build), version: Ok(state.into()) });
     let (_, attempt) = story.started().expect("it starts");
     let other = story.shared("cargo", 1);
     story.later(500);

@@ -14,3 +14,18 @@ pub(crate) fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty())
 }
+
+/// Opens a directory to look names up in it, which needs no leave to read it. Links are followed.
+///
+/// # Errors
+///
+/// The system's.
+pub(crate) fn open_for_lookup(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | PATH_ONLY;
+    rustix::fs::open(path, flags, Mode::empty())
+}
+
+#[cfg(target_os = "linux")]
+const PATH_ONLY: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const PATH_ONLY: OFlags = OFlags::empty();

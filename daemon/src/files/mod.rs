@@ -3,5 +3,5 @@
 mod directory;
 mod foreign_file;
 
-pub(crate) use directory::open_dir;
+pub(crate) use directory::{open_dir, open_for_lookup};
 pub(crate) use foreign_file::{Fault, ForeignFile};

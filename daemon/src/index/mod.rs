@@ -11,6 +11,7 @@ mod digest;
 mod entry;
 mod history;
 mod input_set;
+mod litter;
 mod log;
 mod tree;
 
@@ -20,4 +21,5 @@ pub use debounce::Debounce;
 pub(crate) use entry::RACY_NS;
 pub use entry::{Kind, Signature};
 pub use input_set::InputSet;
+pub use litter::is_litter;
 pub use tree::{Continuity, Difference, Evidence, Index, NodeId, Recorded, Totals};

@@ -32,6 +32,8 @@ pub struct Config {
     pub output_total: u64,
     /// How long output is kept.
     pub output_age: Duration,
+    /// Further variables that make no difference to builds, as names or as `PREFIX_*`.
+    pub ignore_env: Vec<String>,
 }
 
 impl Default for Config {
@@ -47,6 +49,7 @@ impl Default for Config {
             output_per_build: 64 << 20,
             output_total: 2 << 30,
             output_age: Duration::from_secs(30 * 24 * 3600),
+            ignore_env: Vec::new(),
         }
     }
 }
@@ -60,6 +63,7 @@ struct ConfigFile {
     idle_exit: Option<Spanned<String>>,
     stop_grace: Option<Spanned<String>>,
     drain_grace: Option<Spanned<String>>,
+    ignore_env: Vec<String>,
     output: OutputTable,
 }
 
@@ -111,6 +115,7 @@ impl Config {
             Some(text) if text.get_ref() == "never" => config.idle_exit = None,
             Some(text) => config.idle_exit = Some(duration("idle_exit", text)?),
         }
+        config.ignore_env = file.ignore_env;
         set(&mut config.stop_grace, "stop_grace", file.stop_grace, duration)?;
         set(&mut config.drain_grace, "drain_grace", file.drain_grace, duration)?;
         set(&mut config.output_per_build, "output.per_build", file.output.per_build, size)?;
@@ -181,11 +186,12 @@ mod tests {
 
     #[test]
     fn what_is_set_is_used_and_the_rest_is_as_usual() {
-        let text = "max_executions = 7\nidle_exit = \"never\"\n[output]\ntotal = \"3 GiB\"\n";
+        let text = "max_executions = 7\nidle_exit = \"never\"\nignore_env = [\"A\", \"B_*\"]\n[output]\ntotal = \"3 GiB\"\n";
         let expected = Config {
             max_executions: 7,
             idle_exit: None,
             output_total: 3 << 30,
+            ignore_env: vec!["A".into(), "B_*".into()],
             ..Config::default()
         };
         assert_eq!(parse(text), expected);

@@ -176,6 +176,7 @@ async fn serve(
         started_ms,
         reach,
         max_executions: config.max_executions,
+        ignored_environment: config.ignore_env.clone(),
         streams: streams.clone(),
         shutdown,
     });

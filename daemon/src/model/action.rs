@@ -3,7 +3,9 @@
 use super::Command;
 use super::digest::{Digest, FieldHasher};
 use super::environment::{Weight, weight};
-use std::ffi::OsStr;
+use super::tool_reads::Reads;
+use std::ffi::{OsStr, OsString};
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub struct Action {
     pub outputs: Arc<[String]>,
     /// What it needs of the machine, as far as somebody has said.
     pub resources: Resources,
+    /// What it may read beside the files of the workspace.
+    pub reads: Reads,
     /// The lane it writes to; `None` where it writes to the workspace itself.
     pub lane: Option<LaneKey>,
 }
@@ -28,7 +32,7 @@ pub struct Action {
 /// Which variables count: all but the general noise of terminals, shells and agents, and these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvironmentPolicy {
-    /// Further names that make no difference to the result.
+    /// Further names that make no difference to the result; `PREFIX_*` stands for all that begin so.
     pub ignored: Arc<[String]>,
 }
 
@@ -66,12 +70,14 @@ pub struct TreeVersion {
 }
 
 /// Key of an execution that may be shared: equal keys, same work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActionKey {
     /// Digest of command and files.
     pub action: Digest,
     /// See [`TreeVersion::epoch`].
     pub epoch: u64,
+    /// Tells executions apart that differ only in their [surroundings](super::Surroundings).
+    pub variant: u32,
 }
 
 impl ActionKey {
@@ -80,7 +86,13 @@ impl ActionKey {
     pub fn new(identity: Digest, version: TreeVersion) -> Self {
         let mut hasher = FieldHasher::new("bd 2026 action v1");
         hasher.field(&identity.0).field(&version.tree.0);
-        Self { action: hasher.finish(), epoch: version.epoch }
+        Self { action: hasher.finish(), epoch: version.epoch, variant: 0 }
+    }
+
+    /// The first and the last of the keys that differ from this one in their variants only.
+    #[must_use]
+    pub fn variants(self) -> RangeInclusive<Self> {
+        Self { variant: 0, ..self }..=Self { variant: u32::MAX, ..self }
     }
 }
 
@@ -92,7 +104,10 @@ impl EnvironmentPolicy {
     }
 
     fn weight(&self, name: &OsStr) -> Weight {
-        let ignored = self.ignored.iter().any(|ignored| name == OsStr::new(ignored));
+        let ignored = self.ignored.iter().any(|ignored| match ignored.strip_suffix('*') {
+            Some(start) => name.as_bytes().starts_with(start.as_bytes()),
+            None => name == OsStr::new(ignored),
+        });
         if ignored { Weight::Nothing } else { weight(name) }
     }
 
@@ -118,6 +133,7 @@ impl Action {
             inputs: Inputs::WholeTree,
             outputs: Arc::default(),
             resources: Resources::default(),
+            reads: Reads::default(),
             lane: None,
         }
     }
@@ -138,15 +154,7 @@ impl Action {
         for argument in &command.argv {
             hasher.field(argument.as_bytes());
         }
-        let mut environment: Vec<_> = command
-            .environment
-            .iter()
-            .filter_map(|(name, value)| {
-                let value = if name == "PATH" { command.search_path.as_ref() } else { None }
-                    .unwrap_or(value);
-                Some((name, self.environment.counted(name, value)?))
-            })
-            .collect();
+        let mut environment: Vec<_> = self.counted_variables().collect();
         environment.sort();
         for (name, value) in environment {
             hasher.field(name.as_bytes()).field(value.as_bytes());
@@ -173,6 +181,15 @@ impl Action {
             hasher.field(b"lane").field(lane.as_bytes());
         }
         hasher.finish()
+    }
+
+    /// The variables that count, with what counts of them.
+    pub(super) fn counted_variables(&self) -> impl Iterator<Item = (&OsString, &OsStr)> {
+        let command = &*self.command;
+        command.environment.iter().filter_map(|(name, value)| {
+            let path = if name == "PATH" { command.search_path.as_ref() } else { None };
+            Some((name, self.environment.counted(name, path.unwrap_or(value))?))
+        })
     }
 }
 
@@ -208,7 +225,7 @@ mod tests {
             with(&|c| c.umask = Some(0o77)),
             with(&|c| c.process = Some(Arc::default())),
             with(&|c| {
-                c.program = Some(Program { path: "/bin/cargo".into(), signature: [1, 2, 3] });
+                c.program = Some(Program { path: "/bin/cargo".into(), signature: [1, 2, 3, 4, 5] });
             }),
             globs(&["src"]),
             globs(&["src", "test"]),

@@ -1,6 +1,6 @@
 //! A build as others see it: an immutable snapshot.
 
-use super::{BuildId, Command, ExecutionId, Outcome, Presentation};
+use super::{BuildId, Command, Difference, ExecutionId, Outcome, Presentation};
 use std::sync::Arc;
 
 /// Why a build shares its execution, or does not.
@@ -20,6 +20,13 @@ pub enum JoinReason {
     NoState(String),
     /// It would wait for work that waits for it.
     WouldWaitForItself,
+    /// The same command runs already, but not for the same work.
+    Apart {
+        /// The build that runs it.
+        from: BuildId,
+        /// What is not the same.
+        by: Difference,
+    },
 }
 
 /// Priority class: builds of a higher class start first.

@@ -46,8 +46,8 @@ pub struct Command {
 pub struct Program {
     /// Its path.
     pub path: PathBuf,
-    /// Its size in bytes, time of modification in nanoseconds, and inode.
-    pub signature: [u64; 3],
+    /// Its size in bytes, times of modification and of change in nanoseconds, inode, and mode.
+    pub signature: [u64; 5],
 }
 
 /// The environment may hold secrets: it is never printed.

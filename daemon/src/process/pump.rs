@@ -182,6 +182,7 @@ impl Pump {
                 SupervisorEvent::Lingering => {
                     self.copy_what_is_there();
                     self.lingering = Some(Instant::now());
+                    report(AttemptEvent::Lingers);
                 }
             }
         }

@@ -76,9 +76,12 @@ pub trait OutputSink: Send {
 }
 
 /// What is reported of an attempt: [`AttemptEvent::Started`] at most once, then
+/// [`AttemptEvent::Lingers`] at most once, then
 /// [`AttemptEvent::Ended`] exactly once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptEvent {
+    /// The command has ended, and something that it started has not.
+    Lingers,
     /// The command runs.
     Started {
         /// Its process id.

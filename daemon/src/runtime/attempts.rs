@@ -5,7 +5,9 @@ use crate::model::{
     Action, AttemptId, AttemptResult, BuildId, ExecutionId, Exit, OutputSeal, Presentation, colors,
 };
 use crate::output::{self, OutputStore, Writer};
-use crate::process::{self, AttemptHandle, Launch, OutputSink, OutputStream, TerminalSize};
+use crate::process::{
+    self, AttemptEvent, AttemptHandle, Launch, OutputSink, OutputStream, TerminalSize,
+};
 use std::collections::HashMap;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -121,19 +123,19 @@ impl Attempts {
         self.attached.remove(&build);
     }
 
-    /// Starts an attempt. `ended` is called when it is over, from a thread of its own; where it
-    /// cannot be started, at once.
+    /// Starts an attempt. `happened` is called when its command has ended and when it is over, from a
+    /// thread of its own; where it cannot be started, at once.
     pub(super) fn start(
         &mut self,
         start: Start<'_>,
-        ended: impl Fn(process::AttemptEnd) + Clone + Send + 'static,
+        happened: impl Fn(AttemptEvent) + Clone + Send + 'static,
     ) {
         let Start { execution, attempt, build, .. } = start;
         tracing::info!(%execution, %attempt, %build, "start");
-        let running = self.launch(start, ended.clone());
+        let running = self.launch(start, happened.clone());
         let running = running.map_err(|why| {
             tracing::error!(%execution, %attempt, %build, %why, "not started");
-            ended(unstartable(why.to_string()));
+            happened(AttemptEvent::Ended(unstartable(why.to_string())));
         });
         self.running.insert(attempt, Attempt { execution, build, running: running.ok() });
     }
@@ -141,7 +143,7 @@ impl Attempts {
     fn launch(
         &mut self,
         start: Start<'_>,
-        ended: impl Fn(process::AttemptEnd) + Send + 'static,
+        happened: impl Fn(AttemptEvent) + Send + 'static,
     ) -> Result<AttemptHandle, StartError> {
         let Start { execution, attempt, build, action, output, changed } = start;
         let (writer, log) = self.output.create(execution)?;
@@ -187,8 +189,8 @@ impl Attempts {
         };
         let sink = Box::new(LogSink(writer));
         let running = process::start(&self.settings.supervisor, launch, sink, move |report| {
-            if let process::AttemptEvent::Ended(over) = report {
-                ended(over);
+            if !matches!(report, AttemptEvent::Started { .. }) {
+                happened(report);
             }
         });
         Ok(running?)

@@ -3,13 +3,16 @@
 
 use super::engine_handle::EventSender;
 use super::messages::Report;
-use crate::engine::{Input, Moved, NoVersion, Target};
-use crate::index::{Changes, Clock};
-use crate::model::{Action, ExecutionId, Inputs, TreeVersion};
+use super::surroundings::Observer;
+use crate::engine::{Input, InputVersion, Moved, NoVersion, NodeRef, Target};
+use crate::index::{Changes, Clock, is_litter};
+use crate::model::{Action, ExecutionId, Inputs, Surroundings, TreeVersion};
 use crate::watch::{ChangesQuery, WorkspaceError, WorkspaceRegistry, WorkspaceState};
-use crate::workspace::{GlobError, Globs};
+use crate::workspace::{GlobError, Globs, TreeNames};
 use std::collections::HashMap;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -17,28 +20,42 @@ pub(super) struct InputTracker {
     registry: WorkspaceRegistry,
     reports: EventSender<Report>,
     snapshots: HashMap<Target, Clock>,
+    observer: Observer,
 }
 
 impl InputTracker {
     pub(super) fn new(registry: WorkspaceRegistry, reports: EventSender<Report>) -> Self {
-        Self { registry, reports, snapshots: HashMap::new() }
+        let observer = Observer::new(registry.clone());
+        Self { registry, reports, snapshots: HashMap::new(), observer }
     }
 
     /// Establishes the version of an action's inputs; reported as [`Report::Digested`].
-    pub(super) fn digest(&self, target: Target, action: &Action) {
+    pub(super) fn digest(&self, target: Target, action: Arc<Action>) {
         let reports = self.reports.clone();
         let report = move |state| reports.send(Report::Digested(target, state));
+        let observer = self.observer.clone();
+        let root = action.root().to_path_buf();
         match globs(&action.inputs) {
-            Ok(None) => self.registry.state(action.root(), move |state| {
-                report(state.map_err(no_version));
-            }),
-            Ok(Some(globs)) => self.registry.digest(action.root(), globs, move |found| {
-                let found = found.map(|(clock, tree)| {
+            Ok(None) => {
+                let dirs = Observer::dirs(&action);
+                self.registry.inputs(&root, dirs, move |found| match found {
+                    Ok((state, names)) => {
+                        observer.observe(action, names, move |around| report(Ok((state, around))))
+                    }
+                    Err(error) => report(Err(no_version(error))),
+                });
+            }
+            Ok(Some(globs)) => self.registry.digest(&root, globs, move |found| match found {
+                Ok((clock, tree)) => {
                     // Which of the changes up to a clock were theirs is not counted, so any change
                     // makes another version.
-                    WorkspaceState { id: TreeVersion { tree, epoch: clock.tick }, clock }
-                });
-                report(found.map_err(no_version));
+                    let id = TreeVersion { tree, epoch: clock.tick };
+                    let state = WorkspaceState { id, clock };
+                    observer.observe(action, TreeNames::default(), move |around| {
+                        report(Ok((state, around)));
+                    });
+                }
+                Err(error) => report(Err(no_version(error))),
             }),
             Err(error) => report(Err(NoVersion(format!("failed to {error}")))),
         }
@@ -48,11 +65,11 @@ impl InputTracker {
     pub(super) fn digested(
         &mut self,
         target: Target,
-        state: Result<WorkspaceState, NoVersion>,
+        state: Result<(WorkspaceState, Arc<Surroundings>), NoVersion>,
     ) -> Input {
-        let version = state.map(|state| {
+        let version = state.map(|(state, surroundings)| {
             self.snapshots.insert(target, state.clock);
-            state.id
+            InputVersion { tree: state.id, surroundings }
         });
         Input::InputsDigested { target, version }
     }
@@ -72,17 +89,34 @@ impl InputTracker {
     /// [`Report::Verified`].
     pub(super) fn verify(&self, execution: ExecutionId, action: &Action) {
         let reports = self.reports.clone();
+        self.moved_since(execution, action, move |moved| {
+            reports.send(Report::Verified(execution, moved));
+        });
+    }
+
+    /// The same for a node that runs beside that execution; reported as [`Report::Compared`].
+    pub(super) fn compare(&self, node: NodeRef, execution: ExecutionId, action: &Action) {
+        let reports = self.reports.clone();
+        self.moved_since(execution, action, move |moved| {
+            reports.send(Report::Compared(node, execution, moved));
+        });
+    }
+
+    fn moved_since(
+        &self,
+        execution: ExecutionId,
+        action: &Action,
+        report: impl FnOnce(Moved) + Send + 'static,
+    ) {
         let Some(since) = self.snapshots.get(&Target::Execution(execution)).copied() else {
-            let moved = Moved::Unknown("there is no snapshot to compare with".into());
-            return reports.send(Report::Verified(execution, moved));
+            return report(Moved::Unknown("there is no snapshot to compare with".into()));
         };
         let query = ChangesQuery { since: Some(since), wait: None };
         // What could not be parsed was not digested either, so there is nothing to verify.
         let globs = globs(&action.inputs).unwrap_or_default();
         self.registry.changes(action.root(), query, move |changes| {
             let counts = |path: &Path| globs.as_ref().is_none_or(|globs| globs.match_path(path));
-            let moved = moved(changes, counts);
-            reports.send(Report::Verified(execution, moved));
+            report(moved(changes, counts));
         });
     }
 
@@ -130,7 +164,9 @@ fn moved(changes: Result<Changes, WorkspaceError>, counts: impl Fn(&Path) -> boo
         }
         Ok(changes) => {
             let paths = changes.changes.into_iter().map(|change| change.path);
-            Moved::Paths(paths.filter(|path| counts(path)).collect())
+            let is_work =
+                |path: &PathBuf| !path.file_name().is_some_and(|name| is_litter(name.as_bytes()));
+            Moved::Paths(paths.filter(is_work).filter(|path| counts(path)).collect())
         }
         Err(error) => Moved::Unknown(format!("failed to {error}")),
     }
@@ -180,12 +216,12 @@ mod tests {
 
         /// Digests the inputs of an action for an execution.
         fn version(&mut self, action: &Action) -> TreeVersion {
-            self.tracker.digest(NODE, action);
+            self.tracker.digest(NODE, Arc::new(action.clone()));
             let Report::Digested(target, state) = self.report() else { panic!("another report") };
             let input = self.tracker.digested(target, state);
             self.tracker.bind(NODE, EXECUTION);
             let Input::InputsDigested { version, .. } = input else { panic!("{input:?}") };
-            version.expect("a version")
+            version.expect("a version").tree
         }
 
         fn moved(&mut self, action: &Action) -> Moved {
@@ -238,7 +274,7 @@ mod tests {
                 let command = Command { root: "/gone".into(), ..Command::clone(&action.command) };
                 action.command = command.into();
             }
-            fixture.tracker.digest(NODE, &action);
+            fixture.tracker.digest(NODE, Arc::new(action.clone()));
             let Report::Digested(_, Err(NoVersion(why))) = fixture.report() else {
                 panic!("a version of {action:?}")
             };

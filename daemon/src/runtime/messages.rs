@@ -3,23 +3,28 @@
 
 use super::trigger_reply::TriggerError;
 use super::trigger_update::TriggerUpdate;
-use crate::engine::{Moved, NoVersion, Target};
+use crate::engine::{Moved, NoVersion, NodeRef, Target};
 use crate::index::{Changes, Clock};
-use crate::model::{AttemptId, BuildId, ClientId, ExecutionId, TriggerId};
+use crate::model::{AttemptId, BuildId, ClientId, ExecutionId, Surroundings, TriggerId};
 use crate::process;
 use crate::store::Recovered;
 use crate::watch::{WorkspaceError, WorkspaceState};
 use crate::workspace::OnChangeRules;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// What is reported from other threads.
 #[derive(Debug)]
 pub enum Report {
     /// The version of a target's inputs was established.
-    Digested(Target, Result<WorkspaceState, NoVersion>),
+    Digested(Target, Result<(WorkspaceState, Arc<Surroundings>), NoVersion>),
     /// What moved among the inputs of an execution is known.
     Verified(ExecutionId, Moved),
+    /// What is not as it was when another execution started is known.
+    Compared(NodeRef, ExecutionId, Moved),
+    /// The command of an attempt has ended; something that it started has not.
+    Lingers(AttemptId),
     /// An attempt is over.
     Ended(AttemptId, process::AttemptEnd),
     /// The store is open.

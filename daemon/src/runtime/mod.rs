@@ -15,6 +15,7 @@ mod recorder;
 #[expect(clippy::module_inception, reason = "it is what the room is named after")]
 mod runtime;
 mod snapshots;
+mod surroundings;
 mod trigger_reply;
 mod trigger_update;
 mod triggers;

@@ -14,7 +14,7 @@ use super::warnings::Warnings;
 use crate::engine::{Effect, Input, Now, WorkspaceRules};
 use crate::model::{AttemptId, BuildId, BuildView, Consent, Phase, TriggerId};
 use crate::output::OutputStore;
-use crate::process::{AttemptEnd, TerminalSize};
+use crate::process::{AttemptEnd, AttemptEvent, TerminalSize};
 use crate::store::{Recovered, StoreHandle};
 use crate::watch::WorkspaceRegistry;
 use std::path::Path;
@@ -78,7 +78,11 @@ impl Runtime {
         let (root, started_ms) = (action.root(), now.wall_ms);
         self.recorder.started(StartedAttempt { execution, attempt, build, root, started_ms });
         let reports = self.reports.clone();
-        self.attempts.start(start, move |ended| reports.send(Report::Ended(attempt, ended)));
+        self.attempts.start(start, move |event| match event {
+            AttemptEvent::Started { .. } => {}
+            AttemptEvent::Lingers => reports.send(Report::Lingers(attempt)),
+            AttemptEvent::Ended(ended) => reports.send(Report::Ended(attempt, ended)),
+        });
     }
 
     fn ended(&mut self, attempt: AttemptId, ended: AttemptEnd) -> Option<Input> {
@@ -130,9 +134,12 @@ impl EffectHandler for Runtime {
 
     fn act(&mut self, now: Now, effect: Effect) {
         match effect {
-            Effect::DigestInputs { target, action } => self.inputs.digest(target, &action),
+            Effect::DigestInputs { target, action } => self.inputs.digest(target, action),
             Effect::BindSnapshot { from, execution } => self.inputs.bind(from, execution),
             Effect::ReleaseSnapshot(target) => self.inputs.release(target),
+            Effect::CompareInputs { node, execution, action } => {
+                self.inputs.compare(node, execution, &action);
+            }
             Effect::VerifyInputs { execution, action } => self.inputs.verify(execution, &action),
             Effect::Start { execution, attempt, build, action, output, changed } => {
                 let (action, changed) = (&*action, changed.as_deref());
@@ -181,6 +188,10 @@ impl EffectHandler for Runtime {
         match report {
             Report::Digested(target, state) => Some(self.inputs.digested(target, state)),
             Report::Verified(execution, moved) => Some(InputTracker::verified(execution, moved)),
+            Report::Compared(node, execution, moved) => {
+                Some(Input::InputsCompared { node, execution, moved })
+            }
+            Report::Lingers(attempt) => Some(Input::CommandEnded(attempt)),
             Report::Ended(attempt, ended) => self.ended(attempt, ended),
             Report::Recovered(recovered) => Some(self.recovered(recovered)),
             Report::Prepared(trigger, seen) => Some(self.triggers.prepared(trigger, seen)),

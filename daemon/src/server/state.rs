@@ -50,6 +50,8 @@ pub struct ServerParts {
     pub reach: Reach,
     /// Most executions at once, for `status`.
     pub max_executions: u32,
+    /// Further variables that make no difference, as names or as `PREFIX_*`.
+    pub ignored_environment: Vec<String>,
     /// Where events channels are served, apart from requests, so that a gigabyte of output
     /// delays no answer.
     pub streams: tokio::runtime::Handle,

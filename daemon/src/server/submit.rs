@@ -5,8 +5,12 @@ use crate::drivers;
 use crate::engine::Submission;
 use crate::model::colors;
 use crate::model::command::Program;
-use crate::model::{Action, BuildId, ClientId, Command, Join, JoinReason, Plan, Presentation};
+use crate::model::{
+    Action, BuildId, ClientId, Command, EnvironmentPolicy, Join, JoinReason, Plan, Presentation,
+    Reads,
+};
 use crate::server::{convert, locate, search_path};
+use crate::workspace::ignored_environment;
 use bd_protocol::submit::{JoinPolicy, OutputShape, StdinMode, Submit};
 use bd_protocol::{OsText, Priority, Session};
 use std::collections::BTreeMap;
@@ -44,19 +48,20 @@ pub(super) fn submission(
     asked: Submit,
     client: ClientId,
     session: &Session,
+    ignored: &[String],
 ) -> Result<Submission, SubmitError> {
     if asked.priority == Some(Priority::Unknown) {
         return Err(SubmitError::UnknownPriority);
     }
     let priority = asked.priority.unwrap_or(session.kind.priority());
-    let join = join(&asked);
+    let (join, reads) = join(&asked);
     let output = presentation(&asked, &join);
     let parent = asked.parent.as_deref().and_then(|parent| parent.parse::<BuildId>().ok());
     let (timeout_ms, detach) = (asked.timeout_ms, asked.detach);
     Ok(Submission {
         client,
         session: session.to_string(),
-        plan: Plan::of_action(Action::of_command(Command { output, ..command(asked)? }), join),
+        plan: Plan::of_action(action(Command { output, ..command(asked)? }, reads, ignored), join),
         priority: convert::model_priority(priority),
         timeout_ms,
         detach,
@@ -65,18 +70,34 @@ pub(super) fn submission(
     })
 }
 
-fn join(asked: &Submit) -> Join {
+/// `ignored` is what the daemon's configuration has of variables that make no difference.
+fn action(command: Command, reads: Reads, ignored: &[String]) -> Action {
+    let of_workspace = ignored_environment(&command.root);
+    let ignored = ignored.iter().cloned().chain(of_workspace).collect();
+    let environment = EnvironmentPolicy { ignored };
+    Action { environment, reads, ..Action::of_command(command) }
+}
+
+/// Whether it is shared, and what it may read beside its workspace if it is.
+fn join(asked: &Submit) -> (Join, Reads) {
     let argv: Vec<OsString> = asked.command.iter().map(|word| word.0.clone()).collect();
     if asked.stdin == StdinMode::Forward || asked.tty.is_some() {
-        return Join::No(JoinReason::Interactive);
+        return (Join::No(JoinReason::Interactive), Reads::default());
     }
-    let recognised = drivers::recognise(&argv).filter(|found| found.builds);
-    match (asked.join, recognised) {
+    let recognised = drivers::recognise(&argv);
+    let builds = recognised.as_ref().filter(|found| found.builds).map(|found| found.tool);
+    let join = match (asked.join, builds) {
         (JoinPolicy::Never, _) => Join::No(JoinReason::Refused),
-        (JoinPolicy::Auto, Some(found)) => Join::Yes(JoinReason::KnownTool(found.tool.to_owned())),
+        (JoinPolicy::Auto, Some(tool)) => Join::Yes(JoinReason::KnownTool(tool.to_owned())),
         (JoinPolicy::Always, _) => Join::Yes(JoinReason::Asked),
         (JoinPolicy::Auto, None) => Join::No(JoinReason::NotABuild),
-    }
+    };
+    let reads = match (&join, recognised) {
+        (Join::No(_), _) => Reads::default(),
+        (Join::Yes(_), Some(found)) if found.builds => found.reads,
+        (Join::Yes(_), _) => drivers::all_reads(),
+    };
+    (join, reads)
 }
 
 /// How the output is asked for. On a terminal its order matters less than that others can share the
@@ -174,9 +195,18 @@ fn program(word: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Option<Program> {
     };
     candidates.into_iter().find_map(|path| {
         let found = is_program(&path)?;
-        let mtime_ns = found.mtime().cast_unsigned().wrapping_mul(1_000_000_000)
-            + found.mtime_nsec().cast_unsigned();
-        Some(Program { path, signature: [found.size(), mtime_ns, found.ino()] })
+        let time = |seconds: i64, nanoseconds: i64| {
+            seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds).cast_unsigned()
+        };
+        // One that is written over may keep its size and its time of modification.
+        let signature = [
+            found.size(),
+            time(found.mtime(), found.mtime_nsec()),
+            time(found.ctime(), found.ctime_nsec()),
+            found.ino(),
+            u64::from(found.mode()),
+        ];
+        Some(Program { path, signature })
     })
 }
 
@@ -248,7 +278,7 @@ mod tests {
 
     #[test]
     fn builds_share_and_what_is_typed_into_never_does() {
-        let reason = |request: &Submit| join(request);
+        let reason = |request: &Submit| join(request).0;
         let cargo = asked(&["cargo", "check"]);
         assert_eq!(reason(&cargo), Join::Yes(JoinReason::KnownTool("cargo".into())));
         let never = Submit { join: JoinPolicy::Never, ..cargo.clone() };

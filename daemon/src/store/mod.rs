@@ -8,6 +8,7 @@
 
 mod builds_list;
 mod database;
+mod difference;
 mod error;
 mod frame;
 mod handle;

@@ -1,6 +1,7 @@
 //! What is stored of builds, executions and attempts, and the conversion from and to the model.
 //! Fields may be added with a default; a change of meaning needs a new version of the layout.
 
+use super::difference;
 use super::history_scope::HistoryScope;
 use super::output_record::OutputRecord;
 use crate::model::{
@@ -142,6 +143,7 @@ fn write_join(reason: &JoinReason) -> (String, Option<String>) {
         JoinReason::Interactive => ("interactive", None),
         JoinReason::NoState(why) => ("no_state", Some(why.clone())),
         JoinReason::WouldWaitForItself => ("would_wait_for_itself", None),
+        JoinReason::Apart { from, by } => ("apart", Some(difference::write(*from, by))),
     };
     (name.to_owned(), detail)
 }
@@ -155,6 +157,7 @@ fn read_join(name: &str, detail: Option<String>) -> JoinReason {
         "interactive" => JoinReason::Interactive,
         "no_state" => JoinReason::NoState(detail),
         "would_wait_for_itself" => JoinReason::WouldWaitForItself,
+        "apart" => difference::read(&detail).unwrap_or(JoinReason::NotABuild),
         _ => JoinReason::NotABuild,
     }
 }

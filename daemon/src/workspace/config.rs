@@ -10,6 +10,8 @@ use toml::Spanned;
 pub(super) struct WorkspaceConfig {
     /// What is no part of the workspace, as lines of a `.gitignore` in its root.
     pub(super) ignore: Vec<String>,
+    /// Variables that make no difference to what is run here, as names or as `PREFIX_*`.
+    pub(super) ignore_env: Vec<String>,
     /// What to run when files change.
     pub(super) on_change: Vec<OnChange>,
 }
@@ -61,6 +63,7 @@ pub struct OnChangeRules {
 #[serde(deny_unknown_fields, default)]
 struct File {
     ignore: Vec<Spanned<String>>,
+    ignore_env: Vec<String>,
     on_change: Vec<Rule>,
 }
 
@@ -102,7 +105,8 @@ pub(super) fn parse(text: &[u8]) -> Result<WorkspaceConfig, ConfigError> {
         false => Ok(OnChange { on: list("on_change.on", rule.on)?, run: rule.run.into_inner() }),
     };
     let on_change = file.on_change.into_iter().map(rule).collect::<Result<_, _>>()?;
-    Ok(WorkspaceConfig { ignore: list("ignore", file.ignore)?, on_change })
+    let (ignore, ignore_env) = (list("ignore", file.ignore)?, file.ignore_env);
+    Ok(WorkspaceConfig { ignore, ignore_env, on_change })
 }
 
 #[cfg(test)]

@@ -38,6 +38,13 @@ pub fn root_of(cwd: &Path, home: Option<&Path>) -> PathBuf {
     outermost.unwrap_or_else(|| cwd.to_path_buf())
 }
 
+/// The nearest directory from `dir` (absolute) upwards with a mark of its own.
+#[must_use]
+pub(super) fn marked_root_of(dir: &Path) -> Option<PathBuf> {
+    let is_marked = |dir: &&Path| TOPS.iter().any(|mark| dir.join(mark).exists());
+    dir.ancestors().find(is_marked).map(Path::to_path_buf)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

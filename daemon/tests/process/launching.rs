@@ -94,7 +94,7 @@ fn a_supervisor_that_is_missing_or_another_program_is_reported() {
             AttemptEvent::Ended(ended) => {
                 assert!(matches!(ended.exit, CommandExit::SpawnFailed { .. }), "{ended:?}");
             }
-            started @ AttemptEvent::Started { .. } => panic!("{started:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }

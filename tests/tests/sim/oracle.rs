@@ -69,11 +69,12 @@ impl World {
         assert!(!wanted.is_empty(), "seed {seed}: {execution} started for nobody");
         if let Some(state) = state {
             assert!(
-                alone || state == self.files.tree,
+                alone || state.0 == self.files.tree,
                 "seed {seed}: {execution} started on a stale key"
             );
         }
-        if self.runs.started.insert(execution, self.files.tree.epoch).is_some() {
+        let now = (self.files.tree.epoch, self.files.elsewhere);
+        if self.runs.started.insert(execution, now).is_some() {
             panic!("seed {seed}: {execution} started twice");
         }
         let started = Attempt {
@@ -131,13 +132,13 @@ impl World {
                 "seed {seed}: {} got the end of what others gave up",
                 view.id
             );
-            let epoch = self.runs.started[&execution];
+            let (epoch, elsewhere) = self.runs.started[&execution];
             let keyed = before.get(&view.id).is_some_and(|before| {
                 let before = nodes(before);
                 matches!(before[node.index as usize].join_reason, JoinReason::Asked)
             });
             if keyed {
-                let fresh = epoch >= asked.epoch;
+                let fresh = epoch >= asked.epoch && elsewhere >= asked.elsewhere;
                 assert!(fresh, "seed {seed}: {} got what was older than it", view.id);
             }
             if let Some(moved) = &outcome.moved {
@@ -159,7 +160,8 @@ impl World {
         let keyed = |a: &&Attempt| a.state.is_some() && !a.alone;
         let mut seen = BTreeSet::new();
         for attempt in self.runs.attempts.values().filter(keyed) {
-            let work = (attempt.command, attempt.state.map(|s| s.tree), attempt.epoch);
+            let state = attempt.state.map(|(tree, elsewhere)| (tree.tree, elsewhere));
+            let work = (attempt.command, state, attempt.epoch);
             assert!(
                 seen.insert(work),
                 "seed {seed}: the same work twice: {:#?}",

@@ -118,7 +118,8 @@ impl World {
             }
             WaitReason::Predecessor(before) => {
                 let mut attempts = self.runs.attempts.values();
-                attempts.any(|attempt| attempt.execution == *before && attempt.stopping)
+                self.runs.ending.contains(before)
+                    || attempts.any(|attempt| attempt.execution == *before && attempt.stopping)
             }
             // Nobody here has one file for both outputs.
             WaitReason::OneStream(_) => false,

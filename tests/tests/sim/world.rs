@@ -3,10 +3,13 @@
 
 use crate::triggers::{EDITS, Trigger};
 use crate::{GRACE_MS, MAX_EVENTS, Played};
-use bd_daemon::engine::{Core, Effect, Input, Limits, Moved, NoVersion, Now, Submission, Target};
+use bd_daemon::engine::{
+    Core, Effect, Input, InputVersion, Limits, Moved, NoVersion, NodeRef, Now, Submission, Target,
+};
 use bd_daemon::model::{
     Action, AttemptId, AttemptResult, BuildId, BuildView, ClientId, Command, Digest, ExecutionId,
-    Exit, Join, JoinReason, Plan, Priority, Status, TreeVersion, TriggerId,
+    Exit, Fact, Join, JoinReason, Plan, Priority, Stamp, Status, Surroundings, TreeVersion,
+    TriggerId,
 };
 use bd_daemon::scheduler::PriorityScheduler;
 use bd_tests::rng::Rng;
@@ -24,6 +27,7 @@ pub(crate) enum Event {
     Resolved(Target),
     Ends(AttemptId),
     Checked(ExecutionId),
+    Compared(NodeRef, ExecutionId),
     Wake,
 }
 
@@ -33,7 +37,7 @@ pub(crate) struct Attempt {
     pub(crate) owner: BuildId,
     pub(crate) command: usize,
     /// The state it was started from, where one was established for it.
-    pub(crate) state: Option<TreeVersion>,
+    pub(crate) state: Option<Seen>,
     pub(crate) epoch: u64,
     pub(crate) stopping: bool,
     pub(crate) nested: bool,
@@ -62,12 +66,17 @@ struct Timeline {
     scheduled: usize,
 }
 
+/// What was found at one moment: in the workspace, and how often it changed elsewhere.
+pub(crate) type Seen = (TreeVersion, u64);
+
 /// The workspace, and what the core has asked about it.
 pub(crate) struct Files {
     pub(crate) tree: TreeVersion,
     /// What was edited at the end of each epoch, and when.
     pub(crate) edited: Vec<(&'static str, u64)>,
-    pub(crate) states: HashMap<Target, TreeVersion>,
+    pub(crate) states: HashMap<Target, Seen>,
+    /// Counts the changes of what is beside the workspace.
+    pub(crate) elsewhere: u64,
     /// Whose inputs are being digested.
     pub(crate) digesting: BTreeSet<Target>,
 }
@@ -75,10 +84,12 @@ pub(crate) struct Files {
 #[derive(Default)]
 pub(crate) struct Runs {
     pub(crate) attempts: BTreeMap<AttemptId, Attempt>,
-    /// Start epoch of every execution that started.
-    pub(crate) started: HashMap<ExecutionId, u64>,
+    /// Of every execution that started, the epoch, and the changes elsewhere until then.
+    pub(crate) started: HashMap<ExecutionId, (u64, u64)>,
     pub(crate) admitted: BTreeSet<ExecutionId>,
     pub(crate) stopped: BTreeSet<ExecutionId>,
+    /// Those whose commands have ended, and that are not over.
+    pub(crate) ending: BTreeSet<ExecutionId>,
 }
 
 #[derive(Default)]
@@ -108,6 +119,7 @@ pub(crate) struct Drain {
 pub(crate) struct Asked {
     pub(crate) client: ClientId,
     pub(crate) epoch: u64,
+    pub(crate) elsewhere: u64,
     pub(crate) inside: Option<AttemptId>,
     pub(crate) cancelled: bool,
     /// What it is a run of.
@@ -124,6 +136,7 @@ impl Asked {
         Self {
             client: ClientId(u64::MAX),
             epoch,
+            elsewhere: 0,
             inside: None,
             cancelled: false,
             by: None,
@@ -150,7 +163,7 @@ impl World {
             now: 1_000,
             timeline: Timeline::default(),
             actions,
-            files: Files { tree, edited, states, digesting },
+            files: Files { tree, edited, states, elsewhere: 0, digesting },
             runs: Runs::default(),
             builds: Builds::default(),
             watching: Watching::default(),
@@ -217,6 +230,7 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Client => self.client_acts(),
+            Event::Edit if self.rng.one_in(4) => self.files.elsewhere += 1,
             Event::Edit => self.edit("somebody's"),
             Event::Watch => self.add_trigger(),
             Event::Unwatch => self.remove_trigger(),
@@ -227,20 +241,25 @@ impl World {
                 let version = if self.rng.one_in(30) {
                     Err(NoVersion("the tree keeps changing".to_owned()))
                 } else {
-                    self.files.states.insert(target, self.files.tree);
-                    Ok(self.files.tree)
+                    let seen = (self.files.tree, self.files.elsewhere);
+                    self.files.states.insert(target, seen);
+                    Ok(version(seen))
                 };
                 self.step(Input::InputsDigested { target, version });
             }
             Event::Ends(attempt) => self.attempt_ends(attempt),
             Event::Checked(execution) => {
                 let was = self.files.states[&Target::Execution(execution)];
-                let moved = if was.epoch == self.files.tree.epoch {
+                let moved = if was.0.epoch == self.files.tree.epoch {
                     Moved::Paths(vec![])
                 } else {
                     Moved::Paths(vec!["moved".into()])
                 };
                 self.step(Input::InputsVerified { execution, moved });
+            }
+            Event::Compared(node, execution) => {
+                let moved = Moved::Paths(vec!["other".into()]);
+                self.step(Input::InputsCompared { node, execution, moved });
             }
             Event::Wake => self.step(Input::Tick),
         }
@@ -314,6 +333,7 @@ impl World {
             priority,
             detached: detach,
             plan: Some(plan),
+            elsewhere: self.files.elsewhere,
             ..Asked::at(self.files.tree.epoch)
         };
         self.builds.submitting = Some(asked);
@@ -324,6 +344,7 @@ impl World {
     /// A command ends when its time has come, but not before what it asked for has ended.
     fn attempt_ends(&mut self, attempt: AttemptId) {
         let Some(running) = self.runs.attempts.get(&attempt) else { return };
+        let (execution, stopping) = (running.execution, running.stopping);
         let edits =
             running.command == EDITS && !running.stopping && !self.watching.triggers.is_empty();
         let asked_inside: Vec<_> = self
@@ -333,10 +354,17 @@ impl World {
             .filter(|a| a.inside == Some(attempt))
             .map(|a| a.client)
             .collect();
-        if running.stopping {
+        // What it has left behind is ended, whatever it waits for.
+        let lingers = self.runs.ending.contains(&execution);
+        if stopping || lingers {
             asked_inside.into_iter().for_each(|client| self.client_gone(client));
         } else if !asked_inside.is_empty() {
             return self.after(7, Event::Ends(attempt));
+        }
+        self.runs.ending.insert(execution);
+        if !stopping && !lingers && self.rng.one_in(4) {
+            self.step(Input::CommandEnded(attempt));
+            return self.after(5, Event::Ends(attempt));
         }
         self.runs.attempts.remove(&attempt);
         if edits {
@@ -386,8 +414,10 @@ impl World {
             | Effect::TriggerAdded(_)
             | Effect::Unsubscribe(_)
             | Effect::ForgetClient(_)
-            | Effect::Changed(_)
-            | Effect::Closed(_) => {}
+            | Effect::Changed(_) => {}
+            Effect::Closed(execution) => {
+                self.runs.ending.remove(&execution);
+            }
             Effect::ObserveWorkspace(_)
             | Effect::SaveConsent { .. }
             | Effect::ReportNoConsent { .. }
@@ -427,6 +457,10 @@ impl World {
                 let delay = self.rng.below(grace_ms + 5);
                 self.after(delay, Event::Ends(attempt));
             }
+            Effect::CompareInputs { node, execution, .. } => {
+                let delay = self.rng.below(40);
+                self.after(delay, Event::Compared(node, execution));
+            }
             Effect::VerifyInputs { execution, .. } => {
                 let delay = self.rng.below(40);
                 self.after(delay, Event::Checked(execution));
@@ -438,6 +472,13 @@ impl World {
             }
         }
     }
+}
+
+fn version((tree, elsewhere): Seen) -> InputVersion {
+    let stamp = Stamp { mode: 0, identity: [0, 0], size: elsewhere, changed_ns: [0, 0] };
+    let mut surroundings = Surroundings::default();
+    surroundings.add("/elsewhere".into(), Fact::Input(stamp));
+    InputVersion { tree, surroundings: surroundings.into() }
 }
 
 fn action(name: &str) -> Action {

@@ -82,6 +82,7 @@ impl Index {
             self.unread.nodes.push(id);
         }
         self.count(signature, 1);
+        self.note(id);
         self.entries_mut(parent).insert(at, id);
         self.invalidate(parent);
         self.log_set(id, false, true);
@@ -102,6 +103,7 @@ impl Index {
         let mut rest = vec![node];
         while let Some(node) = rest.pop() {
             self.set_content(node, Content::Read);
+            self.noted.nodes.remove(&node);
             self.count(self.node(node).signature, -1);
             let at = self.node(node).dir;
             if at != NO_DIR {
@@ -172,13 +174,14 @@ impl Index {
         self.log(LogEntry::Changed { path, before, after });
     }
 
-    pub(super) fn log_tree(
-        &mut self,
+    /// What is to be logged of an entry and of all in it.
+    pub(super) fn tree_log(
+        &self,
         node: NodeId,
         happened: &impl Fn(Box<[u8]>, EntryType) -> LogEntry,
-    ) {
+    ) -> Vec<LogEntry> {
         if !self.history.logging {
-            return;
+            return Vec::new();
         }
         let mut path = self.path(node);
         let entry = self.node(node).signature.entry_type();
@@ -186,7 +189,7 @@ impl Index {
         self.walk(node, &mut path, &mut |path, node| {
             all.push(happened(path.into(), node.signature.entry_type()));
         });
-        all.into_iter().for_each(|happened| self.log(happened));
+        all
     }
 
     pub(super) fn log(&mut self, happened: LogEntry) {

@@ -9,6 +9,7 @@ use crate::index::clock::{Clock, Instance};
 use crate::index::digest::NOTHING;
 use crate::index::entry::Signature;
 use crate::index::history::History;
+use crate::index::litter::is_temporary;
 use crate::index::log::{LogEntry, path_of};
 use std::collections::BTreeSet;
 
@@ -30,6 +31,7 @@ pub struct Index {
     pub(super) pages: PageState,
     pub(super) recording: Recording,
     pub(super) history: History,
+    pub(super) noted: Noted,
 }
 
 /// Entries whose content is not known.
@@ -49,6 +51,19 @@ pub(super) struct PageState {
     pub(super) changed: BTreeSet<u32>,
     /// Checksums of all, as they were saved.
     pub(super) checksums: Vec<[u8; CHECKSUM_BYTES]>,
+}
+
+/// Which entries are noted. Not saved: found again when it is read.
+#[derive(Debug)]
+pub(super) struct Noted {
+    pub(super) is_wanted: fn(&[u8]) -> bool,
+    pub(super) nodes: BTreeSet<NodeId>,
+}
+
+impl Default for Noted {
+    fn default() -> Self {
+        Self { is_wanted: |_| false, nodes: BTreeSet::new() }
+    }
 }
 
 impl Index {
@@ -78,6 +93,7 @@ impl Index {
             pages: PageState { changed: BTreeSet::from([0]), checksums: Vec::new() },
             recording: Recording::default(),
             history: History::new(instance),
+            noted: Noted::default(),
         }
     }
 
@@ -171,6 +187,16 @@ impl Index {
 
     /// Takes note that an entry, and everything in it, is gone. The root can not go.
     pub fn remove(&mut self, node: NodeId) {
+        self.remove_as(node, is_temporary(&self.node(node).name));
+    }
+
+    /// The same for what is no part of the workspace any more, because it is ignored now: what a
+    /// tool makes under one name before it gives it another, or before it marks it.
+    pub fn remove_ignored(&mut self, node: NodeId) {
+        self.remove_as(node, true);
+    }
+
+    fn remove_as(&mut self, node: NodeId, is_expected: bool) {
         if node == Self::ROOT {
             return;
         }
@@ -178,11 +204,14 @@ impl Index {
         let Ok(at) = self.position(parent, &self.node(node).name) else {
             unreachable!("BUG: an entry that is not in its directory");
         };
-        self.log_tree(node, &|path, entry| LogEntry::Changed {
+        let happened = self.tree_log(node, &|path, entry| LogEntry::Changed {
             path,
             before: Some(entry),
             after: None,
         });
+        for entry in happened {
+            if is_expected { self.history.add_end(entry) } else { self.history.add(entry) }
+        }
         self.invalidate(parent);
         self.entries_mut(parent).remove(at);
         self.release(node);
@@ -221,16 +250,18 @@ impl Index {
         self.entries_mut(old_parent).remove(at);
         let at = self.position(dir, name).unwrap_or_else(|at| at);
         self.node_mut(node).name = name.into();
+        self.note(node);
         self.node_mut(node).parent = dir;
         self.entries_mut(dir).insert(at, node);
         self.invalidate(dir);
         let new = self.path(node);
         let top = new.len();
-        self.log_tree(node, &|to, entry| {
+        let happened = self.tree_log(node, &|to, entry| {
             let from = [&old, &to[top..]].concat().into();
             let replaced = if to.len() == top { replaced_type } else { None };
             LogEntry::Moved { from, to, entry, replaced }
         });
+        happened.into_iter().for_each(|entry| self.history.add(entry));
     }
 
     /// Logs what is at a path once more, as modified, if anything is there.
@@ -248,6 +279,17 @@ impl Index {
     /// Ends a group of changes: what comes from now on belongs to a later tick.
     pub fn seal(&mut self) {
         self.history.seal();
+    }
+
+    /// Counts the changes that may have been undone: with a digest, what tells two moments apart.
+    #[must_use]
+    pub fn epoch(&mut self) -> u64 {
+        self.history.hand_out_epoch()
+    }
+
+    /// Takes note that something happened beside the index that a build may have seen.
+    pub fn begin_epoch(&mut self) {
+        self.history.epoch += 1;
     }
 
     /// The moment after the last sealed group of changes.

@@ -8,6 +8,7 @@ mod contents;
 mod index;
 mod lookup;
 mod node;
+mod noted;
 #[cfg(test)]
 mod racy_tests;
 mod recorded;

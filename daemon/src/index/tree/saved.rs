@@ -159,6 +159,7 @@ impl Index {
         }
         index.pages.checksums = page_sums;
         index.fill(nodes)?;
+        index.note_all();
         Some(index)
     }
 

@@ -1,5 +1,6 @@
 //! Builds: their states, waits, outcomes, and why they share or do not.
 
+use super::difference::{apart, difference};
 use super::text::{now_ms, time};
 use crate::model::{self, BuildView, Exit, JoinReason, Phase, WaitReason};
 use bd_protocol::build::INPUTS_MOVED_MAX;
@@ -60,6 +61,7 @@ pub(in crate::server) fn build(view: &BuildView) -> Build {
         joined: execution.clone().filter(|_| view.joined),
         execution,
         join_reason: Some(join_reason(&view.join_reason)),
+        apart: apart(&view.join_reason),
         estimate_ms: view.estimate_ms,
         one_stream: view.output.one_stream,
         colored: view.output.colors,
@@ -129,7 +131,9 @@ fn wait(reason: &WaitReason) -> Wait {
         },
         WaitReason::Predecessor(execution) => Wait {
             reason: "predecessor".into(),
-            detail: format!("{execution}, the same command, was cancelled and is still stopping"),
+            detail: format!(
+                "{execution}, the same command, has ended or was cancelled, and is not gone yet"
+            ),
             position: None,
             estimate_ms: None,
         },
@@ -197,6 +201,9 @@ pub(in crate::server) fn join_reason(reason: &JoinReason) -> String {
         }
         JoinReason::WouldWaitForItself => {
             "not shared: the same command waits for the build that this one is part of".into()
+        }
+        JoinReason::Apart { from, by } => {
+            format!("not shared with {from}, the same command: {}", difference(by))
         }
     }
 }

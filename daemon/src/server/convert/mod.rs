@@ -2,6 +2,7 @@
 
 mod build;
 mod changes;
+mod difference;
 mod process_state;
 mod store;
 mod text;

@@ -12,7 +12,7 @@ use std::path::Path;
 
 pub(super) async fn explain(server: &Server, request: Submit) -> Result<Explanation, Failure> {
     let nobody = Session { kind: SessionKind::User, id: None };
-    let submission = submission(request, ClientId(0), &nobody)?;
+    let submission = submission(request, ClientId(0), &nobody, &server.parts.ignored_environment)?;
     let node = submission.plan.nodes().last().expect("BUG: a plan is never empty");
     let (action, command) = (&node.action, &node.action.command);
     let (tree, reason) = match node.join.clone() {

@@ -16,7 +16,8 @@ use std::sync::Arc;
 pub(super) async fn submit(asker: &Requester, request: Submit) -> Result<Submitted, Failure> {
     let (server, session) = (&asker.server, &asker.session);
     let jobserver = request.process.as_ref().and_then(|process| process.jobserver);
-    let submission = submission(request, asker.client, session)?;
+    let ignored = &server.parts.ignored_environment;
+    let submission = submission(request, asker.client, session, ignored)?;
     within_reach(asker, &submission)?;
     let (to_build, stdin) = if submission.plan.is_interactive() { pipe()? } else { (None, None) };
     let named = jobserver.zip(asker.process);

@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub(super) async fn watch(asker: &Requester, request: Watch) -> Result<Watching, Failure> {
-    let session = &asker.session;
-    let template = submission(request.submit, asker.client, session)?;
+    let (session, ignored) = (&asker.session, &asker.server.parts.ignored_environment);
+    let template = submission(request.submit, asker.client, session, ignored)?;
     within_reach(asker, &template)?;
     if template.plan.is_interactive() {
         return Err(TriggerError::Interactive.into());

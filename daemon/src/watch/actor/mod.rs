@@ -12,6 +12,7 @@ mod snapshot;
 mod subscribers;
 mod summary;
 mod task;
+mod tree_names;
 mod verifying;
 mod worker_pool;
 mod workspace_actor;

@@ -13,7 +13,7 @@ use crate::model::Digest;
 use crate::watch::error::WorkspaceError;
 use crate::watch::source::{SourcePreference, Waker};
 use crate::watch::sync::Verified;
-use crate::workspace::Globs;
+use crate::workspace::{Globs, TreeNames};
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter};
 use std::path::{Path, PathBuf};
@@ -115,6 +115,17 @@ impl WorkspaceRegistry {
         answer: impl FnOnce(Result<WorkspaceState, WorkspaceError>) + Send + 'static,
     ) {
         self.lock().ask(root, answer, Request::State);
+    }
+
+    /// Asks for the state of a workspace and for what leads out of it, with the names that it has in
+    /// these directories, absolute.
+    pub fn inputs(
+        &self,
+        root: &Path,
+        dirs: Vec<PathBuf>,
+        answer: impl FnOnce(Result<(WorkspaceState, TreeNames), WorkspaceError>) + Send + 'static,
+    ) {
+        self.lock().ask(root, answer, |answer| Request::Inputs(dirs, answer));
     }
 
     /// Asks what is known of a workspace, with the digest of it all.

@@ -5,7 +5,8 @@ use crate::index::{Changes, Clock};
 use crate::model::Digest;
 use crate::watch::error::WorkspaceError;
 use crate::watch::sync::Verified;
-use crate::workspace::Globs;
+use crate::workspace::{Globs, TreeNames};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// An answer on its way to whoever asked.
@@ -14,6 +15,8 @@ pub(super) type Answer<T> = Box<dyn FnOnce(Result<T, WorkspaceError>) + Send>;
 /// A question about a workspace, with the way for its answer.
 pub(super) enum Request {
     State(Answer<WorkspaceState>),
+    /// With the names in these directories.
+    Inputs(Vec<PathBuf>, Answer<(WorkspaceState, TreeNames)>),
     Info(Answer<Summary>),
     Changes(ChangesQuery, Answer<Changes>),
     Digest(Globs, Answer<(Clock, Digest)>),
@@ -39,6 +42,7 @@ impl Request {
     pub(super) fn refuse(self, error: WorkspaceError) {
         match self {
             Self::State(answer) => answer(Err(error)),
+            Self::Inputs(_, answer) => answer(Err(error)),
             Self::Info(answer) => answer(Err(error)),
             Self::Changes(_, answer) => answer(Err(error)),
             Self::Digest(_, answer) => answer(Err(error)),

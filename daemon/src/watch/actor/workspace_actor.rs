@@ -9,8 +9,9 @@ use super::request::{Answer, PendingRequest, Request};
 use super::snapshot::{self, Saving, SnapshotStore};
 use super::subscribers::{Subscriber, Subscribers};
 use super::summary::SummaryPublisher;
+use super::tree_names::{TreeNamesCache, is_noted};
 use super::verifying::Verifying;
-use crate::index::{Changes, Clock, Instance};
+use crate::index::{Changes, Clock, Instance, is_litter};
 use crate::model::{Digest, TreeVersion};
 use crate::watch::error::WorkspaceError;
 use crate::watch::random::random_number;
@@ -70,6 +71,7 @@ pub(super) struct WorkspaceActor {
     verifying: Option<Verifying>,
     subscribers: Subscribers,
     input_sets: InputSets,
+    tree_names: TreeNamesCache,
     saving: Saving,
     publisher: SummaryPublisher,
     /// What was last reported of `bd.toml`; `None` before that.
@@ -104,7 +106,8 @@ impl WorkspaceActor {
         let index = snapshot::load(&*config.snapshots, &config.root, instance);
         let index = index.ok_or(instance);
         match Synchronizer::begin(&config.root, &config.excluded, source, index) {
-            Ok(synchronizer) => {
+            Ok(mut synchronizer) => {
+                synchronizer.index_mut().note_names(is_noted);
                 let now = Instant::now();
                 let release_memory = Some(now + MEMORY_DELAY);
                 Ok(Self {
@@ -115,6 +118,7 @@ impl WorkspaceActor {
                     subscribers: Subscribers::new(now, synchronizer.index().clock().tick),
                     synchronizer,
                     input_sets: InputSets::default(),
+                    tree_names: TreeNamesCache::default(),
                     saving: Saving::default(),
                     publisher: SummaryPublisher::new(warnings),
                     reported_rules: None,
@@ -293,6 +297,10 @@ impl WorkspaceActor {
             match (request, digest) {
                 (Request::Changes(query, answer), _) if is_certain => self.changes(query, answer),
                 (Request::State(answer), Some(digest)) => answer(Ok(self.state(digest))),
+                (Request::Inputs(dirs, answer), Some(digest)) => {
+                    let names = self.tree_names.names(&self.synchronizer, &dirs);
+                    answer(Ok((self.state(digest), names)));
+                }
                 (Request::Info(answer), Some(_)) => {
                     answer(Ok(self.publisher.summary(&self.synchronizer, digest)));
                 }
@@ -371,10 +379,13 @@ impl WorkspaceActor {
         }
     }
 
-    fn state(&self, tree: Digest) -> WorkspaceState {
-        let clock = self.synchronizer.index().clock();
+    /// What editors leave is no part of a state.
+    fn state(&mut self, whole: Digest) -> WorkspaceState {
+        let tree = self.synchronizer.index_mut().digest_without(is_litter).unwrap_or(whole);
+        let index = self.synchronizer.index_mut();
+        let clock = index.clock();
         // Other instances begin elsewhere, so that no two states of a workspace are taken for one.
-        let id = TreeVersion { tree, epoch: clock.instance.0.wrapping_add(clock.tick) };
+        let id = TreeVersion { tree, epoch: clock.instance.0.wrapping_add(index.epoch()) };
         WorkspaceState { id, clock }
     }
 

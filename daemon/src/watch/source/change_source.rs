@@ -16,6 +16,9 @@ pub(in crate::watch) struct WatchId(pub(in crate::watch) u64);
 pub(in crate::watch) enum FsEvent {
     /// Something happened to a name in a directory.
     Name { watch: WatchId, name: Box<[u8]>, change: NameChange },
+    /// A directory went from another one, by this name. The event of the name follows. Not every
+    /// source tells.
+    DirectoryLeft { watch: WatchId, name: Box<[u8]> },
     /// A directory is not watched any more.
     WatchEnded(WatchId),
     /// A watched directory is gone.

@@ -159,6 +159,7 @@ fn watch_of(event: &FsEvent) -> Option<WatchId> {
     match event {
         FsEvent::Overflow => None,
         FsEvent::Name { watch, .. }
+        | FsEvent::DirectoryLeft { watch, .. }
         | FsEvent::WatchEnded(watch)
         | FsEvent::DirectoryGone(watch) => Some(*watch),
     }

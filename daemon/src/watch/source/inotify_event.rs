@@ -23,8 +23,14 @@ pub(super) fn parse(mut bytes: &[u8], mut take: impl FnMut(FsEvent)) {
             take(FsEvent::Overflow);
         } else if mask.contains(ReadFlags::IGNORED) {
             take(FsEvent::WatchEnded(watch));
-        } else if let Some(event) = event(watch, mask, cookie, &name[..end]) {
-            take(event);
+        } else {
+            let left = ReadFlags::DELETE | ReadFlags::MOVED_FROM;
+            if mask.contains(ReadFlags::ISDIR) && mask.intersects(left) {
+                take(FsEvent::DirectoryLeft { watch, name: name[..end].into() });
+            }
+            if let Some(event) = event(watch, mask, cookie, &name[..end]) {
+                take(event);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::synchronizer::Synchronizer;
 use super::work_list::WorkList;
 use crate::index::{Evidence, Index, Kind, NodeId};
 use crate::watch::error::WorkspaceError;
+use crate::watch::paths::join;
 use crate::watch::source::{FsEvent, NameChange, WatchId};
 use crate::watch::stat::{has_several_names, now_ns, signature, was_born_before};
 use crate::workspace::is_always_ignored;
@@ -200,6 +201,7 @@ impl Synchronizer {
             FsEvent::Name { watch, name, change } => {
                 self.process_name((watch, name), change, reported, work);
             }
+            FsEvent::DirectoryLeft { watch, name } => self.notice_output(watch, &name),
             FsEvent::WatchEnded(watch) => {
                 // Its directory is gone, as the directory above will report; or it was unmounted,
                 // and another one is in its place.
@@ -254,11 +256,29 @@ impl Synchronizer {
         name.add(change, evidence);
     }
 
+    /// A directory went, or was moved away. If it was an ignored one, somebody may have removed what
+    /// a build has made until now: whoever asks next needs a build of their own.
+    fn notice_output(&mut self, watch: WatchId, name: &[u8]) {
+        let Some(dir) = self.watches.dir_of(watch) else { return };
+        let path = join(&self.index.path(dir), name);
+        if self.index.child(dir, name).is_none()
+            && self.rules.rules_in(&self.index, dir).ignore(&path, true)
+        {
+            self.index.begin_epoch();
+        }
+    }
+
     /// Moves an entry as an event says; a check of it follows. `false` if it is not known.
     fn rename(&mut self, from: WatchId, old: &[u8], to: &NameKey, work: &mut WorkList) -> bool {
         let dirs = (self.watches.dir_of(from), self.watches.dir_of(to.0));
         let (Some(from), Some(dir)) = dirs else { return false };
         let Some(node) = self.index.child(from, old) else { return false };
+        let path = join(&self.index.path(dir), &to.1);
+        if self.rules.rules_in(&self.index, dir).ignore(&path, self.index.is_dir(node)) {
+            self.index.remove_ignored(node);
+            self.drop_removed();
+            return false;
+        }
         // What was found there before this was reported goes, and its watches with it: so what is
         // moved is read again.
         self.index.rename(node, dir, &to.1);

@@ -43,7 +43,10 @@ impl Synchronizer {
                 }
                 self.is_of_plain_file(*watch, name, *change)
             }
-            FsEvent::WatchEnded(_) | FsEvent::DirectoryGone(_) | FsEvent::Overflow => false,
+            FsEvent::DirectoryLeft { .. }
+            | FsEvent::WatchEnded(_)
+            | FsEvent::DirectoryGone(_)
+            | FsEvent::Overflow => false,
         };
         events.len() <= FEW && events.iter().all(is_fast) && half_moves.is_empty()
     }

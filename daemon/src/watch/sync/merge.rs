@@ -39,7 +39,7 @@ impl Synchronizer {
             if let Some(dir) = self.index.parent(node) {
                 self.unwatched.mark(dir, self.index.name(node), mark);
             }
-            self.index.remove(node);
+            self.index.remove_ignored(node);
             self.drop_removed();
             listing.watch.into_iter().for_each(|watch| self.watches.release(watch));
             return Ok(());
@@ -84,7 +84,13 @@ impl Synchronizer {
         }
         for entry in gone {
             if self.index.parent(entry) == Some(node) && !listed(self.index.name(entry)) {
-                self.index.remove(entry);
+                let is_dir = self.index.is_dir(entry);
+                let path = self.index.path(entry);
+                if self.rules.rules_in(&self.index, node).ignore(&path, is_dir) {
+                    self.index.remove_ignored(entry);
+                } else {
+                    self.index.remove(entry);
+                }
             }
         }
         self.drop_removed();

@@ -147,7 +147,10 @@ impl Synchronizer {
             work.stat_written(signature.inode);
         }
         if self.rules.rules_in(&self.index, dir).ignore(&path, signature.is_dir()) {
-            self.remove_name(dir, name);
+            if let Some(node) = self.index.child(dir, name) {
+                self.index.remove_ignored(node);
+                self.drop_removed();
+            }
             return None;
         }
         let (node, difference) = self.index.upsert(dir, name, signature, evidence);
