@@ -19,7 +19,10 @@ pub struct Mention {
 const PREFIXES: &[&str] = &["file://", "file:", "link:", "portal:", "path:", "-I", "-L", "-r"];
 
 /// Names of directories at which an absolute path is nothing that somebody works on.
-const SYSTEM: &[&str] = &["bin", "dev", "etc", "lib", "lib64", "nix", "proc", "run", "sys", "usr"];
+const SYSTEM: &[&str] = &[
+    "bin", "dev", "etc", "lib", "lib64", "nix", "opt", "proc", "run", "snap", "srv", "sys", "usr",
+    "var",
+];
 
 /// The paths outside of `root` that a manifest in `dir` mentions, by this text of it. An absolute
 /// one counts if it stands as deep as a project does.
@@ -112,7 +115,10 @@ mod tests {
             ("\"test\": \"cd ../../h && make\"", &["/p/h"]),
             ("CFLAGS += -I../../i/include", &["/p/i/include"]),
             ("uv = { path = \"../b/../../j\" }", &["/p/j"]),
-            ("see https://docs.rs/a/../b, //comment, /usr/include/x.h, /x, ../..", &[]),
+            (
+                "see https://docs.rs/a/../b, //comment, /usr/include/x.h, /opt/sdk/bin, /x, ../..",
+                &[],
+            ),
         ] {
             assert_eq!(found(text), expected, "{text}");
         }

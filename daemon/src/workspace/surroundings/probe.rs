@@ -99,6 +99,10 @@ impl Probe {
             return;
         }
         match fs::metadata(&path) {
+            // Whoever installs something there adds it, or takes it away.
+            Ok(_) if path.file_name().is_some_and(is_skipped) => {
+                self.input(path);
+            }
             Ok(found) if found.is_dir() => {
                 self.walked.insert(path.clone());
                 let mut hasher = FieldHasher::new("bd 2026 directory outside v1");
