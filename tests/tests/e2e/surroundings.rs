@@ -144,6 +144,16 @@ fn settings_that_are_ignored_are_read() {
         |story| story.write("ws/sub/dir/a.js", "1"),
         |story| story.write("ws/sub/.env", "A=2"),
     );
+    // In a package of the workspace, whoever runs its tests from above.
+    apart(
+        NPM,
+        "/packages/api/.env",
+        |story| {
+            story.write("ws/packages/api/package.json", "{}");
+            story.write("ws/packages/api/.env", "A=1");
+        },
+        |story| story.write("ws/packages/api/.env", "A=2"),
+    );
     // Written again with another content of the same size and the time it had.
     apart(NPM, "/ws/.env", env, |story| {
         let modified =

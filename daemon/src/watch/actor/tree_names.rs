@@ -22,6 +22,7 @@ pub(super) struct TreeNamesCache {
     clock: Option<Clock>,
     links: Arc<[PathBuf]>,
     mentions: Arc<[Mention]>,
+    packages: Arc<[Mention]>,
     /// What each manifest mentioned when its entry had this generation.
     by_manifest: HashMap<NodeId, (u32, Vec<Mention>)>,
     tracked: Tracked,
@@ -64,13 +65,14 @@ impl TreeNamesCache {
             listed: dirs.iter().map(|dir| (dir.clone(), listed(index, root, dir))).collect(),
             links: self.links.clone(),
             mentions: self.mentions.clone(),
+            packages: self.packages.clone(),
             tracked: self.tracked.files.clone(),
         }
     }
 
     fn update(&mut self, synchronizer: &Synchronizer) {
         let (index, root) = (synchronizer.index(), synchronizer.root());
-        let mut links = Vec::new();
+        let (mut links, mut packages) = (Vec::new(), Vec::new());
         let mut known = std::mem::take(&mut self.by_manifest);
         for node in index.noted() {
             if index.is_dir(node) {
@@ -79,12 +81,12 @@ impl TreeNamesCache {
             if index.signature(node).kind() == Kind::Symlink {
                 links.extend(leads_to(index, root, &synchronizer.path_of(node)));
             } else if let Some(manifest) = manifest_of(&index.path(node)) {
+                let path = synchronizer.path_of(node);
+                packages.extend(path.parent().map(|dir| Mention { manifest, path: dir.into() }));
                 let generation = index.generation(node);
                 let known = known.remove(&node).filter(|(of, _)| *of == generation);
-                let found = known.map_or_else(
-                    || read_mentions(manifest, &synchronizer.path_of(node), root),
-                    |(_, mentions)| mentions,
-                );
+                let found = known
+                    .map_or_else(|| read_mentions(manifest, &path, root), |(_, mentions)| mentions);
                 self.by_manifest.insert(node, (generation, found));
             }
         }
@@ -94,7 +96,9 @@ impl TreeNamesCache {
         all.dedup();
         links.sort();
         links.dedup();
+        packages.sort_by(|a, b| a.path.cmp(&b.path));
         (self.links, self.mentions) = (links.into(), all.into());
+        self.packages = packages.into();
     }
 }
 

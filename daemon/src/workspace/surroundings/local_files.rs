@@ -2,7 +2,7 @@
 //! does not have it: files of settings that are ignored, and directories that builds make.
 
 use super::mentions::is_among;
-use super::probe::{Probe, names};
+use super::probe::{OpenDir, Probe, names};
 use crate::model::ToolReads;
 use crate::workspace::ignore_rules::is_always_ignored;
 use std::collections::HashSet;
@@ -16,6 +16,18 @@ const MAX_ENTRIES: usize = 4096;
 /// Beginnings of names of files that hold settings of one checkout. They are read as soon as they
 /// are there.
 const SETTINGS: &[&str] = &[".dev.vars", ".env", ".flaskenv", ".secret", "local."];
+
+/// The same where there may be many directories, by their usual names.
+const PACKAGE_SETTINGS: &[&str] = &[
+    ".dev.vars",
+    ".env",
+    ".env.development",
+    ".env.local",
+    ".env.production",
+    ".env.test",
+    ".env.test.local",
+    "local.properties",
+];
 
 /// Lists of what is to be installed, which tools write where there is none.
 const LOCKS: &[&str] = &[
@@ -72,6 +84,14 @@ pub(super) fn probe(
             }
             probe.local(path);
         }
+    }
+}
+
+/// Looks at the settings of one package, ignored or not.
+pub(super) fn settings(dir: &Path, probe: &mut Probe) {
+    let Some(open) = OpenDir::at(dir.to_path_buf()) else { return };
+    for path in PACKAGE_SETTINGS.iter().filter_map(|name| open.find(name)) {
+        probe.input(path);
     }
 }
 

@@ -22,6 +22,10 @@ const RACY: Duration = Duration::from_millis(20);
 /// How often it is looked again at what changes all the time.
 const MAX_LOOKS: u32 = 4;
 
+/// Packages of a workspace in which settings are looked for. Who has more has most of them for
+/// tests of their own.
+const MAX_PACKAGES: usize = 512;
+
 /// What the index of a workspace knows that leads out of it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TreeNames {
@@ -31,6 +35,8 @@ pub struct TreeNames {
     pub links: Arc<[PathBuf]>,
     /// What its manifests mention outside of it.
     pub mentions: Arc<[Mention]>,
+    /// The directories of its manifests.
+    pub packages: Arc<[Mention]>,
     /// Files that git tracks though they are ignored, absolute.
     pub tracked: Arc<[PathBuf]>,
 }
@@ -85,11 +91,16 @@ fn look(question: &Question) -> (Surroundings, i64) {
     let Question { action, cwd, names, outer } = question;
     let command = &*action.command;
     let reads = &*action.reads;
+    let is_read = |manifest: &str| reads.iter().any(|table| table.manifests.contains(&manifest));
     let mut probe = Probe::new();
     Call::new(command, cwd, reads).probe(&mut probe);
     git_refs::probe(&command.root, &mut probe);
     for (dir, known) in &names.listed {
         local_files::probe(dir, known, reads, &mut probe);
+    }
+    let packages = names.packages.iter().filter(|package| is_read(package.manifest));
+    for package in packages.take(MAX_PACKAGES) {
+        local_files::settings(&package.path, &mut probe);
     }
     for file in &*names.tracked {
         probe.input(file.clone());
@@ -97,7 +108,6 @@ fn look(question: &Question) -> (Surroundings, i64) {
     for link in &*names.links {
         probe.tree(link.clone(), &command.root);
     }
-    let is_read = |manifest: &str| reads.iter().any(|table| table.manifests.contains(&manifest));
     for mention in names.mentions.iter().filter(|mention| is_read(mention.manifest)) {
         probe.tree(mention.path.clone(), &command.root);
     }
