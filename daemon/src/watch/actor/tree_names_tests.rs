@@ -86,3 +86,12 @@ fn git_says_the_same_of_what_it_tracks_and_ignores() {
         }
     }
 }
+
+#[test]
+fn a_manifest_that_is_a_pipe_mentions_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("package.json");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    assert_eq!(read_mentions("package.json", &path, Path::new("/")), []);
+    assert!(tracked(&WorkspaceRegistry::new(vec![]), dir.path()).is_empty());
+}
