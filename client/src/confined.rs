@@ -2,8 +2,8 @@
 //! but it keeps a process from looking at others. Knows nothing of what follows from it.
 
 use crate::ClientError;
-use bd_protocol::Failure;
-use bd_protocol::failure::codes;
+#[cfg(target_os = "linux")]
+use bd_protocol::{Failure, failure::codes};
 use std::os::unix::net::UnixStream;
 
 /// Fails when this process may not look at the daemon, though all that the daemon can compare is equal.

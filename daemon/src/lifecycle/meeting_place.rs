@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// How long nothing more may happen before it is looked at: whoever removes a directory removes what
 /// is in it one by one.
+#[cfg(target_os = "linux")]
 const SETTLE: Duration = Duration::from_millis(150);
 
 /// Between two tries to bind, and two looks where the system does not tell.

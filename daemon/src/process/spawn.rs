@@ -81,8 +81,10 @@ fn place(descriptors: Vec<(RawFd, OwnedFd)>) -> io::Result<Vec<OwnedFd>> {
         }
         // SAFETY: the number is free, and is owned from here on by what is returned.
         unsafe {
-            let placed = libc::dup3(descriptor.as_raw_fd(), number, libc::O_CLOEXEC);
-            Ok(OwnedFd::from_raw_fd(Errno::result(placed)?))
+            let placed = Errno::result(libc::dup2(descriptor.as_raw_fd(), number))?;
+            let placed = OwnedFd::from_raw_fd(placed);
+            Errno::result(libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC))?;
+            Ok(placed)
         }
     };
     descriptors.into_iter().map(place).collect()

@@ -1,7 +1,9 @@
 //! Takes on the state that a command is to have, in the new process between fork and exec. Knows
 //! nothing of whose state it was.
 
-use crate::model::process_state::{Limit, ProcessState, Resource};
+use crate::model::ProcessState;
+#[cfg(target_os = "linux")]
+use crate::model::process_state::{Limit, Resource};
 use nix::errno::Errno;
 use nix::libc;
 use std::io;
@@ -146,7 +148,7 @@ fn set_limit(limit: &Limit) -> io::Result<()> {
 
 /// What the system calls it.
 #[cfg(target_os = "linux")]
-pub(crate) fn number(resource: Resource) -> nix::sys::resource::Resource {
+fn number(resource: Resource) -> nix::sys::resource::Resource {
     use nix::sys::resource::Resource as Number;
     match resource {
         Resource::AddressSpace => Number::RLIMIT_AS,

@@ -4,10 +4,11 @@
 //!
 //! The daemon looks at its peers itself and believes no message. It cannot see Landlock.
 
-use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat, statat};
+use rustix::fs::{Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 
 /// The namespaces that make a difference to a build, by their names below `/proc/PID`, and in words.
 const NAMESPACES: [(&str, &str); 7] = [
@@ -69,8 +70,8 @@ impl Confinement {
                 Err(error) => return Err(error.into()),
             };
         }
-        let root = statat(&dir, "root", AtFlags::empty())?;
-        found.root = (root.st_dev, root.st_ino);
+        let root = std::fs::metadata(format!("/proc/{process}/root"))?;
+        found.root = (root.dev(), root.ino());
         let status = openat(&dir, "status", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let mut text = String::with_capacity(4096);
         File::from(status).read_to_string(&mut text)?;

@@ -2,6 +2,7 @@
 //! job. A client cannot pass descriptors on a framed stream, so they are opened where the system shows
 //! them. Knows nothing of make.
 
+#[cfg(target_os = "linux")]
 use crate::model::process_state::DESCRIPTORS_BELOW;
 use bd_protocol::process_state::Jobserver;
 use std::os::fd::{OwnedFd, RawFd};
