@@ -36,9 +36,9 @@ fn main() {
                 if let Some(hint) = error.hint() {
                     eprintln!("hint: {}", shown::lines(&hint));
                 }
-                if render::error::wants_json(&args) {
+                if let Some(wanted) = render::error::wanted(&args) {
                     // It has been said already, and standard output may be what failed.
-                    let _ = caller::print(&render::error::of(&error));
+                    let _ = caller::print(&render::error::of(&error, wanted));
                 }
             }
             error.exit_code()
@@ -50,8 +50,8 @@ fn main() {
 /// Parses the command line, or ends with what is wrong with it.
 fn parse(args: &[std::ffi::OsString]) -> cli::Cli {
     cli::Cli::parse_all(|error| {
-        if error.use_stderr() && render::error::wants_json(args) {
-            let _ = caller::print(&render::error::of_usage(&error.to_string()));
+        if let Some(wanted) = render::error::wanted(args).filter(|_| error.use_stderr()) {
+            let _ = caller::print(&render::error::of_usage(&error.to_string(), wanted));
         }
     })
 }

@@ -29,8 +29,9 @@ pub(super) struct Execution {
 /// Where an execution is.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// One with the same key is being stopped: this one enters the queue when that one is gone, so
-    /// that the same work never runs twice at once.
+    /// One with the same key is being stopped, or gives its output in a way that serves nobody here:
+    /// this one enters the queue when that one is gone, so that the same work never runs twice at
+    /// once.
     Blocked { on: ExecutionId },
     /// In the scheduler's queue.
     Queued,
