@@ -8,7 +8,8 @@ pub enum StoreState {
     Ok,
     /// It cannot write, or is not open. Builds are kept in memory and written when it can.
     Degraded,
-    /// It saves everything, and what was there before this daemon was damaged and set aside.
+    /// It saves everything, and what was there before this daemon was damaged: set aside, or lost in
+    /// part.
     SetAside,
 }
 

@@ -99,7 +99,7 @@ pub(super) enum Warning {
     WrittenAgain,
     #[error(
         "{count} {} lost with a damaged part of the store: {}{}; `bdctl history --all` lists them",
-        if *count == 1 { "build was" } else { "builds were" },
+        if *count == 1 { "build of the history was" } else { "builds of the history were" },
         shown.join(", "),
         if shown.len() < *count { ", …" } else { "" }
     )]
@@ -113,9 +113,9 @@ pub(super) enum Warning {
 }
 
 impl Warning {
-    /// Whether a history was set aside.
-    pub(super) fn is_set_aside(&self) -> bool {
-        matches!(self, Self::SetAside { .. })
+    /// Whether history is lost, all of it or a part.
+    pub(super) fn is_loss(&self) -> bool {
+        matches!(self, Self::SetAside { .. } | Self::Lost { .. })
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> StoreWorker<'a> {
             Ok(Opened { database, warnings }) => {
                 place.sync.journaled(place.first_of_ours);
                 let mut recovered = Recovered::from_database(&database);
-                if let Some(warning) = warnings.iter().find(|warning| warning.is_set_aside()) {
+                if let Some(warning) = warnings.iter().find(|warning| warning.is_loss()) {
                     healthy = status(StoreState::SetAside, warning);
                 }
                 recovered.warnings = warnings.into_iter().map(Into::into).collect();
@@ -289,7 +289,7 @@ impl<'a> StoreWorker<'a> {
                 self.place.sync.journaled(self.place.first_of_ours);
                 (self.failed, self.tries) = (None, 0);
                 self.unwritten.clear();
-                if let Some(warning) = warnings.iter().find(|warning| warning.is_set_aside()) {
+                if let Some(warning) = warnings.iter().find(|warning| warning.is_loss()) {
                     self.healthy = status(StoreState::SetAside, warning);
                 }
                 self.healthy.unsaved_builds = self.unwritten.unsaved_builds();
