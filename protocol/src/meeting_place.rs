@@ -1,20 +1,12 @@
 //! Where a user's client and daemon meet, whatever the environment says.
 
 use crate::living::Holder;
-use crate::rendezvous::{LOCK, OTHERS_MAY_ANYTHING, SOCKET, verify};
-use nix::unistd::geteuid;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-/// The directory that the system gives this user, if it does.
-pub(crate) fn runtime_of_user() -> Option<PathBuf> {
-    let dir = PathBuf::from(format!("/run/user/{}", geteuid().as_raw()));
-    // One that others may enter is not used.
-    let is_closed =
-        || fs::metadata(&dir).is_ok_and(|found| found.mode() & OTHERS_MAY_ANYTHING == 0);
-    (cfg!(target_os = "linux") && verify(&dir).is_ok() && is_closed()).then(|| dir.join("bd"))
-}
+/// Names of the socket and of the lock that a daemon holds beside it.
+pub(crate) const SOCKET: &str = "bdd.sock";
+pub(crate) const LOCK: &str = "bdd.lock";
 
 /// The usual place, unless a daemon lives at another: one that began before the usual place was
 /// there, or that is of an older version.

@@ -6,7 +6,7 @@
 //! on `XDG_RUNTIME_DIR`: a terminal has it, and cron, `su` and what a service started have not.
 
 use crate::living::Holder;
-use crate::meeting_place::{meeting_place, runtime_of_user};
+use crate::meeting_place::{LOCK, SOCKET, meeting_place};
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -22,11 +22,8 @@ pub const SOCKET_PATH_MAX_BYTES: usize = 103;
 /// Directories in that of the state.
 const PARTS_OF_STATE: [&str; 3] = ["store", "journal", "output"];
 
-pub(crate) const SOCKET: &str = "bdd.sock";
-pub(crate) const LOCK: &str = "bdd.lock";
-
 const OTHERS_MAY_WRITE: u32 = 0o022;
-pub(crate) const OTHERS_MAY_ANYTHING: u32 = 0o077;
+const OTHERS_MAY_ANYTHING: u32 = 0o077;
 
 /// The files and directories of one user's daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -316,8 +313,17 @@ impl Home {
     }
 }
 
+/// The directory that the system gives this user, if it does.
+fn runtime_of_user() -> Option<PathBuf> {
+    let dir = PathBuf::from(format!("/run/user/{}", geteuid().as_raw()));
+    // One that others may enter is not used.
+    let is_closed =
+        || fs::metadata(&dir).is_ok_and(|found| found.mode() & OTHERS_MAY_ANYTHING == 0);
+    (cfg!(target_os = "linux") && verify(&dir).is_ok() && is_closed()).then(|| dir.join("bd"))
+}
+
 /// `lstat`, so that a link is seen as what it is.
-pub(crate) fn verify(path: &Path) -> Result<(), HomeError> {
+fn verify(path: &Path) -> Result<(), HomeError> {
     let found = fs::symlink_metadata(path).map_err(failed("access", path))?;
     let (path, mode) = (path.to_path_buf(), found.mode() & 0o7777);
     if !found.is_dir() {

@@ -66,12 +66,12 @@ impl Server {
             tracing::warn!(?peer, "a connection of another user was refused");
             return refuse(&mut frames, RefusedConnection::ForeignPeer).await;
         }
-        let too_many = RefusedConnection::TooMany(self.most_connections);
-        if let Ok(permit) = self.connections.clone().try_acquire_owned() {
+        let too_many = RefusedConnection::TooMany(self.slots.most);
+        if let Ok(permit) = self.slots.all.clone().try_acquire_owned() {
             let admitted = Admitted { process, permit, refused: None };
             return self.first_frame(frames, admitted, HELLO_TIMEOUT).await;
         }
-        match self.reserved.clone().try_acquire_owned() {
+        match self.slots.reserved.clone().try_acquire_owned() {
             Ok(permit) => {
                 let admitted = Admitted { process, permit, refused: Some(too_many.into()) };
                 let served = self.first_frame(frames, admitted, RESERVED_HELLO_TIMEOUT);
@@ -123,7 +123,7 @@ impl Server {
                 };
                 let Admitted { process, permit, refused } = admitted;
                 if refused.is_some() && channel != Channel::Control {
-                    let too_many = RefusedConnection::TooMany(self.most_connections);
+                    let too_many = RefusedConnection::TooMany(self.slots.most);
                     return refuse(&mut frames, too_many).await;
                 }
                 if let Err(found) = self.peers.check(process) {

@@ -70,16 +70,23 @@ pub struct Server {
     /// Write ends of the pipes into builds that read from their clients, until the client opens its
     /// input channel.
     stdin_pipes: Mutex<HashMap<BuildId, OwnedFd>>,
-    pub(super) connections: Arc<Semaphore>,
-    pub(super) reserved: Arc<Semaphore>,
-    /// How many connections there may be, without the reserved ones.
-    pub(super) most_connections: usize,
+    pub(super) slots: ConnectionSlots,
     pub(super) frames: FrameBudget,
     pub(super) next: AtomicU64,
     /// Events channels that are open.
     pub(super) following: AtomicUsize,
     /// When a connection was last opened or closed.
     active: Mutex<Instant>,
+}
+
+/// How many connections there may be.
+#[derive(Debug)]
+pub(super) struct ConnectionSlots {
+    pub(super) all: Arc<Semaphore>,
+    /// Those kept back for a user's own control.
+    pub(super) reserved: Arc<Semaphore>,
+    /// How many there may be, without the reserved ones.
+    pub(super) most: usize,
 }
 
 /// A channel after its hello.
@@ -97,7 +104,7 @@ impl Server {
     /// A server with these parts.
     #[must_use]
     pub fn new(parts: ServerParts) -> Arc<Self> {
-        let most_connections = most_connections();
+        let most = most_connections();
         Arc::new(Self {
             parts,
             begun: Instant::now(),
@@ -105,9 +112,11 @@ impl Server {
             peers: Peers::new(),
             cgroups: Cgroups::new(),
             stdin_pipes: Mutex::default(),
-            connections: Arc::new(Semaphore::new(most_connections)),
-            reserved: Arc::new(Semaphore::new(RESERVED_CONNECTIONS)),
-            most_connections,
+            slots: ConnectionSlots {
+                all: Arc::new(Semaphore::new(most)),
+                reserved: Arc::new(Semaphore::new(RESERVED_CONNECTIONS)),
+                most,
+            },
             frames: FrameBudget::default(),
             next: AtomicU64::new(1),
             following: AtomicUsize::new(0),
@@ -118,8 +127,9 @@ impl Server {
     /// Connections that are open.
     #[must_use]
     pub fn connections(&self) -> usize {
-        let reserved = RESERVED_CONNECTIONS - self.reserved.available_permits();
-        self.most_connections - self.connections.available_permits() + reserved
+        let slots = &self.slots;
+        let reserved = RESERVED_CONNECTIONS - slots.reserved.available_permits();
+        slots.most - slots.all.available_permits() + reserved
     }
 
     /// Events channels that are open.

@@ -70,8 +70,7 @@ pub(super) struct WorkspaceActor {
     requests: Vec<PendingRequest>,
     verifying: Option<Verifying>,
     subscribers: Subscribers,
-    input_sets: InputSets,
-    tree_names: TreeNamesCache,
+    derived: Derived,
     saving: Saving,
     publisher: SummaryPublisher,
     /// What was last reported of `bd.toml`; `None` before that.
@@ -79,6 +78,13 @@ pub(super) struct WorkspaceActor {
     timers: Timers,
     /// Why the workspace is not observed any more, as whoever asked has found out.
     error: Option<WorkspaceError>,
+}
+
+/// What was worked out from the index for questions that are asked again.
+#[derive(Debug, Default)]
+struct Derived {
+    input_sets: InputSets,
+    tree_names: TreeNamesCache,
 }
 
 /// When something is to be done though nothing happens.
@@ -117,8 +123,7 @@ impl WorkspaceActor {
                     verifying: None,
                     subscribers: Subscribers::new(now, synchronizer.index().clock().tick),
                     synchronizer,
-                    input_sets: InputSets::default(),
-                    tree_names: TreeNamesCache::default(),
+                    derived: Derived::default(),
                     saving: Saving::default(),
                     publisher: SummaryPublisher::new(warnings),
                     reported_rules: None,
@@ -298,14 +303,15 @@ impl WorkspaceActor {
                 (Request::Changes(query, answer), _) if is_certain => self.changes(query, answer),
                 (Request::State(answer), Some(digest)) => answer(Ok(self.state(digest))),
                 (Request::Inputs(dirs, answer), Some(digest)) => {
-                    let names = self.tree_names.names(&self.synchronizer, &dirs);
+                    let names = self.derived.tree_names.names(&self.synchronizer, &dirs);
                     answer(Ok((self.state(digest), names)));
                 }
                 (Request::Info(answer), Some(_)) => {
                     answer(Ok(self.publisher.summary(&self.synchronizer, digest)));
                 }
                 (Request::Digest(globs, answer), _) if has_all => {
-                    let found = self.input_sets.digest(&globs, self.synchronizer.index_mut());
+                    let found =
+                        self.derived.input_sets.digest(&globs, self.synchronizer.index_mut());
                     let clock = self.synchronizer.index().clock();
                     answer(found.map(|found| (clock, found)).ok_or_else(|| self.why_unread(clock)));
                 }
