@@ -2,13 +2,15 @@
 //! database takes milliseconds until what it was given survives a kill, one `write` does at once.
 //!
 //! Records are framed with their length and a checksum. A file that has become large is followed by
-//! another, and is removed when the database has flushed everything in it; what is there when a
-//! daemon starts is written to the database anew. Whether it survives a power cut is decided elsewhere:
-//! nothing here waits for the disk.
+//! another, and is retired when the database has flushed everything in it; what is not retired when a
+//! daemon starts is written to the database anew. Retired files are kept, the newest of them, for the
+//! day on which the database turns out to have lost something: after a power cut it may not open at
+//! all. Whether a file survives a power cut is decided elsewhere: nothing here waits for the disk.
 
 use super::frame::{decode, encode};
 use super::record::{BuildRecord, Raw};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -16,6 +18,13 @@ use std::path::{Path, PathBuf};
 
 /// Size after which another file is begun: some hundred records.
 const MOST_BYTES: u64 = 256 << 10;
+
+/// Bytes of retired files that are kept: some fifty thousand builds.
+const MOST_RETIRED_BYTES: u64 = 64 << 20;
+
+/// How the names of files end that the database may not have, and of those that are retired.
+const SUFFIX: &str = ".journal";
+const RETIRED: &str = ".retired";
 
 /// A record has some hundred bytes. A command has eight megabytes at most, and four times that
 /// where it is no text.
@@ -55,10 +64,11 @@ pub(super) struct Journal {
 impl Journal {
     /// A journal that begins behind the files that are there.
     pub(super) fn behind(dir: &Path) -> Self {
-        let number = match files(dir) {
-            Ok(files) => files.last().map_or(0, |(number, _)| *number) + 1,
+        let last = |suffix| files(dir, suffix).map(|files| files.last().map_or(0, |(at, _)| *at));
+        let number = match (last(SUFFIX), last(RETIRED)) {
+            (Ok(one), Ok(other)) => one.max(other) + 1,
             // Behind whatever is there: there are not so many.
-            Err(_) => UNKNOWN_NUMBER,
+            _ => UNKNOWN_NUMBER,
         };
         Self { dir: dir.to_path_buf(), number, file: None, bytes: 0 }
     }
@@ -112,23 +122,45 @@ impl Journal {
 /// When a file cannot be read: what is in it may be the only record of what somebody was told.
 pub(super) fn entries(dir: &Path, before: u64) -> io::Result<(Vec<Entry>, usize)> {
     let (mut entries, mut damaged) = (Vec::new(), 0);
-    for (_, path) in files(dir)?.into_iter().filter(|(number, _)| *number < before) {
+    for (_, path) in files(dir, SUFFIX)?.into_iter().filter(|(number, _)| *number < before) {
         damaged += read(&std::fs::read(&path)?, &mut entries);
     }
     Ok((entries, damaged))
 }
 
-/// Removes the files before number `before`.
-pub(super) fn remove(dir: &Path, before: u64) {
-    for (_, path) in files(dir).unwrap_or_default().into_iter().filter(|(at, _)| *at < before) {
+/// Retires the files before number `before`: the database has what is in them.
+pub(super) fn retire(dir: &Path, before: u64) {
+    let those = files(dir, SUFFIX).unwrap_or_default().into_iter().filter(|(at, _)| *at < before);
+    for (_, path) in those {
         // One that stays is written to the database once more.
-        let _ = std::fs::remove_file(path);
+        let _ = std::fs::rename(&path, path.with_extension(&RETIRED[1..]));
+    }
+    let mut kept = 0;
+    for (_, path) in files(dir, RETIRED).unwrap_or_default().into_iter().rev() {
+        kept += std::fs::metadata(&path).map_or(0, |found| found.len());
+        if kept > MOST_RETIRED_BYTES {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
-/// The paths of all files.
+/// The newest version of each build in retired files. Those that cannot be read are left out.
+pub(super) fn retired_builds(dir: &Path) -> HashMap<u64, BuildRecord> {
+    let (mut entries, mut builds) = (Vec::new(), HashMap::<u64, BuildRecord>::new());
+    for (_, path) in files(dir, RETIRED).unwrap_or_default() {
+        read(&std::fs::read(path).unwrap_or_default(), &mut entries);
+        for entry in entries.drain(..) {
+            if let Entry::Build(record) = entry {
+                builds.insert(record.id, *record);
+            }
+        }
+    }
+    builds
+}
+
+/// The paths of all files that are not retired.
 pub(super) fn paths(dir: &Path) -> Vec<PathBuf> {
-    files(dir).unwrap_or_default().into_iter().map(|(_, path)| path).collect()
+    files(dir, SUFFIX).unwrap_or_default().into_iter().map(|(_, path)| path).collect()
 }
 
 /// Reads entries. Returns how many are damaged: what is behind the last whole one is not, since a kill
@@ -157,8 +189,8 @@ fn first(bytes: &[u8]) -> Option<(Entry, &[u8])> {
     Some((decode(record).ok()?, rest))
 }
 
-/// The files by number, oldest first. Without a directory there are none.
-fn files(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+/// The files with names that end so, by number, oldest first. Without a directory there are none.
+fn files(dir: &Path, suffix: &str) -> io::Result<Vec<(u64, PathBuf)>> {
     let listed = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         listed => listed?,
@@ -167,7 +199,7 @@ fn files(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     for entry in listed {
         let entry = entry?;
         let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".journal")?.parse().ok());
+        let number = name.to_str().and_then(|name| name.strip_suffix(suffix)?.parse().ok());
         files.extend(number.map(|number| (number, entry.path())));
     }
     files.sort();
@@ -175,7 +207,7 @@ fn files(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 }
 
 fn path(dir: &Path, number: u64) -> PathBuf {
-    dir.join(format!("{number:010}.journal"))
+    dir.join(format!("{number:010}{SUFFIX}"))
 }
 
 #[cfg(test)]
@@ -238,12 +270,17 @@ mod tests {
         *damaged.last_mut().expect("bytes") ^= 1;
         std::fs::write(&file, damaged).expect("damaged");
         assert_eq!(found(&dir, 2), all[..2]);
-        // The next daemon writes behind it, and removes it.
+        // The next daemon writes behind it, and retires it.
         let mut next = Journal::behind(&dir);
         let _ = next.append(&build(3)).expect("appended");
         assert_eq!(found(&dir, u64::MAX), [&all[..2], &[build(3)]].concat());
-        remove(&dir, next.number());
+        retire(&dir, next.number());
         assert_eq!(found(&dir, u64::MAX), [build(3)]);
+        assert!(retired_builds(&dir).contains_key(&1));
+        retire(&dir, u64::MAX);
+        assert_eq!(Journal::behind(&dir).number(), next.number() + 1, "no number comes again");
+        let retired = retired_builds(&dir);
+        assert_eq!((retired.len(), &retired[&3]), (2, &BuildRecord::of(&ended(3))));
     }
 
     #[test]

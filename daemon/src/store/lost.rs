@@ -1,10 +1,13 @@
-//! Finds what the database has lost, by the list of builds, and puts a record in its place that says so.
-//! Whoever asks for a build that was lost is told of it then.
+//! Finds what the database has lost, by the list of builds, and writes it again from what the journal
+//! has kept; where that has it not, a record that says so takes its place. Whoever asks for a build that
+//! was lost is told of it then.
 
 use super::database::Database;
 use super::error::{StoreError, Warning};
+use super::journal;
 use super::record::BuildRecord;
 use crate::model::BuildId;
+use std::path::Path;
 
 /// Lost builds that get a record, the newest ones: of more the history is lost as a whole.
 const MOST_RECORDS: usize = 1_000;
@@ -12,9 +15,13 @@ const MOST_RECORDS: usize = 1_000;
 /// Lost builds that are named in a warning.
 const MOST_SHOWN: usize = 5;
 
-/// Puts records in the place of what was lost; returns what is to be said of it. `now_ms` is in
-/// milliseconds since 1970.
-pub(super) fn mend(database: &Database, now_ms: u64) -> Result<Vec<Warning>, StoreError> {
+/// Puts records in the place of what was lost; returns what is to be said of it. `journal` is the
+/// directory of the journal, `now_ms` in milliseconds since 1970.
+pub(super) fn mend(
+    database: &Database,
+    journal: &Path,
+    now_ms: u64,
+) -> Result<Vec<Warning>, StoreError> {
     let (listed, stored, damaged_rows) = {
         let mut list = database.list().borrow_mut();
         let damaged = std::mem::take(&mut list.damaged);
@@ -22,6 +29,7 @@ pub(super) fn mend(database: &Database, now_ms: u64) -> Result<Vec<Warning>, Sto
     };
     let mut warnings = Vec::new();
     let mut lost = Vec::new();
+    let mut kept = None;
     for (id, wanted) in listed.iter().rev() {
         if stored.get(id) == Some(&wanted.sum) {
             continue;
@@ -30,6 +38,12 @@ pub(super) fn mend(database: &Database, now_ms: u64) -> Result<Vec<Warning>, Sto
             // It was written, and then the daemon was killed before it was listed.
             Some(record) if record.end.is_some() || !wanted.ended => database.put_build(&record)?,
             found => {
+                let kept = kept.get_or_insert_with(|| journal::retired_builds(journal));
+                let again = kept.remove(id).filter(|kept| kept.end.is_some() || !wanted.ended);
+                if let Some(record) = again {
+                    database.put_build(&record)?;
+                    continue;
+                }
                 if lost.len() < MOST_RECORDS {
                     let found =
                         found.unwrap_or_else(|| BuildRecord::lost(*id, wanted.submitted_ms));

@@ -63,7 +63,7 @@ impl StoreSync {
     }
 
     /// Has everything that was written before on the disk when it returns, if anything was written
-    /// since the last time. Removes what the journal need not keep any more. Takes milliseconds, or as
+    /// since the last time. Retires what the database has of the journal. Takes milliseconds, or as
     /// long as the disk does.
     ///
     /// # Errors
@@ -77,11 +77,12 @@ impl StoreSync {
         let state = self.0.store.parent().unwrap_or(Path::new("."));
         let files = journal::paths(&self.0.journal)
             .into_iter()
-            .chain([self.0.store.join("db"), BuildsList::path_beside(&self.0.store)])
+            .chain(files_in(&self.0.store))
+            .chain([BuildsList::path_beside(&self.0.store)])
             .chain([self.0.journal.clone(), self.0.store.clone(), state.to_path_buf()]);
         let synced = files.map(|path| sync(&path)).fold(Ok(()), Result::and);
         match (&synced, journaled) {
-            (Ok(()), Some(before)) => journal::remove(&self.0.journal, before),
+            (Ok(()), Some(before)) => journal::retire(&self.0.journal, before),
             (Err(_), Some(before)) => {
                 self.journaled_lock().get_or_insert(before);
             }
@@ -89,6 +90,12 @@ impl StoreSync {
         }
         synced
     }
+}
+
+/// All files of the database: without the smallest of them it does not open.
+fn files_in(store: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(store).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
 }
 
 /// Synchronises a file or a directory; one that is not there has nothing to lose.

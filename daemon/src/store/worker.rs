@@ -103,7 +103,7 @@ impl<'a> StoreWorker<'a> {
     ) -> Self {
         let (mut healthy, mut failure) = (StoreStatus::default(), None);
         let opened = open_with_journal(place, place.first_of_ours).and_then(|mut opened| {
-            opened.warnings.extend(lost::mend(&opened.database, started_ms)?);
+            opened.warnings.extend(lost::mend(&opened.database, &place.journal, started_ms)?);
             opened.database.flush()?;
             Ok(opened)
         });
@@ -276,7 +276,7 @@ impl<'a> StoreWorker<'a> {
             for (root, rules) in self.unwritten.consents() {
                 database.snapshots.put_consent(root, rules)?;
             }
-            warnings.extend(lost::mend(&database, self.started_ms)?);
+            warnings.extend(lost::mend(&database, &self.place.journal, self.started_ms)?);
             interrupt_unfinished(&database, self.started_ms)?;
             database.flush()?;
             Ok::<_, StoreError>((database, warnings))
@@ -365,7 +365,7 @@ impl<'a> StoreWorker<'a> {
             });
             match closed {
                 // Nothing is appended any more.
-                Ok(()) => journal::remove(&self.place.journal, u64::MAX),
+                Ok(()) => journal::retire(&self.place.journal, u64::MAX),
                 Err(error) => tracing::warn!(%error, "the store was not closed"),
             }
         }

@@ -126,7 +126,9 @@ fn a_client_in_another_tree_is_not_served_this_one() {
     }
     assert_eq!((&*output.stdout, output.status.code()), (&b"inside\n"[..], Some(0)), "{output:?}");
     let output = run(&sandbox, &other, &["changes", "--json"]);
-    assert_eq!((&*output.stdout, output.status.code()), (&b""[..], Some(125)), "{output:?}");
+    let error: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(error["error"]["code"], "confined_client", "{output:?}");
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
 }
 
 /// A cgroup with a limit of memory, removed at the end.
