@@ -1,6 +1,6 @@
 //! Watches over the place where clients meet the daemon. When its socket is removed, it is bound again;
 //! when the home is, there is nothing left that the daemon could be of use for. Costs nothing while
-//! nothing happens: one thread waits for the system to tell.
+//! nothing happens: the system tells.
 
 use super::lock::DaemonLock;
 use crate::server::listen;
@@ -11,6 +11,8 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(target_os = "linux")]
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// How long nothing more may happen before it is looked at: whoever removes a directory removes what
@@ -45,15 +47,15 @@ impl MeetingPlace {
         Self { socket: socket_at(&home.socket()), home: home.clone(), lock }
     }
 
-    /// Watches in a thread of its own. Without one nobody watches, and the daemon works as well.
+    /// Watches from now on, beside what else the runtime does.
     pub(super) fn watch(mut self, news: UnboundedSender<News>) {
-        let watch = move || {
+        tokio::spawn(async move {
             let mut watches = Watches::new();
             loop {
                 watches.keep(&self.home);
                 // What happened before there was a watch is seen now.
                 match self.look() {
-                    Ok(None) => watches.wait(),
+                    Ok(None) => watches.wait().await,
                     Ok(Some(found)) => {
                         let last = matches!(found, News::Gone(_));
                         if news.send(found).is_err() || last {
@@ -62,12 +64,11 @@ impl MeetingPlace {
                     }
                     Err(why) => {
                         tracing::warn!(%why, "the socket is gone and was not bound again");
-                        std::thread::sleep(AGAIN);
+                        tokio::time::sleep(AGAIN).await;
                     }
                 }
             }
-        };
-        let _ = std::thread::Builder::new().name("meeting-place".into()).spawn(watch);
+        });
     }
 
     /// Looks whether everything is in its place, and puts it there.
@@ -101,13 +102,18 @@ fn socket_at(path: &Path) -> Option<(u64, u64)> {
 
 /// Tells when something is removed from the directories of the daemon.
 #[cfg(target_os = "linux")]
-struct Watches(Option<OwnedFd>);
+struct Watches(Option<AsyncFd<OwnedFd>>);
 
 #[cfg(target_os = "linux")]
 impl Watches {
+    #[expect(unsafe_code, reason = "AsyncFd asks for a promise about its descriptor")]
     fn new() -> Self {
         use rustix::fs::inotify::{CreateFlags, init};
-        let events = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        let queue = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        let events = queue.map_err(|error| error.to_string()).and_then(|queue| {
+            // SAFETY: the descriptor is owned, and stays the same one as long as this has it.
+            unsafe { AsyncFd::register(queue) }.map_err(|error| error.to_string())
+        });
         if let Err(error) = &events {
             tracing::debug!(%error, "the meeting place is looked at now and then");
         }
@@ -121,33 +127,24 @@ impl Watches {
         let itself = WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF | WatchFlags::ONLYDIR;
         let within = itself | WatchFlags::DELETE | WatchFlags::MOVED_FROM;
         for dir in [home.runtime_dir(), home.state_dir()] {
-            let _ = add_watch(events, dir, within);
+            let _ = add_watch(events.get_ref(), dir, within);
             if let Some(parent) = dir.parent() {
-                let _ = add_watch(events, parent, itself | WatchFlags::MASK_ADD);
+                let _ = add_watch(events.get_ref(), parent, itself | WatchFlags::MASK_ADD);
             }
         }
     }
 
     /// Waits until something has happened, and nothing more.
-    fn wait(&mut self) {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        use std::os::fd::AsFd as _;
-        let Some(events) = &self.0 else { return std::thread::sleep(LOOK_EVERY) };
-        let mut patience = PollTimeout::NONE;
-        loop {
-            let mut waited = [PollFd::new(events.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut waited, patience) {
-                Ok(0) => return,
-                Ok(_) => {
-                    let mut buffer = [0; 4096];
-                    // Which it was does not matter.
-                    while rustix::io::read(events, &mut buffer).is_ok_and(|read| read > 0) {}
-                    patience =
-                        u16::try_from(SETTLE.as_millis()).map_or(PollTimeout::ZERO, Into::into);
-                }
-                Err(nix::errno::Errno::EINTR) => {}
-                Err(_) => return std::thread::sleep(LOOK_EVERY),
-            }
+    async fn wait(&mut self) {
+        let Some(events) = &self.0 else { return tokio::time::sleep(LOOK_EVERY).await };
+        let mut patience = Duration::MAX;
+        while let Ok(ready) = tokio::time::timeout(patience, events.readable()).await {
+            let Ok(mut ready) = ready else { return tokio::time::sleep(LOOK_EVERY).await };
+            let mut buffer = [0; 4096];
+            // Which it was does not matter.
+            while rustix::io::read(events.get_ref(), &mut buffer).is_ok_and(|read| read > 0) {}
+            ready.clear_ready();
+            patience = SETTLE;
         }
     }
 }
@@ -164,7 +161,7 @@ impl Watches {
 
     fn keep(&self, _home: &Home) {}
 
-    fn wait(&mut self) {
-        std::thread::sleep(LOOK_EVERY);
+    async fn wait(&mut self) {
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// A clock of no daemon.
 const FOREIGN: &str = "c:0123456789abcdef:42";
 
+/// Longer than a change may share its time with the next one.
+const OLD: Duration = Duration::from_millis(100);
+
 /// Somebody who keeps the clock and asks with it.
 struct Asker {
     sandbox: Sandbox,
@@ -50,6 +53,17 @@ impl Asker {
         self.clock = document["clock"].as_str().expect("a clock").to_owned();
         let parts: Vec<_> = self.clock.split(':').collect();
         assert!(parts.len() == 3 && parts[0] == "c" && parts[1].len() == 16, "{}", self.clock);
+    }
+
+    /// Asks again when a file has been left alone so long that its times show another change of it: of
+    /// a younger one that nobody has read, a later daemon cannot know that it did not change.
+    fn ask_when_old(&mut self, path: &str) {
+        let path = self.path(path);
+        eventually("the file is old", || {
+            let changed = fs::metadata(&path).and_then(|found| found.modified()).expect("a time");
+            changed.elapsed().is_ok_and(|age| age > OLD)
+        });
+        assert_eq!(self.ask(), Vec::<String>::new());
     }
 
     /// What changed since the last question.
@@ -159,7 +173,8 @@ fn a_clock_of_another_daemon_gets_everything() {
 #[test]
 fn an_earlier_daemons_clock_is_known_or_gets_everything() {
     for stop in [true, false] {
-        let asker = Asker::of(&["a", "b"]);
+        let mut asker = Asker::of(&["a", "b"]);
+        asker.ask_when_old("a");
         if stop {
             let _ = asker.sandbox.ok(&["daemon", "stop"]);
         } else {
@@ -171,7 +186,12 @@ fn an_earlier_daemons_clock_is_known_or_gets_everything() {
             true => vec!["added file a".to_owned(), "added file b".to_owned()],
             false => vec!["modified file b".to_owned()],
         };
-        assert_eq!(lines(&document), expected, "{document}");
+        let mut found = lines(&document);
+        if !stop && document["fresh"] == false {
+            // It was young when it was saved, and the daemon was killed before that was made good.
+            found.retain(|line| line != "modified file a");
+        }
+        assert_eq!(found, expected, "{document}");
     }
 }
 

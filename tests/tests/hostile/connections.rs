@@ -1,6 +1,7 @@
 //! Connections that carry too many requests, or use the protocol in unusual ways.
 
 use crate::raw_requests::{answer, ask, control, ended, frame, submission, submit, submitted};
+use crate::scale::many_descriptors;
 use bd_tests::wire::Wire;
 use bd_tests::{DaemonProbe, Flag, Gate, Sandbox, eventually};
 use serde_json::json;
@@ -169,14 +170,7 @@ fn whoever_never_says_hello_is_shown_out_and_hinders_nobody() {
 #[test]
 fn with_all_connections_taken_a_user_still_sees_what_goes_on_and_ends_it() {
     let sandbox = Sandbox::new();
-    // Few descriptors, few connections.
-    let start = sandbox.bdctl(["daemon", "start"]);
-    let mut sh = std::process::Command::new("sh");
-    sh.args(["-c", "ulimit -n 400; exec \"$0\" daemon start"]).arg(start.get_program());
-    sh.current_dir(sandbox.workspace()).env_clear();
-    sh.envs(start.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let started = sh.output().expect("sh starts");
-    assert!(started.status.success(), "{started:?}");
+    many_descriptors();
     let build = sandbox.detach(&["--", "sleep", "600"]);
     // Every connection is held by somebody, until none is left.
     let mut held = Vec::new();
@@ -188,7 +182,7 @@ fn with_all_connections_taken_a_user_still_sees_what_goes_on_and_ends_it() {
             break reply;
         }
         held.push(wire);
-        assert!(held.len() < 400, "there is no end");
+        assert!(held.len() <= 4096, "there is no end");
     };
     assert_eq!(refused["failure"]["code"], "too_many_connections", "{refused}");
     assert!(held.len() > 100, "only {}", held.len());

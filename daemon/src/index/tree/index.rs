@@ -49,6 +49,8 @@ pub(super) struct Unread {
 pub(super) struct PageState {
     /// Those that are not as they were saved.
     pub(super) changed: BTreeSet<u32>,
+    /// Those in which something was too young to be certain of when they were saved.
+    pub(super) young: BTreeSet<u32>,
     /// Checksums of all, as they were saved.
     pub(super) checksums: Vec<[u8; CHECKSUM_BYTES]>,
 }
@@ -90,7 +92,11 @@ impl Index {
             totals: Totals::default(),
             unread: Unread::default(),
             removed_dirs: Vec::new(),
-            pages: PageState { changed: BTreeSet::from([0]), checksums: Vec::new() },
+            pages: PageState {
+                changed: BTreeSet::from([0]),
+                young: BTreeSet::new(),
+                checksums: Vec::new(),
+            },
             recording: Recording::default(),
             history: History::new(instance),
             noted: Noted::default(),

@@ -46,6 +46,12 @@ impl Index {
         let pages: BTreeMap<_, _> =
             changed.into_iter().map(|page| (page, self.page(page as usize, now))).collect();
         self.pages.checksums.resize(self.nodes.len().div_ceil(PAGE), [0; CHECKSUM_BYTES]);
+        for number in pages.keys().copied() {
+            match self.has_racy_unread_in(number as usize, now) {
+                true => self.pages.young.insert(number),
+                false => self.pages.young.remove(&number),
+            };
+        }
         for (number, page) in &pages {
             self.pages.checksums[*number as usize] = checksum(page);
         }
@@ -54,6 +60,37 @@ impl Index {
             self.recording.begin(self.history.clock(), self.history.log.added());
         }
         (is_last.then(|| self.header(now)), pages)
+    }
+
+    /// Has pages saved once more that were given when something in them, which nobody has read, was so
+    /// young that it could change unseen, and is not any more: what is restored from them is doubted.
+    /// Returns whether others are left. `now` is in nanoseconds since 1970.
+    pub fn age(&mut self, now: i64) -> bool {
+        let young = std::mem::take(&mut self.pages.young);
+        for page in young {
+            match self.has_racy_unread_in(page as usize, now) {
+                true => self.pages.young.insert(page),
+                false => self.pages.changed.insert(page),
+            };
+        }
+        !self.pages.young.is_empty()
+    }
+
+    /// Whether pages were given that [`Self::age`] may have saved once more.
+    #[must_use]
+    pub fn has_young_pages(&self) -> bool {
+        !self.pages.young.is_empty()
+    }
+
+    fn has_racy_unread_in(&self, page: usize, now: i64) -> bool {
+        let from = (page * PAGE).min(self.nodes.len());
+        let to = (from + PAGE).min(self.nodes.len());
+        self.nodes[from..to].iter().any(|node| {
+            !node.is_free()
+                && !node.signature.is_dir()
+                && node.content == Content::Unread
+                && node.signature.is_racy_at(now)
+        })
     }
 
     /// Whether there is anything to save.

@@ -85,6 +85,8 @@ pub(super) struct Saving {
     last: Option<Instant>,
     tick: u64,
     next_part: Option<Instant>,
+    /// When to save once more what was too young when it was saved.
+    aged: Option<Instant>,
     /// Bytes recorded since the index was saved.
     recorded: usize,
     /// More has changed than can be recorded.
@@ -99,7 +101,7 @@ impl Saving {
         let is_urgent = self.is_urgent || self.recorded >= MOST_RECORDED;
         if !index.has_changed_pages() && !index.is_unsaved() && !is_urgent {
             (self.first, self.last, self.next_part) = (None, None, None);
-            return None;
+            return self.aged;
         }
         if let Some(next) = self.next_part {
             return Some(next);
@@ -149,9 +151,14 @@ impl Saving {
         self.append(synchronizer, snapshots);
         let place = place(synchronizer.root());
         let index = synchronizer.index_mut();
+        let was_for_age = self.aged.take().is_some();
+        index.age(now_ns());
         let (header, pages) = index.save(PAGES_PER_PART, now_ns());
         self.next_part = header.is_none().then(|| Instant::now() + PART_INTERVAL);
         let is_last = header.is_some();
+        // Once: what has a time of the future stays young.
+        let is_young = is_last && !was_for_age && index.has_young_pages();
+        self.aged = is_young.then(|| Instant::now() + RACY_PATIENCE);
         let header = header.map(|header| [&place[..], &[RULES_VERSION], &header].concat());
         snapshots.save(synchronizer.root(), Saved { header, pages, records: Vec::new() });
         if is_last {
@@ -178,6 +185,7 @@ impl Saving {
         if synchronizer.take().is_err() {
             return snapshots.forget(synchronizer.root());
         }
+        synchronizer.index_mut().age(now_ns());
         while synchronizer.index().has_changed_pages() || synchronizer.index().is_unsaved() {
             self.save(synchronizer, snapshots);
         }

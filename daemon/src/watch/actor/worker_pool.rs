@@ -16,8 +16,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Threads that stay, once there is work: one waits for events while another works.
-const MIN_THREADS: usize = 2;
+/// Threads that stay, once there is work: the one that waits for events. When it works, another waits.
+const MIN_THREADS: usize = 1;
 
 /// Threads at most. Work that takes long is the first listing of a workspace, which waits for the
 /// disk.
