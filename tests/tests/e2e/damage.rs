@@ -31,7 +31,9 @@ fn history_is_the_same_after_a_restart_and_after_a_crash() {
 fn a_damaged_store_is_mended_or_set_aside_and_the_daemon_works() {
     let mut rng = Rng::new(11);
     let mut set_aside = 0;
-    for (what, damage) in damages() {
+    // With what the journal has kept, and without.
+    let all = damages().map(|damage| [(damage, true), (damage, false)]);
+    for ((what, damage), has_journal) in all.into_iter().flatten() {
         let sandbox = Sandbox::new();
         let _ = sandbox.ok(&["run", "--", "true"]);
         let before = sandbox.history();
@@ -39,12 +41,19 @@ fn a_damaged_store_is_mended_or_set_aside_and_the_daemon_works() {
         let store = sandbox.home().join("state/store");
         assert!(store.is_dir(), "there is no store to damage");
         damage(&store, &mut rng);
+        if !has_journal {
+            fs::remove_dir_all(sandbox.home().join("state/journal")).expect("a journal");
+        }
 
         assert_eq!(sandbox.ok(&["run", "--", "echo", "works"]), "works\n", "{what}");
         let mut after = sandbox.history();
         assert_eq!(after.remove(0)["outcome"]["status"], "ok", "{what}");
         let warnings = sandbox.json(&["status"])["daemon"]["warnings"].clone();
         let store = sandbox.json(&["status"])["store"].clone();
+        if has_journal {
+            assert_eq!(after, before, "{what}: the journal has it");
+            continue;
+        }
         assert_eq!(store["state"], if after == before { "ok" } else { "set_aside" }, "{what}");
         if after != before {
             // What is lost is said, build by build.
