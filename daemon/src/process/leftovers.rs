@@ -39,7 +39,8 @@ impl Ends {
 
 fn id(end: impl AsFd) -> Option<FileId> {
     let stat = fstat(end).ok()?;
-    Some((stat.st_dev, stat.st_ino))
+    // Of another type elsewhere.
+    Some((stat.st_dev as u64, stat.st_ino))
 }
 
 impl Leftovers {

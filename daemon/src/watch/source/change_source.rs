@@ -18,6 +18,7 @@ pub(in crate::watch) enum FsEvent {
     Name { watch: WatchId, name: Box<[u8]>, change: NameChange },
     /// A directory went from another one, by this name. The event of the name follows. Not every
     /// source tells.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only inotify tells"))]
     DirectoryLeft { watch: WatchId, name: Box<[u8]> },
     /// A directory is not watched any more.
     WatchEnded(WatchId),
