@@ -3,14 +3,11 @@
 //! What cannot be undone without privileges is told, and so is how far commands can differ from it.
 
 use super::process_numbers as numbers;
-use crate::model::Reach;
+use super::started::{CleanStart, PRIVATE};
 use crate::model::process_state::Resource;
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, getegid, getgroups, setgroups};
-
-/// Files of the daemon are for its user alone, whoever started it.
-const PRIVATE: u32 = 0o077;
 
 /// Open files that a program may count on, and what systems usually allow.
 const USUAL_FILES: u64 = 1024;
@@ -18,17 +15,6 @@ const MOST_FILES: u64 = 524_288;
 
 /// The usual limit of a stack. More, or none, would change the layout of memory.
 const USUAL_STACK: u64 = 8 << 20;
-
-/// How the daemon is after its start.
-#[derive(Debug, Default)]
-pub(super) struct CleanStart {
-    /// What of its starter it could not lay down, each as the end of "the daemon was started with".
-    pub(super) kept: Vec<String>,
-    /// What commands can be given.
-    pub(super) reach: Reach,
-    /// Limit of open files for commands whose client names none: soft, hard.
-    pub(super) open_files: Option<(u64, u64)>,
-}
 
 /// Takes the defaults for what a process hands on to those it starts. Before any thread and any file.
 /// With `apart`, also leaves the session of its starter, and so its terminal.

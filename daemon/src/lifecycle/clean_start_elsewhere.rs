@@ -1,24 +1,10 @@
 //! Lets the daemon begin without what its starter happened to have, on systems where no client sends its
 //! own state: the file mode mask, SIGCHLD and the limit of open files.
 
-use crate::model::Reach;
+use super::started::{CleanStart, PRIVATE};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::stat::{Mode, umask};
-
-/// Files of the daemon are for its user alone, whoever started it.
-const PRIVATE: u32 = 0o077;
-
-/// How the daemon is after its start.
-#[derive(Debug, Default)]
-pub(super) struct CleanStart {
-    /// What of its starter it could not lay down, each as the end of "the daemon was started with".
-    pub(super) kept: Vec<String>,
-    /// What commands can be given.
-    pub(super) reach: Reach,
-    /// Limit of open files for commands: soft, hard.
-    pub(super) open_files: Option<(u64, u64)>,
-}
 
 /// Takes the defaults for what a process hands on to those it starts. Before any thread and any file.
 /// With `apart`, also leaves the session of its starter, and so its terminal.

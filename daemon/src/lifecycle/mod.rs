@@ -16,6 +16,7 @@ mod meeting_place;
 mod process_numbers;
 mod run;
 mod start_error;
+mod started;
 
 pub use config::Config;
 pub use config_error::{ConfigError, ConfigMistake};

@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "calls that nix lacks, or marks unsafe whatever their arguments")]
 
 use crate::model::process_state::Resource;
+use crate::process::resource_number;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::{getrlimit, setrlimit};
@@ -131,12 +132,12 @@ pub(super) fn be_no_other_system() {
 
 /// Soft and hard limit.
 pub(super) fn limit(resource: Resource) -> Option<(u64, u64)> {
-    getrlimit(number(resource)).ok()
+    getrlimit(resource_number(resource)).ok()
 }
 
 /// False where that is not permitted.
 pub(super) fn set_limit(resource: Resource, soft: u64, hard: u64) -> bool {
-    setrlimit(number(resource), soft, hard).is_ok()
+    setrlimit(resource_number(resource), soft, hard).is_ok()
 }
 
 /// Whether a hard limit is no bound for this process. Leaves it as it is.
@@ -144,24 +145,8 @@ pub(super) fn may_raise(resource: Resource, soft: u64, hard: u64) -> bool {
     if hard == u64::MAX {
         return true;
     }
-    let raised = setrlimit(number(resource), soft, hard + 1);
-    let _ = setrlimit(number(resource), soft, hard);
+    let raised = setrlimit(resource_number(resource), soft, hard + 1);
+    let _ = setrlimit(resource_number(resource), soft, hard);
     // The system's own bound of open files is refused so even to the privileged.
     raised.is_ok() || raised == Err(Errno::EINVAL)
-}
-
-fn number(resource: Resource) -> nix::sys::resource::Resource {
-    use nix::sys::resource::Resource as Number;
-    match resource {
-        Resource::AddressSpace => Number::RLIMIT_AS,
-        Resource::Core => Number::RLIMIT_CORE,
-        Resource::Cpu => Number::RLIMIT_CPU,
-        Resource::Data => Number::RLIMIT_DATA,
-        Resource::FileSize => Number::RLIMIT_FSIZE,
-        Resource::Memlock => Number::RLIMIT_MEMLOCK,
-        Resource::OpenFiles => Number::RLIMIT_NOFILE,
-        Resource::Processes => Number::RLIMIT_NPROC,
-        Resource::Resident => Number::RLIMIT_RSS,
-        Resource::Stack => Number::RLIMIT_STACK,
-    }
 }

@@ -1,15 +1,16 @@
 //! The life of a daemon: puts the rooms together, waits for a reason to end, drains, and exits.
 
 #[cfg(target_os = "linux")]
-use super::clean_start::{CleanStart, take_defaults};
+use super::clean_start::take_defaults;
 #[cfg(not(target_os = "linux"))]
-use super::clean_start_elsewhere::{CleanStart, take_defaults};
+use super::clean_start_elsewhere::take_defaults;
 use super::config::Config;
 use super::daemon_mark::DaemonMark;
 use super::lock::DaemonLock;
 use super::log;
 use super::meeting_place::{MeetingPlace, News};
 use super::start_error::StartError;
+use super::started::CleanStart;
 use crate::engine::{Core, Input, Limits};
 use crate::output::{LogLimits, OutputStore, OutputSync, Retention};
 use crate::process;

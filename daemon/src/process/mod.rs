@@ -40,4 +40,6 @@ pub use spec::{
     OutputStream, TerminalSize,
 };
 pub use start::{AttemptHandle, own_program, start};
+#[cfg(target_os = "linux")]
+pub(crate) use state::resource_number;
 pub use supervisor::{SUPERVISE_ARGUMENT, supervise};

@@ -136,7 +136,7 @@ fn ignore(signals: &[i32]) {
 #[cfg(target_os = "linux")]
 fn set_limit(limit: &Limit) -> io::Result<()> {
     use nix::sys::resource::{getrlimit, setrlimit};
-    let resource = number(limit.resource);
+    let resource = resource_number(limit.resource);
     match setrlimit(resource, limit.soft, limit.hard) {
         Err(Errno::EPERM) => {
             let (_, most) = getrlimit(resource)?;
@@ -148,7 +148,7 @@ fn set_limit(limit: &Limit) -> io::Result<()> {
 
 /// What the system calls it.
 #[cfg(target_os = "linux")]
-fn number(resource: Resource) -> nix::sys::resource::Resource {
+pub(crate) fn resource_number(resource: Resource) -> nix::sys::resource::Resource {
     use nix::sys::resource::Resource as Number;
     match resource {
         Resource::AddressSpace => Number::RLIMIT_AS,

@@ -44,7 +44,7 @@ impl Writer {
             self.0.push(match node.content {
                 // When nobody watches, it may change without a trace (rule 11).
                 Content::Racy | Content::Suspect => SUSPECT,
-                Content::Unread if signature.is_racy_at(now) => RACY_UNREAD,
+                Content::Unread if node.is_racy_unread(now) => RACY_UNREAD,
                 Content::Unread => UNREAD,
                 Content::Read => READ,
             });

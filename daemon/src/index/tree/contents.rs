@@ -96,10 +96,7 @@ impl Index {
     /// what is there.
     pub fn suspect_unwatched(&mut self, node: NodeId, now: i64) {
         let entry = self.node(node);
-        if entry.content == Content::Unread
-            && entry.signature.kind().has_content()
-            && entry.signature.is_racy_at(now)
-        {
+        if entry.signature.kind().has_content() && entry.is_racy_unread(now) {
             self.mark_suspect(node);
         }
     }

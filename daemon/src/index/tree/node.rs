@@ -83,6 +83,12 @@ impl Node {
         self.name.is_empty() && self.parent != NodeId(0)
     }
 
+    /// Whether nobody has read it, and it changed so shortly before `then`, in nanoseconds since 1970,
+    /// that a change after that might not show.
+    pub(super) fn is_racy_unread(&self, then: i64) -> bool {
+        self.content == Content::Unread && self.signature.is_racy_at(then)
+    }
+
     /// Forgets its content if it was written after `certain`, in nanoseconds since 1970.
     pub(super) fn doubt_after(&mut self, certain: i64) {
         let signature = self.signature;

@@ -64,8 +64,8 @@ impl Index {
 
     /// Has pages saved once more that were given when something in them, which nobody has read, was so
     /// young that it could change unseen, and is not any more: what is restored from them is doubted.
-    /// Returns whether others are left. `now` is in nanoseconds since 1970.
-    pub fn age(&mut self, now: i64) -> bool {
+    /// `now` is in nanoseconds since 1970.
+    pub fn age(&mut self, now: i64) {
         let young = std::mem::take(&mut self.pages.young);
         for page in young {
             match self.has_racy_unread_in(page as usize, now) {
@@ -73,7 +73,6 @@ impl Index {
                 false => self.pages.changed.insert(page),
             };
         }
-        !self.pages.young.is_empty()
     }
 
     /// Whether pages were given that [`Self::age`] may have saved once more.
@@ -83,14 +82,14 @@ impl Index {
     }
 
     fn has_racy_unread_in(&self, page: usize, now: i64) -> bool {
+        let is_file = |node: &&Node| !node.is_free() && !node.signature.is_dir();
+        self.nodes_of(page).iter().filter(is_file).any(|node| node.is_racy_unread(now))
+    }
+
+    fn nodes_of(&self, page: usize) -> &[Node] {
         let from = (page * PAGE).min(self.nodes.len());
         let to = (from + PAGE).min(self.nodes.len());
-        self.nodes[from..to].iter().any(|node| {
-            !node.is_free()
-                && !node.signature.is_dir()
-                && node.content == Content::Unread
-                && node.signature.is_racy_at(now)
-        })
+        &self.nodes[from..to]
     }
 
     /// Whether there is anything to save.
@@ -127,9 +126,7 @@ impl Index {
 
     fn page(&self, page: usize, now: i64) -> Vec<u8> {
         let mut out = Writer::default();
-        let from = (page * PAGE).min(self.nodes.len());
-        let to = (from + PAGE).min(self.nodes.len());
-        for node in &self.nodes[from..to] {
+        for node in self.nodes_of(page) {
             out.0.push(u8::from(node.is_free()));
             if !node.is_free() {
                 out.node(node, now);

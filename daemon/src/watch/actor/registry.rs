@@ -217,7 +217,7 @@ impl RegistryState {
             match workspace.requests.send(request_back) {
                 Ok(()) => {
                     let task = workspace.task;
-                    return self.pool.iter().for_each(|pool| pool.wake(task));
+                    return self.wake(task);
                 }
                 // Its workspace was gone.
                 Err(mpsc::SendError(unsent)) => request = unsent,
@@ -228,7 +228,7 @@ impl RegistryState {
             Ok(workspace) => {
                 // It waits for its first request.
                 let _ = workspace.requests.send(request);
-                self.pool.iter().for_each(|pool| pool.wake(workspace.task));
+                self.wake(workspace.task);
                 self.workspaces.insert(root.to_path_buf(), workspace);
             }
             Err(error) => {
@@ -280,8 +280,14 @@ impl RegistryState {
     fn end(&self, workspace: WorkspaceHandle) -> mpsc::Receiver<()> {
         let WorkspaceHandle { requests, task, ended, .. } = workspace;
         drop(requests);
-        self.pool.iter().for_each(|pool| pool.wake(task));
+        self.wake(task);
         ended
+    }
+
+    fn wake(&self, task: TaskId) {
+        if let Some(pool) = &self.pool {
+            pool.wake(task);
+        }
     }
 
     /// Lets all end, and their threads with them. Nothing is observed from now on.

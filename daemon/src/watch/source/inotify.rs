@@ -49,12 +49,10 @@ impl InotifyHub {
         Ok(Self { queue, reader, removal: RwLock::new(()) })
     }
 
-    /// Reads all there is, and wakes those whose it is. A failure is a loss for everybody.
+    /// Reads all there is, and wakes those whose it is.
     pub(in crate::watch) fn pump(&self) {
-        let mut reader = self.lock();
-        if reader.read(&self.queue, u64::MAX, None).is_err() {
-            reader.router.overflow();
-        }
+        // What failed has been handed to everybody as a loss.
+        let _ = self.lock().read(&self.queue, u64::MAX, None);
     }
 
     fn lock(&self) -> MutexGuard<'_, QueueReader> {
@@ -70,14 +68,17 @@ impl AsFd for InotifyHub {
 
 impl QueueReader {
     /// Reads so many bytes, or as many as there are. `own` is the source that takes its events at
-    /// once.
+    /// once. A failure is a loss for everybody.
     fn read(&mut self, queue: &OwnedFd, mut bytes: u64, own: Option<SourceId>) -> io::Result<()> {
         while bytes > 0 {
             let count = match rustix::io::read(queue, &mut *self.buffer) {
                 Ok(count) => count,
                 Err(Errno::WOULDBLOCK) => return Ok(()),
                 Err(Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    self.router.overflow();
+                    return Err(error.into());
+                }
             };
             bytes = bytes.saturating_sub(count as u64);
             parse(&self.buffer[..count], |event| self.router.route(event, own));
@@ -160,9 +161,6 @@ impl ChangeSource for InotifySource {
         let mut reader = self.hub.lock();
         let waiting = rustix::io::ioctl_fionread(&self.hub.queue)?;
         let read = reader.read(&self.hub.queue, waiting, Some(self.id));
-        if read.is_err() {
-            reader.router.overflow();
-        }
         reader.router.take(self.id, events);
         read
     }

@@ -113,11 +113,7 @@ impl Synchronizer {
                 // It is listed when its mark changes.
                 continue;
             }
-            let (entry, difference) = self.index.upsert(node, name, *signature, evidence);
-            self.drop_removed();
-            if difference == Difference::New {
-                self.unwatched.forget_gone_names();
-            }
+            let (entry, difference) = self.upsert(node, name, *signature, evidence);
             if difference != Difference::None && listing.linked.contains(name) {
                 found.linked.insert(signature.inode);
                 self.index.suspect_unwatched(entry, now);

@@ -3,7 +3,7 @@
 
 use super::synchronizer::Synchronizer;
 use super::work_list::WorkList;
-use crate::index::{Difference, Evidence, Index, NodeId};
+use crate::index::{Difference, Evidence, Index, NodeId, Signature};
 use crate::watch::error::WorkspaceError;
 use crate::watch::paths::join;
 use crate::watch::stat::{has_several_names, now_ns, signature};
@@ -153,11 +153,7 @@ impl Synchronizer {
             }
             return None;
         }
-        let (node, difference) = self.index.upsert(dir, name, signature, evidence);
-        self.drop_removed();
-        if difference == Difference::New {
-            self.unwatched.forget_gone_names();
-        }
+        let (node, difference) = self.upsert(dir, name, signature, evidence);
         if is_linked && difference != Difference::None {
             self.index.suspect_unwatched(node, now_ns());
         }
@@ -169,6 +165,22 @@ impl Synchronizer {
             work.list_tree(node);
         }
         Some(node)
+    }
+
+    /// Tells the index what is by a name, and gives up what was kept of what was there before.
+    pub(super) fn upsert(
+        &mut self,
+        dir: NodeId,
+        name: &[u8],
+        signature: Signature,
+        evidence: Evidence,
+    ) -> (NodeId, Difference) {
+        let (node, difference) = self.index.upsert(dir, name, signature, evidence);
+        self.drop_removed();
+        if difference == Difference::New {
+            self.unwatched.forget_gone_names();
+        }
+        (node, difference)
     }
 
     pub(super) fn full_path(&self, dir: NodeId, name: &[u8]) -> PathBuf {
